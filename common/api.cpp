@@ -1,0 +1,211 @@
+#include "common/api.hpp"
+
+#include <boost/json.hpp>
+
+namespace larder::api {
+namespace {
+
+namespace json = boost::json;
+
+Result<json::object> parse_object(std::string_view text, std::string_view what) {
+  json::error_code failure;
+  const json::value value = json::parse(json::string_view(text.data(), text.size()), failure);
+  if (failure || !value.is_object())
+    return Error(Errc::invalid_argument, "the " + std::string(what) + " is not a JSON object");
+  return value.get_object();
+}
+
+// Readers ask for what they know; a missing or odd member reads as empty, so
+// that an old client understands a new server.
+std::string text_at(const json::object& object, json::string_view name) {
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr || !value->is_string()) return {};
+  return std::string(value->get_string().data(), value->get_string().size());
+}
+
+template <typename Number>
+Number number_at(const json::object& object, json::string_view name) {
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr || !value->is_number()) return 0;
+  json::error_code failure;
+  const Number number = value->to_number<Number>(failure);
+  return failure ? 0 : number;
+}
+
+std::uint64_t count_at(const json::object& object, json::string_view name) {
+  return number_at<std::uint64_t>(object, name);
+}
+
+bool flag_at(const json::object& object, json::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+const json::array& array_at(const json::object& object, json::string_view name) {
+  static const json::array k_empty;
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_array() ? value->get_array() : k_empty;
+}
+
+json::object to_value(const NamespaceStat& stat) {
+  return {{"name", stat.name},
+          {"kind", stat.kind},
+          {"artifacts", stat.artifacts},
+          {"logical_bytes", stat.logical_bytes},
+          {"physical_bytes", stat.physical_bytes},
+          {"max_bytes", stat.max_bytes},
+          {"hits", stat.hits},
+          {"misses", stat.misses},
+          {"uploads", stat.uploads},
+          {"duplicates", stat.duplicates},
+          {"rejects", stat.rejects},
+          {"removals", stat.removals},
+          {"bytes_sent", stat.bytes_sent},
+          {"bytes_received", stat.bytes_received}};
+}
+
+NamespaceStat namespace_stat(const json::object& object) {
+  NamespaceStat stat;
+  stat.name = text_at(object, "name");
+  stat.kind = text_at(object, "kind");
+  stat.artifacts = count_at(object, "artifacts");
+  stat.logical_bytes = count_at(object, "logical_bytes");
+  stat.physical_bytes = count_at(object, "physical_bytes");
+  stat.max_bytes = count_at(object, "max_bytes");
+  stat.hits = count_at(object, "hits");
+  stat.misses = count_at(object, "misses");
+  stat.uploads = count_at(object, "uploads");
+  stat.duplicates = count_at(object, "duplicates");
+  stat.rejects = count_at(object, "rejects");
+  stat.removals = count_at(object, "removals");
+  stat.bytes_sent = count_at(object, "bytes_sent");
+  stat.bytes_received = count_at(object, "bytes_received");
+  return stat;
+}
+
+}  // namespace
+
+std::string to_json(const Stat& stat) {
+  json::array namespaces;
+  for (const NamespaceStat& each : stat.namespaces) namespaces.push_back(to_value(each));
+  const json::object object = {{"version", stat.version},
+                               {"data_directory", stat.data_directory},
+                               {"durability", stat.durability},
+                               {"started", stat.started},
+                               {"now", stat.now},
+                               {"ready", stat.ready},
+                               {"reconciling", stat.reconciling},
+                               {"objects", stat.objects},
+                               {"logical_bytes", stat.logical_bytes},
+                               {"physical_bytes", stat.physical_bytes},
+                               {"disk_total_bytes", stat.disk_total_bytes},
+                               {"disk_free_bytes", stat.disk_free_bytes},
+                               {"resident_bytes", stat.resident_bytes},
+                               {"connections", stat.connections},
+                               {"generation", stat.generation},
+                               {"namespaces", std::move(namespaces)}};
+  return json::serialize(object);
+}
+
+Result<Stat> stat_from_json(std::string_view text) {
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "statistics answer"));
+  Stat stat;
+  stat.version = text_at(object, "version");
+  stat.data_directory = text_at(object, "data_directory");
+  stat.durability = text_at(object, "durability");
+  stat.started = number_at<std::int64_t>(object, "started");
+  stat.now = number_at<std::int64_t>(object, "now");
+  stat.ready = flag_at(object, "ready");
+  stat.reconciling = flag_at(object, "reconciling");
+  stat.objects = count_at(object, "objects");
+  stat.logical_bytes = count_at(object, "logical_bytes");
+  stat.physical_bytes = count_at(object, "physical_bytes");
+  stat.disk_total_bytes = count_at(object, "disk_total_bytes");
+  stat.disk_free_bytes = count_at(object, "disk_free_bytes");
+  stat.resident_bytes = count_at(object, "resident_bytes");
+  stat.connections = count_at(object, "connections");
+  stat.generation = count_at(object, "generation");
+  for (const json::value& each : array_at(object, "namespaces")) {
+    if (each.is_object()) stat.namespaces.push_back(namespace_stat(each.get_object()));
+  }
+  return stat;
+}
+
+std::string to_json(const Problem& problem) {
+  json::object object = {{"type", "about:blank"},
+                         {"status", problem.status},
+                         {"code", problem.code},
+                         {"detail", problem.detail}};
+  if (!problem.existing.empty()) object["existing"] = problem.existing;
+  if (!problem.offered.empty()) object["offered"] = problem.offered;
+  return json::serialize(object);
+}
+
+Result<Problem> problem_from_json(std::string_view text) {
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "error answer"));
+  Problem problem;
+  problem.status = number_at<int>(object, "status");
+  problem.code = text_at(object, "code");
+  problem.detail = text_at(object, "detail");
+  problem.existing = text_at(object, "existing");
+  problem.offered = text_at(object, "offered");
+  return problem;
+}
+
+std::string to_json(const Listing& listing) {
+  json::array entries;
+  for (const ListingEntry& each : listing.entries) {
+    json::object entry = {{"name", each.name}, {"type", each.directory ? "directory" : "file"}};
+    if (!each.directory) {
+      entry["size"] = each.size;
+      entry["stored"] = each.stored;
+      entry["sha256"] = each.digest;
+    }
+    entries.push_back(std::move(entry));
+  }
+  return json::serialize(json::object{{"path", listing.path}, {"entries", std::move(entries)}});
+}
+
+Result<Listing> listing_from_json(std::string_view text) {
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "listing"));
+  Listing listing;
+  listing.path = text_at(object, "path");
+  for (const json::value& each : array_at(object, "entries")) {
+    if (!each.is_object()) continue;
+    const json::object& member = each.get_object();
+    ListingEntry entry;
+    entry.name = text_at(member, "name");
+    entry.directory = text_at(member, "type") == "directory";
+    entry.size = count_at(member, "size");
+    entry.stored = number_at<std::int64_t>(member, "stored");
+    entry.digest = text_at(member, "sha256");
+    listing.entries.push_back(std::move(entry));
+  }
+  return listing;
+}
+
+std::string to_json(const AdoptEvent& event) {
+  json::object object = {{"adopted", event.adopted}, {"present", event.present}, {"skipped", event.skipped},
+                         {"failed", event.failed},   {"bytes", event.bytes},     {"done", event.done}};
+  if (!event.path.empty()) object["path"] = event.path;
+  if (!event.outcome.empty()) object["outcome"] = event.outcome;
+  if (!event.reason.empty()) object["reason"] = event.reason;
+  return json::serialize(object);
+}
+
+Result<AdoptEvent> adopt_event_from_json(std::string_view text) {
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "adopt event"));
+  AdoptEvent event;
+  event.path = text_at(object, "path");
+  event.outcome = text_at(object, "outcome");
+  event.reason = text_at(object, "reason");
+  event.adopted = count_at(object, "adopted");
+  event.present = count_at(object, "present");
+  event.skipped = count_at(object, "skipped");
+  event.failed = count_at(object, "failed");
+  event.bytes = count_at(object, "bytes");
+  event.done = flag_at(object, "done");
+  return event;
+}
+
+}  // namespace larder::api

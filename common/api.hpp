@@ -1,0 +1,112 @@
+// What the daemon and the client say to each other, as values and as JSON.
+// Both ends link this file, so that neither can drift from the other.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/result.hpp"
+
+namespace larder::api {
+
+inline constexpr std::string_view k_health = "/-/health";
+inline constexpr std::string_view k_metrics = "/-/metrics";
+inline constexpr std::string_view k_stat = "/-/v1/stat";
+// POST ?namespace=NS; body: one name a line, optionally "NAME\tSHA256HEX" (then
+// a stored artifact with other bytes counts as missing, too); gzip accepted.
+// Answer: text/plain, the missing names, one a line, in the order asked.
+inline constexpr std::string_view k_find_missing = "/-/v1/find-missing";
+// POST ?namespace=NS&directory=/ABSOLUTE[&verify=0]: take a directory of the
+// daemon's machine in by hard links. Answer: AdoptEvent lines (ndjson).
+inline constexpr std::string_view k_adopt = "/-/v1/adopt";
+
+struct NamespaceStat {
+  std::string name;
+  std::string kind;                  // sstate, downloads, generic
+  std::uint64_t artifacts = 0;       // visible names
+  std::uint64_t logical_bytes = 0;   // the sum of their sizes
+  std::uint64_t physical_bytes = 0;  // of the objects this namespace stored first
+  std::uint64_t max_bytes = 0;       // 0: no limit
+  // Since the daemon started:
+  std::uint64_t hits = 0;            // GET and HEAD (RETR, SIZE) answered from the store
+  std::uint64_t misses = 0;
+  std::uint64_t uploads = 0;         // accepted, new
+  std::uint64_t duplicates = 0;      // accepted, the same bytes were there
+  std::uint64_t rejects = 0;         // refused: conflict, full, too large, wrong digest …
+  std::uint64_t removals = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+};
+
+struct Stat {
+  std::string version;
+  std::string data_directory;
+  std::string durability;  // each, batch, none
+  std::int64_t started = 0;  // UnixSeconds
+  std::int64_t now = 0;
+  bool ready = false;
+  bool reconciling = false;  // index and tree are being compared after an unclean stop
+  std::uint64_t objects = 0;         // distinct contents
+  std::uint64_t logical_bytes = 0;   // what the names add up to
+  std::uint64_t physical_bytes = 0;  // what the objects take
+  std::uint64_t disk_total_bytes = 0;
+  std::uint64_t disk_free_bytes = 0;
+  std::uint64_t resident_bytes = 0;  // the process
+  std::uint64_t connections = 0;
+  std::uint64_t generation = 0;      // last ledger sequence
+  std::vector<NamespaceStat> namespaces;
+};
+
+std::string to_json(const Stat& stat);
+Result<Stat> stat_from_json(std::string_view json);
+
+// RFC 9457 problem details: what every refusal of the server carries.
+struct Problem {
+  int status = 0;
+  std::string code;      // name_of(Errc): stable, for programs
+  std::string detail;    // for people: what, on which, what to do about it
+  std::string existing;  // SHA-256 of what is there (conflicts), or empty
+  std::string offered;   // SHA-256 of what was sent, or empty
+};
+
+std::string to_json(const Problem& problem);
+Result<Problem> problem_from_json(std::string_view json);
+
+// One entry of a directory listing (Accept: application/json).
+struct ListingEntry {
+  std::string name;          // one component
+  bool directory = false;
+  std::uint64_t size = 0;    // bytes; 0 for directories
+  std::int64_t stored = 0;   // UnixSeconds; 0 for directories
+  std::string digest;        // SHA-256 hex; empty for directories
+};
+
+// {"path": "/sstate-cache/ab/", "entries": […]}
+struct Listing {
+  std::string path;
+  std::vector<ListingEntry> entries;
+};
+
+std::string to_json(const Listing& listing);
+Result<Listing> listing_from_json(std::string_view json);
+
+// A line of the adopt stream: one per file left out or failed, one with counts
+// now and then, and a last one with `done`.
+struct AdoptEvent {
+  std::string path;    // relative to the directory; empty in count lines
+  std::string outcome; // skipped, conflict, corrupt, failed; empty in count lines
+  std::string reason;
+  std::uint64_t adopted = 0;
+  std::uint64_t present = 0;
+  std::uint64_t skipped = 0;
+  std::uint64_t failed = 0;   // conflicts and corrupt files included
+  std::uint64_t bytes = 0;    // adopted
+  bool done = false;
+};
+
+std::string to_json(const AdoptEvent& event);
+Result<AdoptEvent> adopt_event_from_json(std::string_view json);
+
+}  // namespace larder::api

@@ -1,0 +1,92 @@
+#include "common/artifact_key.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace larder {
+namespace {
+
+// Length of the well-formed UTF-8 sequence at the start of `text`, 0 if there
+// is none (Unicode 15, table 3-7: no overlong forms, no surrogates).
+std::size_t utf8_sequence(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const auto continues = [&](std::size_t i, std::uint8_t low, std::uint8_t high) {
+    return i < text.size() && byte(i) >= low && byte(i) <= high;
+  };
+  const std::uint8_t lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return continues(1, 0x80, 0xBF) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    const std::uint8_t low = lead == 0xE0 ? 0xA0 : 0x80;
+    const std::uint8_t high = lead == 0xED ? 0x9F : 0xBF;
+    return continues(1, low, high) && continues(2, 0x80, 0xBF) ? 3 : 0;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    const std::uint8_t low = lead == 0xF0 ? 0x90 : 0x80;
+    const std::uint8_t high = lead == 0xF4 ? 0x8F : 0xBF;
+    return continues(1, low, high) && continues(2, 0x80, 0xBF) && continues(3, 0x80, 0xBF) ? 4 : 0;
+  }
+  return 0;
+}
+
+std::string_view component_defect(std::string_view component) {
+  if (component.empty()) return "an empty component";
+  if (component == "." || component == "..") return "a '.' or '..' component";
+  if (component.size() > k_max_component) return "a component longer than 255 bytes";
+  for (std::size_t i = 0; i < component.size();) {
+    const auto byte = static_cast<std::uint8_t>(component[i]);
+    if (byte < 0x20 || byte == 0x7F) return "a control character";
+    const std::size_t length = utf8_sequence(component.substr(i));
+    if (length == 0) return "bytes that are not UTF-8";
+    // C1 controls (U+0080…U+009F) move terminals as the old ones do.
+    if (length == 2 && byte == 0xC2 && static_cast<std::uint8_t>(component[i + 1]) < 0xA0)
+      return "a control character";
+    i += length;
+  }
+  return {};
+}
+
+}  // namespace
+
+bool is_namespace_name(std::string_view name) {
+  if (name.empty() || name.size() > k_max_namespace) return false;
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  if (!plain(name.front())) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [&](char c) { return plain(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+std::string_view path_defect(std::string_view path) {
+  if (path.empty()) return "an empty path";
+  if (path.size() > k_max_path) return "more than 3072 bytes";
+  while (true) {
+    const auto slash = path.find('/');
+    const auto defect = component_defect(path.substr(0, slash));
+    if (!defect.empty()) return defect;
+    if (slash == std::string_view::npos) return {};
+    path.remove_prefix(slash + 1);
+  }
+}
+
+Result<ArtifactKey> ArtifactKey::make(std::string_view name_space, std::string_view path) {
+  if (!is_namespace_name(name_space)) return Error(Errc::invalid_name, "this is no namespace name");
+  const auto defect = path_defect(path);
+  if (!defect.empty()) return Error(Errc::invalid_name, "a name cannot have " + std::string(defect));
+  std::string text;
+  text.reserve(name_space.size() + 1 + path.size());
+  text.append(name_space).append("/").append(path);
+  return ArtifactKey(std::move(text), name_space.size());
+}
+
+Result<ArtifactKey> ArtifactKey::parse(std::string_view text) {
+  const auto slash = text.find('/');
+  if (slash == std::string_view::npos) return Error(Errc::invalid_name, "a name needs a namespace and a path");
+  return make(text.substr(0, slash), text.substr(slash + 1));
+}
+
+std::string_view ArtifactKey::file_name() const {
+  const std::string_view all = text_;
+  return all.substr(all.rfind('/') + 1);
+}
+
+}  // namespace larder
