@@ -1,0 +1,52 @@
+// What the store says of an artifact.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/clock.hpp"
+#include "common/digest.hpp"
+
+namespace larder {
+
+class File;
+
+struct Entry {
+  Digest digest;
+  std::uint64_t size = 0;  // bytes
+  UnixSeconds stored = 0;  // when the name got this content
+  bool operator==(const Entry&) const = default;
+};
+
+// An artifact ready to be read. It stays readable whatever becomes of its name.
+struct OpenArtifact {
+  Entry entry;
+  std::shared_ptr<File> file;
+};
+
+// How an upload ended.
+struct Receipt {
+  enum class Outcome {
+    created,   // the name is new
+    present,   // the same bytes were there already
+    replaced,  // a growing tarball: the old bytes are gone from the name
+    conflict,  // other bytes are there and stay; `offered` were refused
+  };
+  Outcome outcome = Outcome::created;
+  Entry entry;  // what the name holds now
+  Digest offered;
+};
+
+struct UploadRequest {
+  // Travels through co_await: built by name, never inside one (ARCHITECTURE.md).
+  UploadRequest() = default;
+
+  std::optional<std::uint64_t> size;   // bytes, when known beforehand
+  std::optional<Digest> declared;      // what the sender says the bytes are
+  std::string uploader;                // for the ledger: an address, a user
+  bool create_only = false;            // Errc::precondition when the name is taken
+};
+
+}  // namespace larder

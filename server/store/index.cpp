@@ -1,0 +1,334 @@
+#include "server/store/index.hpp"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/slice.h>
+#include <rocksdb/statistics.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <array>
+#include <atomic>
+#include <mutex>
+
+namespace larder {
+namespace {
+
+constexpr std::string_view k_clean_mark = "clean";
+constexpr std::string_view k_totals_prefix = "totals/";
+
+rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+std::string_view view(const rocksdb::Slice& text) { return {text.data(), text.size()}; }
+
+Error index_error(std::string_view doing, const rocksdb::Status& status) {
+  const std::string text = "cannot " + std::string(doing) + " the index: " + status.ToString();
+  if (status.IsNoSpace()) return Error(Errc::no_space, text);
+  if (status.IsCorruption()) return Error(Errc::corrupt, text);
+  return Error(Errc::io, text);
+}
+
+std::string totals_key(std::string_view name_space) { return std::string(k_totals_prefix).append(name_space); }
+
+rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.whole_key_filtering = true;
+  table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
+  rocksdb::ColumnFamilyOptions options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.compression = rocksdb::kNoCompression;  // keys prefix-compress already; LZ4 costs 0.4 us a hit
+  options.write_buffer_size = 16 << 20;
+  return options;
+}
+
+}  // namespace
+
+class Index::State {
+ public:
+  enum Family { meta, names, objects, recency, ledger, family_count };
+
+  rocksdb::ColumnFamilyHandle* family(Family which) const { return handles[which]; }
+
+  ~State() {
+    if (!db) return;
+    for (auto* handle : handles) {
+      if (handle != nullptr) db->DestroyColumnFamilyHandle(handle);
+    }
+  }
+
+  Result<void> write(rocksdb::WriteBatch& batch) {
+    const auto status = db->Write(rocksdb::WriteOptions(), &batch);
+    if (!status.ok()) return index_error("write to", status);
+    return {};
+  }
+
+  // A value of `which` decoded, nothing when it is not there.
+  template <typename Record>
+  Result<std::optional<Record>> get(Family which, std::string_view key,
+                                    std::optional<Record> (*decode)(std::string_view)) const {
+    rocksdb::PinnableSlice value;
+    const auto status = db->Get(rocksdb::ReadOptions(), family(which), slice(key), &value);
+    if (status.IsNotFound()) return std::optional<Record>();
+    if (!status.ok()) return index_error("read from", status);
+    auto record = decode(view(value));
+    if (!record) return Error(Errc::corrupt, "the index has a row that does not decode: " + std::string(key));
+    return record;
+  }
+
+  // Writes `batch` with the new totals of `name_space`. `write_mutex` is held.
+  Result<void> write_with_totals(rocksdb::WriteBatch& batch, std::string_view name_space, const NamespaceTotals& sum) {
+    batch.Put(family(meta), totals_key(name_space), encode(sum));
+    LARDER_TRY(write(batch));
+    totals.insert_or_assign(std::string(name_space), sum);
+    return {};
+  }
+
+  std::unique_ptr<rocksdb::DB> db;
+  std::array<rocksdb::ColumnFamilyHandle*, family_count> handles{};
+  Condition found = Condition::unclean;
+  bool reconciled = false;
+  std::atomic<std::uint64_t> sequence{0};
+
+  // Totals, ledger sequence and the rows they belong to change in one batch, one
+  // batch at a time: who reads up to last_sequence() has missed nothing.
+  mutable std::mutex write_mutex;
+  std::map<std::string, NamespaceTotals, std::less<>> totals;
+};
+
+Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Index::~Index() = default;
+
+Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& directory, ByteSize cache_size) {
+  const auto cache = rocksdb::NewLRUCache(cache_size.bytes);
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.max_open_files = -1;  // filters stay in memory: a miss never reads
+  options.max_background_jobs = 2;
+  options.keep_log_file_num = 2;
+  options.max_total_wal_size = 64 << 20;  // bounds what a start has to replay
+
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const char* name : {"default", "names", "objects", "recency", "ledger"})
+    families.emplace_back(name, family_options(cache));
+
+  auto state = std::make_unique<State>();
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* raw = nullptr;
+  const auto status = rocksdb::DB::Open(options, directory.string(), families, &handles, &raw);
+  if (!status.ok()) {
+    const std::string text = status.ToString();
+    if (status.IsIOError() && text.find("ock") != std::string::npos)
+      return Error(Errc::busy, "cannot open the index in " + directory.string() +
+                                   ": another larderd is using this data directory (" + text + ")");
+    return index_error("open", status);
+  }
+  state->db.reset(raw);
+  std::copy(handles.begin(), handles.end(), state->handles.begin());
+
+  std::string mark;
+  if (state->db->Get(rocksdb::ReadOptions(), state->family(State::meta), slice(k_clean_mark), &mark).ok()) {
+    state->found = Condition::clean;
+    state->reconciled = true;
+    // Gone before the first change, for good: a crash from here on is noticed.
+    rocksdb::WriteOptions synced;
+    synced.sync = true;
+    const auto removed = state->db->Delete(synced, state->family(State::meta), slice(k_clean_mark));
+    if (!removed.ok()) return index_error("write to", removed);
+  }
+
+  std::unique_ptr<rocksdb::Iterator> last(
+      state->db->NewIterator(rocksdb::ReadOptions(), state->family(State::ledger)));
+  last->SeekToLast();
+  if (last->Valid()) state->sequence = decode_sequence(view(last->key())).value_or(0);
+
+  std::unique_ptr<rocksdb::Iterator> totals(
+      state->db->NewIterator(rocksdb::ReadOptions(), state->family(State::meta)));
+  for (totals->Seek(slice(k_totals_prefix)); totals->Valid(); totals->Next()) {
+    const std::string_view key = view(totals->key());
+    if (!key.starts_with(k_totals_prefix)) break;
+    const auto decoded = decode_totals(view(totals->value()));
+    if (decoded) state->totals.emplace(key.substr(k_totals_prefix.size()), *decoded);
+  }
+  return std::unique_ptr<Index>(new Index(std::move(state)));
+}
+
+Index::Condition Index::condition() const { return state_->found; }
+
+Result<void> Index::mark_reconciled() {
+  state_->reconciled = true;
+  return {};
+}
+
+Result<void> Index::close() {
+  if (state_->reconciled) {
+    rocksdb::WriteOptions synced;
+    synced.sync = true;  // implies everything before it in the log
+    const auto status = state_->db->Put(synced, state_->family(State::meta), slice(k_clean_mark), "1");
+    if (!status.ok()) return index_error("close", status);
+  }
+  state_.reset();
+  return {};
+}
+
+Index::Found Index::peek(const ArtifactKey& key, NameRecord& record) const {
+  rocksdb::ReadOptions options;
+  options.read_tier = rocksdb::kBlockCacheTier;
+  rocksdb::PinnableSlice value;
+  const auto status = state_->db->Get(options, state_->family(State::names), slice(key.str()), &value);
+  if (status.IsNotFound()) return Found::miss;
+  if (!status.ok()) return Found::unknown;  // Incomplete: the block is on disk
+  auto decoded = decode_name(view(value));
+  if (!decoded) return Found::unknown;
+  record = std::move(*decoded);
+  return Found::hit;
+}
+
+Result<std::optional<NameRecord>> Index::name(const ArtifactKey& key) const {
+  return state_->get<NameRecord>(State::names, key.str(), &decode_name);
+}
+
+Result<std::vector<std::optional<NameRecord>>> Index::names(std::span<const ArtifactKey> keys) const {
+  std::vector<rocksdb::Slice> slices;
+  slices.reserve(keys.size());
+  for (const ArtifactKey& key : keys) slices.push_back(slice(key.str()));
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  state_->db->MultiGet(rocksdb::ReadOptions(), state_->family(State::names), slices.size(), slices.data(),
+                       values.data(), statuses.data());
+
+  std::vector<std::optional<NameRecord>> records(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].IsNotFound()) continue;
+    if (!statuses[i].ok()) return index_error("read from", statuses[i]);
+    records[i] = decode_name(view(values[i]));
+  }
+  return records;
+}
+
+Result<std::optional<ObjectRecord>> Index::object(const Digest& digest) const {
+  return state_->get<ObjectRecord>(State::objects, digest.raw(), &decode_object);
+}
+
+Result<std::uint64_t> Index::apply(const IndexChange& change) {
+  const std::lock_guard lock(state_->write_mutex);
+  rocksdb::WriteBatch batch;
+  const std::uint64_t sequence = state_->sequence + 1;
+  batch.Put(state_->family(State::ledger), encode_sequence(sequence), encode(change.ledger));
+  if (change.key == nullptr) {
+    LARDER_TRY(state_->write(batch));
+    state_->sequence = sequence;
+    return sequence;
+  }
+
+  const std::string name_space(change.key->name_space());
+  NamespaceTotals totals = state_->totals[name_space];
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> before, name(*change.key));
+  if (before) {
+    totals.artifacts -= 1;
+    totals.logical_bytes -= before->size;
+  }
+  if (change.name) {
+    totals.artifacts += 1;
+    totals.logical_bytes += change.name->size;
+    batch.Put(state_->family(State::names), slice(change.key->str()), encode(*change.name));
+  } else {
+    batch.Delete(state_->family(State::names), slice(change.key->str()));
+    batch.Delete(state_->family(State::recency), slice(change.key->str()));
+  }
+  if (change.new_object && change.name) {
+    LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(change.name->digest));
+    if (!known) {
+      totals.objects += 1;
+      totals.physical_bytes += change.new_object->size;
+      batch.Put(state_->family(State::objects), slice(change.name->digest.raw()), encode(*change.new_object));
+    }
+  }
+  LARDER_TRY(state_->write_with_totals(batch, name_space, totals));
+  state_->sequence = sequence;
+  return sequence;
+}
+
+Result<void> Index::forget_object(const Digest& digest) {
+  const std::lock_guard lock(state_->write_mutex);
+  LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(digest));
+  if (!known) return {};
+  NamespaceTotals totals = state_->totals[known->charged_to];
+  totals.objects -= 1;
+  totals.physical_bytes -= known->size;
+  rocksdb::WriteBatch batch;
+  batch.Delete(state_->family(State::objects), slice(digest.raw()));
+  return state_->write_with_totals(batch, known->charged_to, totals);
+}
+
+Result<void> Index::learn_object(const Digest& digest, const ObjectRecord& record) {
+  const std::lock_guard lock(state_->write_mutex);
+  LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(digest));
+  if (known) return {};
+  NamespaceTotals totals = state_->totals[record.charged_to];
+  totals.objects += 1;
+  totals.physical_bytes += record.size;
+  rocksdb::WriteBatch batch;
+  batch.Put(state_->family(State::objects), slice(digest.raw()), encode(record));
+  return state_->write_with_totals(batch, record.charged_to, totals);
+}
+
+Result<void> Index::touch(const std::vector<std::pair<std::string, RecencyRecord>>& batch) {
+  rocksdb::WriteBatch writes;
+  for (const auto& [key, seen] : batch) {
+    LARDER_TRY_ASSIGN(const std::optional<RecencyRecord> before,
+                      state_->get<RecencyRecord>(State::recency, key, &decode_recency));
+    RecencyRecord record = before.value_or(RecencyRecord());
+    record.used = std::max(record.used, seen.used);
+    record.seen = std::max(record.seen, seen.seen);
+    writes.Put(state_->family(State::recency), slice(key), encode(record));
+  }
+  return state_->write(writes);
+}
+
+Result<std::optional<RecencyRecord>> Index::recency(const ArtifactKey& key) const {
+  return state_->get<RecencyRecord>(State::recency, key.str(), &decode_recency);
+}
+
+Result<void> Index::scan_names(std::string_view prefix, std::string_view after, const NameVisitor& visit) const {
+  std::unique_ptr<rocksdb::Iterator> row(
+      state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::names)));
+  row->Seek(slice(std::max(prefix, after)));
+  if (row->Valid() && view(row->key()) == after) row->Next();
+  while (row->Valid() && view(row->key()).starts_with(prefix)) {
+    const auto record = decode_name(view(row->value()));
+    if (!record) return Error(Errc::corrupt, "the index has a row that does not decode: " + row->key().ToString());
+    const Step step = visit(view(row->key()), *record);
+    if (step.kind == Step::Kind::stop) return {};
+    if (step.kind == Step::Kind::seek) row->Seek(slice(step.where));
+    if (step.kind == Step::Kind::next) row->Next();
+  }
+  if (!row->status().ok()) return index_error("read from", row->status());
+  return {};
+}
+
+Result<void> Index::scan_ledger(std::uint64_t since, const LedgerVisitor& visit) const {
+  std::unique_ptr<rocksdb::Iterator> row(
+      state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::ledger)));
+  for (row->Seek(encode_sequence(since + 1)); row->Valid(); row->Next()) {
+    const auto sequence = decode_sequence(view(row->key()));
+    const auto record = decode_ledger(view(row->value()));
+    if (!sequence || !record) return Error(Errc::corrupt, "the ledger has a line that does not decode");
+    if (!visit(*sequence, *record)) return {};
+  }
+  if (!row->status().ok()) return index_error("read from", row->status());
+  return {};
+}
+
+std::uint64_t Index::last_sequence() const { return state_->sequence.load(); }
+
+NamespaceTotals Index::totals(std::string_view name_space) const {
+  const std::lock_guard lock(state_->write_mutex);
+  const auto found = state_->totals.find(name_space);
+  return found == state_->totals.end() ? NamespaceTotals() : found->second;
+}
+
+}  // namespace larder

@@ -1,0 +1,87 @@
+// The RocksDB index: what is known of every name, object and change. Fast, and
+// never ahead of the tree: the caller writes here last. Writes go to the
+// write-ahead log without a sync of their own, so that they survive kill -9; a
+// power cut may lose the latest, which reconcile finds again in the tree.
+//
+// Thread-safe. All calls may block but peek().
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/artifact_key.hpp"
+#include "common/result.hpp"
+#include "common/units.hpp"
+#include "server/store/records.hpp"
+
+namespace larder {
+
+// One step: what becomes of a name, with its ledger line, all or nothing.
+struct IndexChange {
+  const ArtifactKey* key = nullptr;                  // null: the ledger line alone
+  std::optional<NameRecord> name;                    // nothing: the name goes
+  std::optional<ObjectRecord> new_object;            // the content is new to the store
+  LedgerRecord ledger;
+};
+
+class Index {
+ public:
+  enum class Found { hit, miss, unknown };  // unknown: not without asking the disk
+  enum class Condition {
+    clean,    // closed properly: it agrees with the tree
+    unclean,  // new, or not closed: reconcile before a miss means anything
+  };
+
+  // Creates the directory's content when it is empty. Errc::busy when another
+  // process has it open.
+  static Result<std::unique_ptr<Index>> open(const std::filesystem::path& directory, ByteSize cache);
+  ~Index();
+
+  Condition condition() const;   // as found by open()
+  Result<void> mark_reconciled();  // from now on a close is a clean one
+  Result<void> close();            // flushes; nothing may be called afterwards
+
+  // From memory or not at all; for threads that must not wait.
+  Found peek(const ArtifactKey& key, NameRecord& record) const;
+  Result<std::optional<NameRecord>> name(const ArtifactKey& key) const;
+  // In the order of `keys`.
+  Result<std::vector<std::optional<NameRecord>>> names(std::span<const ArtifactKey> keys) const;
+  Result<std::optional<ObjectRecord>> object(const Digest& digest) const;
+
+  Result<std::uint64_t> apply(const IndexChange& change);  // the ledger sequence it got
+  Result<void> forget_object(const Digest& digest);        // its last link is gone
+  Result<void> learn_object(const Digest& digest, const ObjectRecord& record);  // reconcile: unknown so far
+  Result<void> touch(const std::vector<std::pair<std::string, RecencyRecord>>& batch);
+  Result<std::optional<RecencyRecord>> recency(const ArtifactKey& key) const;
+
+  // Names that start with `prefix` ("ns/…") and sort after `after` ("" for all), until `visit` returns false.
+  // `visit` may name another place to go on from, which has to sort behind the current one.
+  struct Step {
+    enum class Kind { next, seek, stop } kind = Kind::next;
+    std::string where;  // for seek: the first key that may come next
+  };
+  using NameVisitor = std::function<Step(std::string_view key, const NameRecord& record)>;
+  Result<void> scan_names(std::string_view prefix, std::string_view after, const NameVisitor& visit) const;
+
+  // Ledger lines with a sequence above `since`, oldest first, until `visit` returns false.
+  using LedgerVisitor = std::function<bool(std::uint64_t sequence, const LedgerRecord& record)>;
+  Result<void> scan_ledger(std::uint64_t since, const LedgerVisitor& visit) const;
+  std::uint64_t last_sequence() const;
+
+  NamespaceTotals totals(std::string_view name_space) const;  // from memory
+
+ private:
+  class State;
+  explicit Index(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace larder

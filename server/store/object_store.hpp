@@ -1,0 +1,49 @@
+// Contents by digest: objects/ab/<sha256>, one sealed inode for each, and more
+// than one (.1, .2 …) only where the file system limits the links of an inode
+// (65,000 on ext4, soon reached by the archive of an empty directory). The link
+// count is the reference count: one means that no name is left.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/digest.hpp"
+#include "common/result.hpp"
+#include "server/store/file_system.hpp"
+#include "server/store/lock_table.hpp"
+
+namespace larder {
+
+class ObjectStore {
+ public:
+  explicit ObjectStore(FileSystem& disk) : disk_(disk) {}
+
+  // Gives the caller's bytes the path asked for, without replacing what is there.
+  using Place = std::function<Result<void>(const std::string& path)>;
+
+  struct Linked {
+    bool new_content = false;              // the bytes were not stored before
+    std::vector<std::string> directories;  // changed, and to be synced by policy
+  };
+
+  // Makes `name` one more link to the content. `place` is called when there is
+  // no inode with room: its bytes then become the object. Errc::exists when
+  // `name` is taken; then, as on any failure, what was new is taken back.
+  Result<Linked> link(const Digest& digest, const Place& place, const std::string& name);
+
+  // Frees the inodes that have no name left. Calls `gone` when none remains,
+  // before anybody can store the content anew.
+  Result<void> collect(const Digest& digest, const std::function<void()>& gone);
+
+  // Whether hard links work on this disk at all; a sentence for the admin if not.
+  Result<void> probe_links();
+
+ private:
+  Result<void> link_into(const std::string& object, const std::string& name, std::vector<std::string>& made);
+
+  FileSystem& disk_;
+  LockTable<Digest> locks_;
+};
+
+}  // namespace larder

@@ -1,0 +1,62 @@
+// Space is promised before the first byte of an upload is taken, so that a full
+// disk is an answer at the start and not an accident in the middle.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "common/result.hpp"
+#include "common/units.hpp"
+
+namespace larder {
+
+class Quota {
+ public:
+  struct Sources {  // asked at every reservation
+    std::function<Result<std::uint64_t>()> free_bytes;                          // of the disk
+    std::function<std::uint64_t(const std::string&)> used_bytes;  // physical, of a namespace
+  };
+  using Limits = std::map<std::string, ByteSize>;  // by namespace; 0 or absent: no limit
+
+  Quota(ByteSize free_floor, Limits limits, Sources sources)
+      : free_floor_(free_floor), limits_(std::move(limits)), sources_(std::move(sources)) {}
+
+  // Holds bytes until it is destroyed.
+  class Reservation {
+   public:
+    Reservation() = default;
+    Reservation(Reservation&& other) noexcept;
+    Reservation& operator=(Reservation&& other) noexcept;
+    ~Reservation();
+
+    Result<void> grow(std::uint64_t bytes);  // Errc::no_space leaves it as it is
+    std::uint64_t bytes() const { return bytes_; }
+
+   private:
+    friend class Quota;
+    Reservation(Quota& quota, std::string name_space) : quota_(&quota), name_space_(std::move(name_space)) {}
+
+    Quota* quota_ = nullptr;
+    std::string name_space_;
+    std::uint64_t bytes_ = 0;
+  };
+
+  Result<Reservation> reserve(const std::string& name_space, std::uint64_t bytes);
+  std::uint64_t reserved() const;  // all namespaces
+
+ private:
+  Result<void> take(const std::string& name_space, std::uint64_t bytes);
+  void give_back(const std::string& name_space, std::uint64_t bytes);
+
+  const ByteSize free_floor_;
+  const Limits limits_;
+  const Sources sources_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::uint64_t> reserved_;
+  std::uint64_t reserved_in_all_ = 0;
+};
+
+}  // namespace larder

@@ -1,0 +1,172 @@
+// Store::reconcile: tree and index are brought together after an unclean stop.
+// The tree is right. Objects first (which inode is which content), then every
+// name of the tree, then every row of the index.
+#include <chrono>
+#include <thread>
+#include <unordered_map>
+
+#include "server/store/layout.hpp"
+#include "server/store/store.hpp"
+
+namespace larder {
+namespace {
+
+class Reconciler {
+ public:
+  Reconciler(StoreCore& core, std::stop_token stop) : core_(core), stop_(std::move(stop)) {}
+
+  Result<Store::ReconcileReport> run() {
+    LARDER_TRY(learn_objects());
+    LARDER_TRY(walk(layout::k_tree));
+    LARDER_TRY(drop_stale_rows());
+    return report_;
+  }
+
+ private:
+  // Gives requests the disk and the core between steps.
+  Result<void> pace() {
+    if (stop_.stop_requested()) return Error(Errc::cancelled, "the comparison of tree and index was stopped");
+    constexpr std::uint64_t k_steps_between_rests = 256;
+    if (++steps_ % k_steps_between_rests == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return {};
+  }
+
+  Result<std::vector<DirectoryEntry>> entries_of(const std::string& directory) {
+    std::vector<DirectoryEntry> entries;
+    LARDER_TRY(core_.disk.list(directory, [&](const DirectoryEntry& entry) {
+      entries.push_back(entry);
+      return true;
+    }));
+    return entries;
+  }
+
+  Result<void> learn_objects() {
+    LARDER_TRY_ASSIGN(const auto directories, entries_of(layout::k_objects));
+    for (const DirectoryEntry& directory : directories) {
+      if (directory.type != FileType::directory) continue;
+      const std::string path = layout::k_objects + "/" + directory.name;
+      LARDER_TRY_ASSIGN(const auto entries, entries_of(path));
+      for (const DirectoryEntry& entry : entries) LARDER_TRY(learn_object(path, entry));
+    }
+    return {};
+  }
+
+  Result<void> learn_object(const std::string& directory, const DirectoryEntry& entry) {
+    LARDER_TRY(pace());
+    Digest digest;
+    if (entry.type != FileType::file || !layout::parse_object_name(entry.name, digest)) return {};
+    const auto status = core_.disk.status(directory + "/" + entry.name);
+    if (!status) return {};  // collected meanwhile
+    if (status->links == 1) {
+      bool gone = false;
+      LARDER_TRY(core_.objects.collect(digest, [&] {
+        gone = true;
+        (void)core_.index->forget_object(digest);
+      }));
+      if (gone) ++report_.orphans;
+      if (gone) return {};
+    }
+    objects_[status->inode] = digest;
+    return {};
+  }
+
+  Result<void> walk(const std::string& directory) {
+    const auto entries = entries_of(directory);
+    if (!entries && entries.error().code() == Errc::not_found) return {};  // removed meanwhile
+    if (!entries) return entries.error();
+    for (const DirectoryEntry& entry : *entries) {
+      const std::string path = directory + "/" + entry.name;
+      if (entry.type == FileType::directory) LARDER_TRY(walk(path));
+      if (entry.type == FileType::file) LARDER_TRY(check_name(path));
+    }
+    return {};
+  }
+
+  Result<void> check_name(const std::string& path) {
+    LARDER_TRY(pace());
+    const auto key = ArtifactKey::parse(std::string_view(path).substr(layout::k_tree.size() + 1));
+    if (!key || core_.find_namespace(key->name_space()) == nullptr) return {};
+    const auto status = core_.disk.status(path);
+    if (!status) return {};
+    ++report_.names;
+    LARDER_TRY_ASSIGN(const std::optional<NameRecord> row, core_.index->name(*key));
+    const auto known = objects_.find(status->inode);
+    const bool agree = row && row->size == status->size &&
+                       (known == objects_.end() ? status->size == 0 : known->second == row->digest);
+    if (agree) {
+      LARDER_TRY(learn_row(*row, *key));
+      return {};
+    }
+    LARDER_TRY_ASSIGN(const auto entered, core_.enter_from_tree(*key));
+    if (entered && entered != row) ++report_.found;
+    return {};
+  }
+
+  Result<void> learn_row(const NameRecord& row, const ArtifactKey& key) {
+    if (row.size == 0) return {};
+    LARDER_TRY_ASSIGN(const auto object, core_.index->object(row.digest));
+    if (object) return {};
+    ObjectRecord record;
+    record.size = row.size;
+    record.verified = row.stored;
+    record.charged_to = key.name_space();
+    return core_.index->learn_object(row.digest, record);
+  }
+
+  Result<void> drop_stale_rows() {
+    for (const NamespaceConfig& name_space : core_.options.namespaces) {
+      const std::string prefix = name_space.name + "/";
+      std::string after;
+      bool more = true;
+      while (more) {
+        std::vector<ArtifactKey> page;
+        LARDER_TRY_ASSIGN(more, next_page(prefix, after, page));
+        for (const ArtifactKey& key : page) LARDER_TRY(check_row(key));
+        if (!page.empty()) after = page.back().str();
+      }
+    }
+    return {};
+  }
+
+  Result<bool> next_page(const std::string& prefix, const std::string& after, std::vector<ArtifactKey>& page) {
+    constexpr std::size_t k_page = 1024;
+    bool more = false;
+    LARDER_TRY(core_.index->scan_names(prefix, after, [&](std::string_view text, const NameRecord&) {
+      Index::Step step;
+      if (page.size() == k_page) {
+        more = true;
+        step.kind = Index::Step::Kind::stop;
+        return step;
+      }
+      auto key = ArtifactKey::parse(text);
+      if (key) page.push_back(std::move(*key));
+      return step;
+    }));
+    return more;
+  }
+
+  Result<void> check_row(const ArtifactKey& key) {
+    LARDER_TRY(pace());
+    const auto status = core_.disk.status(layout::tree_path(key));
+    if (status && status->type == FileType::file) return {};
+    ++report_.vanished;
+    return core_.drop_stale_row(key);
+  }
+
+  StoreCore& core_;
+  std::stop_token stop_;
+  std::unordered_map<std::uint64_t, Digest> objects_;  // by inode
+  Store::ReconcileReport report_;
+  std::uint64_t steps_ = 0;
+};
+
+}  // namespace
+
+Result<Store::ReconcileReport> Store::reconcile(std::stop_token stop) {
+  LARDER_TRY_ASSIGN(const ReconcileReport report, Reconciler(*core_, std::move(stop)).run());
+  core_->index_complete = true;
+  LARDER_TRY(core_->index->mark_reconciled());
+  return report;
+}
+
+}  // namespace larder

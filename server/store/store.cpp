@@ -1,0 +1,280 @@
+#include "server/store/store.hpp"
+
+#include "server/store/layout.hpp"
+
+namespace larder {
+namespace {
+
+// What a data directory is made of. A directory with other content is somebody else's.
+Result<void> prepare_layout(FileSystem& disk, const std::filesystem::path& data) {
+  const auto format = disk.open(layout::k_format);
+  if (format) {
+    std::string line(64, '\0');
+    LARDER_TRY_ASSIGN(const std::size_t length, (*format)->read_at(0, std::as_writable_bytes(std::span(line))));
+    line.resize(length);
+    if (line != layout::k_format_line)
+      return Error(Errc::not_supported, "the data directory " + data.string() +
+                                            " has a format this larderd does not know: " + line);
+  } else {
+    if (format.error().code() != Errc::not_found) return format.error();
+    std::string stranger;
+    LARDER_TRY(disk.list("", [&](const DirectoryEntry& entry) {
+      if (entry.name != "lost+found" && entry.name != layout::k_index && entry.name != layout::k_format + ".new")
+        stranger = entry.name;
+      return stranger.empty();
+    }));
+    if (!stranger.empty())
+      return Error(Errc::conflict, "the data directory " + data.string() + " holds '" + stranger +
+                                       "', which is not larder's; give an empty directory, or take one in "
+                                       "with 'larderd adopt'");
+  }
+  for (const std::string& directory :
+       {layout::k_tree, layout::k_objects, layout::k_snapshots, layout::k_trash, layout::k_staging})
+    LARDER_TRY(make_directories(disk, directory));
+  if (format) return {};
+
+  const std::string fresh = layout::k_format + ".new";
+  (void)disk.remove(fresh);
+  LARDER_TRY_ASSIGN(const auto file, disk.create(fresh));
+  LARDER_TRY(file->append(std::as_bytes(std::span(layout::k_format_line))));
+  LARDER_TRY(file->sync());
+  LARDER_TRY(disk.replace(fresh, layout::k_format));
+  return disk.sync_directory("");
+}
+
+// Uploads that a crash cut off.
+Result<void> empty_staging(FileSystem& disk) {
+  std::vector<std::string> leftovers;
+  LARDER_TRY(disk.list(layout::k_staging, [&](const DirectoryEntry& entry) {
+    if (entry.type != FileType::directory) leftovers.push_back(layout::k_staging + "/" + entry.name);
+    return true;
+  }));
+  for (const std::string& leftover : leftovers) LARDER_TRY(disk.remove(leftover));
+  return {};
+}
+
+// "ns/" or "ns/a/b/": what the keys below a directory start with.
+std::string directory_prefix(std::string_view name_space, std::string_view path) {
+  std::string prefix(name_space);
+  prefix += '/';
+  if (!path.empty()) prefix.append(path).append("/");
+  return prefix;
+}
+
+}  // namespace
+
+Store::Store(std::unique_ptr<StoreCore> core) : core_(std::move(core)) {}
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesystem::path& data, const Clock& clock,
+                                           StoreOptions options, ByteSize index_cache) {
+  LARDER_TRY(prepare_layout(disk, data));
+  // First of all the index: its lock keeps a second daemon from emptying our tmp/.
+  LARDER_TRY_ASSIGN(auto index, Index::open(data / layout::k_index, index_cache));
+  LARDER_TRY(empty_staging(disk));
+  const bool complete = index->condition() == Index::Condition::clean;
+  auto core = std::make_unique<StoreCore>(disk, clock, std::move(index), std::move(options));
+  LARDER_TRY(core->objects.probe_links());
+  core->index_complete = complete;
+  return std::unique_ptr<Store>(new Store(std::move(core)));
+}
+
+Result<void> Store::close() {
+  LARDER_TRY(flush_recency());
+  return core_->index->close();
+}
+
+Index::Found Store::peek(const ArtifactKey& key, Entry& entry) const {
+  NameRecord record;
+  const Index::Found found = core_->index->peek(key, record);
+  if (found == Index::Found::miss && !core_->index_complete) return Index::Found::unknown;
+  if (found == Index::Found::hit) entry = to_entry(record);
+  return found;
+}
+
+Result<Entry> Store::stat(const ArtifactKey& key) {
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> record, core_->find(key));
+  if (!record) return Error(Errc::not_found, "there is no " + key.str());
+  return to_entry(*record);
+}
+
+Result<OpenArtifact> Store::open_artifact(const ArtifactKey& key) {
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> record, core_->find(key));
+  if (!record) return Error(Errc::not_found, "there is no " + key.str());
+  auto file = core_->disk.open(layout::tree_path(key));
+  if (!file) {
+    if (file.error().code() != Errc::not_found && file.error().code() != Errc::conflict) return file.error();
+    LARDER_TRY(core_->drop_stale_row(key));
+    return Error(Errc::not_found, "there is no " + key.str());
+  }
+  LARDER_TRY_ASSIGN(const FileStatus status, (*file)->status());
+  if (status.size != record->size) {
+    // A growing tarball may have been replaced between the two look-ups.
+    LARDER_TRY_ASSIGN(const std::optional<NameRecord> again, core_->index->name(key));
+    if (again && again->size == status.size) return OpenArtifact{to_entry(*again), std::move(*file)};
+    LARDER_TRY(core_->set_aside(key, "its size is " + std::to_string(status.size) + " bytes, stored were " +
+                                         std::to_string(record->size)));
+    return Error(Errc::not_found, "there is no " + key.str() + " any more: its file was damaged");
+  }
+  return OpenArtifact{to_entry(*record), std::move(*file)};
+}
+
+void Store::note(const ArtifactKey& key, Access access) { core_->recency.note(key, access, core_->clock.now()); }
+
+Result<Store::DirectoryPage> Store::list_directory(std::string_view name_space, std::string_view path,
+                                                   std::string_view after, std::size_t limit) const {
+  const std::string prefix = directory_prefix(name_space, path);
+  DirectoryPage page;
+  bool any = false;
+  const auto visit = [&](std::string_view key, const NameRecord& record) {
+    any = true;
+    const std::string_view rest = key.substr(prefix.size());
+    const auto slash = rest.find('/');
+    Index::Step step;
+    if (page.entries.size() == limit) {
+      page.more = true;
+      step.kind = Index::Step::Kind::stop;
+      return step;
+    }
+    api::ListingEntry entry;
+    entry.name = rest.substr(0, slash);
+    if (slash != std::string_view::npos) {
+      entry.directory = true;
+      step.kind = Index::Step::Kind::seek;  // past everything below it: '0' follows '/'
+      step.where = prefix + entry.name + '0';
+    } else {
+      entry.size = record.size;
+      entry.stored = record.stored;
+      entry.digest = record.digest.hex();
+    }
+    if (entry.name != after) page.entries.push_back(std::move(entry));
+    return step;
+  };
+  const std::string start = after.empty() ? std::string() : prefix + std::string(after);
+  LARDER_TRY(core_->index->scan_names(prefix, start, visit));
+  if (!any && after.empty()) return Error(Errc::not_found, "there is no directory " + prefix);
+  return page;
+}
+
+Result<bool> Store::is_directory(std::string_view name_space, std::string_view path) const {
+  bool any = false;
+  LARDER_TRY(core_->index->scan_names(directory_prefix(name_space, path), {},
+                                      [&](std::string_view, const NameRecord&) {
+                                        any = true;
+                                        Index::Step step;
+                                        step.kind = Index::Step::Kind::stop;
+                                        return step;
+                                      }));
+  return any;
+}
+
+Result<Store::NamePage> Store::list_names(std::string_view name_space, std::string_view after,
+                                          std::size_t limit) const {
+  const std::string prefix = directory_prefix(name_space, {});
+  NamePage page;
+  const auto visit = [&](std::string_view key, const NameRecord&) {
+    Index::Step step;
+    if (page.paths.size() == limit) {
+      page.more = true;
+      step.kind = Index::Step::Kind::stop;
+      return step;
+    }
+    page.paths.emplace_back(key.substr(prefix.size()));
+    return step;
+  };
+  const std::string start = after.empty() ? std::string() : prefix + std::string(after);
+  LARDER_TRY(core_->index->scan_names(prefix, start, visit));
+  return page;
+}
+
+Result<Store::ChangePage> Store::changes(std::string_view name_space, std::uint64_t since, std::size_t limit) const {
+  const std::string prefix = directory_prefix(name_space, {});
+  ChangePage page;
+  page.reached = since;
+  LARDER_TRY(core_->index->scan_ledger(since, [&](std::uint64_t sequence, const LedgerRecord& record) {
+    if (page.changes.size() == limit) {
+      page.more = true;
+      return false;
+    }
+    page.reached = sequence;
+    if (changes_names(record.action) && record.key.starts_with(prefix))
+      page.changes.push_back({record.key.substr(prefix.size()), removes_name(record.action)});
+    return true;
+  }));
+  return page;
+}
+
+std::uint64_t Store::generation() const { return core_->index->last_sequence(); }
+
+Result<std::vector<bool>> Store::find_missing(std::string_view name_space, std::span<const Wanted> wanted) {
+  if (core_->find_namespace(name_space) == nullptr)
+    return Error(Errc::not_found, "there is no namespace " + std::string(name_space));
+  std::vector<bool> missing(wanted.size(), true);
+  std::vector<ArtifactKey> keys;
+  std::vector<std::size_t> positions;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    auto key = ArtifactKey::make(name_space, wanted[i].path);
+    if (!key) return Error(Errc::invalid_name, "name " + std::to_string(i + 1) + ": " + key.error().message());
+    keys.push_back(std::move(*key));
+  }
+  constexpr std::size_t k_batch = 1024;  // names a look-up
+  for (std::size_t first = 0; first < keys.size(); first += k_batch) {
+    const auto batch = std::span(keys).subspan(first, std::min(k_batch, keys.size() - first));
+    LARDER_TRY_ASSIGN(auto records, core_->index->names(batch));
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (!records[i] && !core_->index_complete)
+        LARDER_TRY_ASSIGN(records[i], core_->find(batch[i]));
+      const auto& digest = wanted[first + i].digest;
+      missing[first + i] = !records[i] || (digest && *digest != records[i]->digest);
+      if (records[i]) note(batch[i], Access::seen);
+    }
+  }
+  return missing;
+}
+
+Result<UploadStart> Store::begin_upload(const ArtifactKey& key, UploadRequest request) {
+  return core_->begin_upload(key, std::move(request));
+}
+
+Result<Entry> Store::remove(const ArtifactKey& key, const std::string& actor, const std::string& why) {
+  return core_->remove(key, actor, why);
+}
+
+bool Store::reconciled() const { return core_->index_complete; }
+
+Result<void> Store::flush_recency() { return core_->index->touch(core_->recency.take()); }
+
+Result<api::Stat> Store::totals() {
+  api::Stat stat;
+  LARDER_TRY_ASSIGN(const DiskSpace space, core_->disk.space());
+  stat.disk_total_bytes = space.total_bytes;
+  stat.disk_free_bytes = space.free_bytes;
+  stat.durability = name_of(core_->options.durability);
+  stat.reconciling = !core_->index_complete;
+  stat.generation = generation();
+  for (const NamespaceConfig& each : core_->options.namespaces) {
+    const NamespaceTotals totals = core_->index->totals(each.name);
+    api::NamespaceStat row;
+    row.name = each.name;
+    row.kind = name_of(each.kind);
+    row.artifacts = totals.artifacts;
+    row.logical_bytes = totals.logical_bytes;
+    row.physical_bytes = totals.physical_bytes;
+    row.max_bytes = each.max_size.bytes;
+    stat.objects += totals.objects;
+    stat.logical_bytes += totals.logical_bytes;
+    stat.physical_bytes += totals.physical_bytes;
+    stat.namespaces.push_back(std::move(row));
+  }
+  return stat;
+}
+
+const std::vector<NamespaceConfig>& Store::namespaces() const { return core_->options.namespaces; }
+const NamespaceConfig* Store::find_namespace(std::string_view name) const { return core_->find_namespace(name); }
+std::uint64_t Store::reserved_bytes() const { return core_->quota.reserved(); }
+
+Result<std::optional<RecencyRecord>> Store::recency(const ArtifactKey& key) const {
+  return core_->index->recency(key);
+}
+
+}  // namespace larder

@@ -1,0 +1,120 @@
+// The store: artifacts by name, kept once by content. This is all that the rest
+// of the daemon sees of the disk. Blocking and thread-safe; no sockets, no Asio.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "common/api.hpp"
+#include "common/artifact_key.hpp"
+#include "server/store/entry.hpp"
+#include "server/store/index.hpp"
+#include "server/store/store_core.hpp"
+
+namespace larder {
+
+class Store {
+ public:
+  // `data` is the directory that `disk` is rooted at; the index needs its path.
+  // Empties tmp/, opens the index, and is ready: nothing is walked.
+  static Result<std::unique_ptr<Store>> open(FileSystem& disk, const std::filesystem::path& data, const Clock& clock,
+                                             StoreOptions options, ByteSize index_cache);
+  ~Store();
+
+  // Flushes what is known of use and closes the index cleanly. Last call.
+  Result<void> close();
+
+  // Reading -----------------------------------------------------------------
+
+  // Never waits for the disk.
+  Index::Found peek(const ArtifactKey& key, Entry& entry) const;
+  Result<Entry> stat(const ArtifactKey& key);
+  Result<OpenArtifact> open_artifact(const ArtifactKey& key);
+  void note(const ArtifactKey& key, Access access);  // never waits for the disk
+
+  // One page of the directory `path` ("" is the namespace itself), sorted by
+  // name, entries after `after`. Errc::not_found when no name lies below it.
+  struct DirectoryPage {
+    std::vector<api::ListingEntry> entries;
+    bool more = false;
+  };
+  Result<DirectoryPage> list_directory(std::string_view name_space, std::string_view path, std::string_view after,
+                                       std::size_t limit) const;
+  // Whether any name lies below it.
+  Result<bool> is_directory(std::string_view name_space, std::string_view path) const;
+
+  // Paths of a namespace in order, after `after`.
+  struct NamePage {
+    std::vector<std::string> paths;
+    bool more = false;
+  };
+  Result<NamePage> list_names(std::string_view name_space, std::string_view after, std::size_t limit) const;
+
+  struct Change {
+    std::string path;
+    bool removed = false;
+  };
+  // What became of names since a generation, oldest first; a name may come twice.
+  struct ChangePage {
+    std::vector<Change> changes;
+    std::uint64_t reached = 0;  // the generation to go on from
+    bool more = false;
+  };
+  Result<ChangePage> changes(std::string_view name_space, std::uint64_t since, std::size_t limit) const;
+  std::uint64_t generation() const;
+
+  struct Wanted {
+    std::string path;
+    std::optional<Digest> digest;  // other bytes under the name count as missing
+  };
+  // For each, whether it is missing.
+  Result<std::vector<bool>> find_missing(std::string_view name_space, std::span<const Wanted> wanted);
+
+  // Writing -----------------------------------------------------------------
+
+  Result<UploadStart> begin_upload(const ArtifactKey& key, UploadRequest request);
+  Result<Entry> remove(const ArtifactKey& key, const std::string& actor, const std::string& why);
+
+  struct AdoptOptions {
+    AdoptOptions() = default;
+    std::string name_space;
+    bool verify = true;   // archives are read to the end first
+    std::string actor;
+  };
+  // Takes the files of `source` in by hard links, as the skip lists allow.
+  // Calls `report` for every file left out, with counts now and then, and at the end.
+  Result<api::AdoptEvent> adopt(FileSystem& source, const AdoptOptions& options,
+                                const std::function<void(const api::AdoptEvent&)>& report, std::stop_token stop);
+
+  // Upkeep ------------------------------------------------------------------
+
+  bool reconciled() const;  // index and tree are known to agree
+  struct ReconcileReport {
+    std::uint64_t names = 0;    // in the tree
+    std::uint64_t found = 0;    // entered into the index
+    std::uint64_t vanished = 0;  // dropped from it
+    std::uint64_t orphans = 0;  // objects without a name, removed
+  };
+  // Compares the tree with the index after an unclean stop, at low priority.
+  Result<ReconcileReport> reconcile(std::stop_token stop);
+  Result<void> flush_recency();
+
+  // Objects, bytes and disk; what a process knows of itself is left to others.
+  Result<api::Stat> totals();
+  const std::vector<NamespaceConfig>& namespaces() const;
+  const NamespaceConfig* find_namespace(std::string_view name) const;
+  std::uint64_t reserved_bytes() const;
+  Result<std::optional<RecencyRecord>> recency(const ArtifactKey& key) const;
+
+ private:
+  explicit Store(std::unique_ptr<StoreCore> core);
+
+  std::unique_ptr<StoreCore> core_;
+};
+
+}  // namespace larder

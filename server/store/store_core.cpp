@@ -1,0 +1,386 @@
+#include "server/store/store_core.hpp"
+
+#include <array>
+
+#include "common/hasher.hpp"
+#include "server/store/layout.hpp"
+
+namespace larder {
+namespace {
+
+Quota::Limits limits_of(const StoreOptions& options) {
+  Quota::Limits limits;
+  for (const NamespaceConfig& each : options.namespaces) limits[each.name] = each.max_size;
+  return limits;
+}
+
+Quota::Sources sources_of(FileSystem& disk, const Index& index) {
+  Quota::Sources sources;
+  sources.free_bytes = [&disk]() -> Result<std::uint64_t> {
+    LARDER_TRY_ASSIGN(const DiskSpace space, disk.space());
+    if (space.total_inodes != 0 && space.free_inodes == 0)
+      return Error(Errc::no_space, "the disk is full: no inode is left");
+    return space.free_bytes;
+  };
+  sources.used_bytes = [&index](const std::string& name) { return index.totals(name).physical_bytes; };
+  return sources;
+}
+
+}  // namespace
+
+Entry to_entry(const NameRecord& record) { return {record.digest, record.size, record.stored}; }
+
+StoreCore::StoreCore(FileSystem& disk_of_store, const Clock& clock_of_store, std::unique_ptr<Index> index_of_store,
+                     StoreOptions store_options)
+    : disk(disk_of_store),
+      clock(clock_of_store),
+      index(std::move(index_of_store)),
+      options(std::move(store_options)),
+      objects(disk),
+      quota(options.free_space_floor, limits_of(options), sources_of(disk, *index)),
+      group_sync(disk) {
+  for (const NamespaceConfig& each : options.namespaces) namespaces_.emplace(each.name, each);
+}
+
+const NamespaceConfig* StoreCore::find_namespace(std::string_view name) const {
+  const auto found = namespaces_.find(name);
+  return found == namespaces_.end() ? nullptr : &found->second;
+}
+
+std::uint64_t StoreCore::max_object_size(std::string_view name_space) const {
+  const NamespaceConfig* const config = find_namespace(name_space);
+  const std::uint64_t own = config == nullptr ? 0 : config->max_object_size.bytes;
+  return own == 0 ? options.max_object_size.bytes : std::min(own, options.max_object_size.bytes);
+}
+
+std::string StoreCore::new_staging_path() { return layout::staging_path(++staging_number_); }
+
+Result<void> StoreCore::sync_file(File& file) {
+  if (options.durability == Durability::none) return {};
+  // Many threads sync at once and the file system's journal merges them:
+  // measured better than one syncfs up to some sixty writers.
+  return file.sync();
+}
+
+Result<void> StoreCore::sync_directories(const std::vector<std::string>& directories) {
+  switch (options.durability) {
+    case Durability::none: return {};
+    case Durability::batch: return group_sync.sync(directories);
+    case Durability::each:
+      for (const std::string& directory : directories) LARDER_TRY(disk.sync_directory(directory));
+      return {};
+  }
+  return {};
+}
+
+Result<Digest> StoreCore::hash(File& file) {
+  Hasher hasher;
+  std::vector<std::byte> buffer(256 << 10);
+  for (std::uint64_t offset = 0;;) {
+    LARDER_TRY_ASSIGN(const std::size_t count, file.read_at(offset, buffer));
+    if (count == 0) return hasher.finish();
+    hasher.update(std::span(buffer).first(count));
+    offset += count;
+  }
+}
+
+Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadRequest request) {
+  const NamespaceConfig* const name_space = find_namespace(key.name_space());
+  if (name_space == nullptr)
+    return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
+  if (request.size && *request.size > max_object_size(key.name_space()))
+    return Error(Errc::too_large, "cannot store " + key.str() + ": " + human_size(*request.size) + " are more than the " +
+                                      human_size(max_object_size(key.name_space())) +
+                                      " that one object may have (max_object_size)");
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, find(key));
+  if (existing && request.create_only)
+    return Error(Errc::precondition, "cannot store " + key.str() + ": it exists (If-None-Match: *)");
+
+  UploadStart start;
+  const bool fixed = overwrite_rule(name_space->kind, key.path()) == OverwriteRule::write_once;
+  if (existing && request.declared && (*request.declared == existing->digest || fixed)) {
+    Content content;
+    content.digest = *request.declared;
+    content.size = request.size.value_or(0);
+    Origin origin;
+    origin.actor = request.uploader;
+    LARDER_TRY_ASSIGN(start.settled, refuse(key, content, origin, *existing));
+    return start;
+  }
+  std::unique_ptr<Upload> upload(new Upload(*this, key, std::move(request)));
+  if (!existing || !fixed) {  // otherwise only the digest matters, and nothing is written
+    LARDER_TRY_ASSIGN(upload->reservation_,
+                      quota.reserve(std::string(key.name_space()), upload->request_.size.value_or(0)));
+    const std::string path = new_staging_path();
+    LARDER_TRY_ASSIGN(upload->file_, disk.create(path));
+    upload->staging_ = path;
+  }
+  start.upload = std::move(upload);
+  return start;
+}
+
+// The name holds something that stays: the same bytes, or others and a line in the ledger.
+Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content, const Origin& origin,
+                                  const NameRecord& existing) {
+  Receipt receipt;
+  receipt.entry = to_entry(existing);
+  receipt.offered = content.digest;
+  receipt.outcome = Receipt::Outcome::present;
+  if (existing.digest == content.digest) return receipt;
+
+  receipt.outcome = Receipt::Outcome::conflict;
+  IndexChange change;
+  change.ledger.time = clock.now();
+  change.ledger.action = LedgerAction::conflict;
+  change.ledger.key = key.str();
+  change.ledger.digest = content.digest;
+  change.ledger.size = content.size;
+  change.ledger.actor = origin.actor;
+  change.ledger.why = "other bytes (" + existing.digest.hex() + ") are there, from " + existing.uploader;
+  LARDER_TRY(index->apply(change));
+  return receipt;
+}
+
+Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& content, const Origin& origin) {
+  const NamespaceConfig* const name_space = find_namespace(key.name_space());
+  if (name_space == nullptr) return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
+  const auto lock = key_locks.lock(key);
+  LARDER_TRY_ASSIGN(std::optional<NameRecord> existing, find_locked(key));
+  if (existing && origin.create_only)
+    return Error(Errc::precondition, "cannot store " + key.str() + ": it exists (If-None-Match: *)");
+  const bool fixed = overwrite_rule(name_space->kind, key.path()) == OverwriteRule::write_once;
+  if (existing && (fixed || existing->digest == content.digest)) return refuse(key, content, origin, *existing);
+
+  auto linked = link_name(key, content, existing.has_value());
+  if (!linked && linked.error().code() == Errc::exists) {  // the tree had it and the index did not know
+    LARDER_TRY_ASSIGN(existing, enter_locked(key));
+    if (existing) return refuse(key, content, origin, *existing);
+    return Error(Errc::conflict, "cannot store " + key.str() + ": there is a directory of that name");
+  }
+  if (!linked && linked.error().code() == Errc::conflict)
+    return Error(Errc::conflict, "cannot store " + key.str() + ": a file stands where its directory would be");
+  if (!linked) return linked.error();
+
+  IndexChange change;
+  change.key = &key;
+  change.name.emplace();
+  change.name->digest = content.digest;
+  change.name->size = content.size;
+  change.name->stored = clock.now();
+  change.name->declared = origin.declared;
+  change.name->uploader = origin.actor;
+  if (linked->new_content) {
+    change.new_object.emplace();
+    change.new_object->size = content.size;
+    change.new_object->verified = clock.now();
+    change.new_object->charged_to = key.name_space();
+  }
+  change.ledger.time = clock.now();
+  change.ledger.action = existing ? LedgerAction::replace : origin.action;
+  change.ledger.key = key.str();
+  change.ledger.digest = content.digest;
+  change.ledger.size = content.size;
+  change.ledger.actor = origin.actor;
+
+  Result<void> recorded = sync_directories(linked->directories);
+  if (recorded) {
+    const auto sequence = index->apply(change);
+    if (!sequence) recorded = sequence.error();
+  }
+  if (!recorded) {  // not acknowledged, so not there; a replaced name cannot go back and stays whole
+    if (!existing) (void)disk.remove(layout::tree_path(key));
+    if (!existing) collect(content.digest);
+    return recorded.error();
+  }
+  if (existing) collect(existing->digest);
+
+  Receipt receipt;
+  receipt.outcome = existing ? Receipt::Outcome::replaced : Receipt::Outcome::created;
+  receipt.entry = to_entry(*change.name);
+  receipt.offered = content.digest;
+  return receipt;
+}
+
+Result<ObjectStore::Linked> StoreCore::link_name(const ArtifactKey& key, const Content& content, bool replace) {
+  const std::string name = layout::tree_path(key);
+  if (content.size == 0) {  // nothing to share, and an empty inode would soon run out of links
+    ObjectStore::Linked linked;
+    LARDER_TRY_ASSIGN(const auto made, make_directories(disk, parent_of(name)));
+    for (const std::string& directory : made) linked.directories.push_back(parent_of(directory));
+    LARDER_TRY(content.place(name));
+    linked.directories.push_back(parent_of(name));
+    return linked;
+  }
+  if (!replace) return objects.link(content.digest, content.place, name);
+
+  const std::string staged = new_staging_path();
+  LARDER_TRY_ASSIGN(ObjectStore::Linked linked, objects.link(content.digest, content.place, staged));
+  const Result<void> replaced = disk.replace(staged, name);
+  if (!replaced) {
+    (void)disk.remove(staged);
+    collect(content.digest);
+    return replaced.error();
+  }
+  linked.directories.push_back(parent_of(name));
+  return linked;
+}
+
+// Best effort: what stays behind is found by reconcile.
+void StoreCore::collect(const Digest& digest) {
+  (void)objects.collect(digest, [&] { (void)index->forget_object(digest); });
+}
+
+Result<std::string> StoreCore::move_to_trash(const ArtifactKey& key) {
+  const std::string name = layout::tree_path(key);
+  const std::string trash = layout::trash_path(index->last_sequence() + 1, key);
+  LARDER_TRY(make_directories(disk, parent_of(trash)));
+  LARDER_TRY(disk.replace(name, trash));
+  return trash;
+}
+
+// A move that cannot be recorded is undone: the error means that nothing changed.
+Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::string>& trash, const IndexChange& change) {
+  const std::string name = layout::tree_path(key);
+  Result<void> recorded;
+  if (trash) recorded = sync_directories({parent_of(*trash), parent_of(name)});
+  if (recorded) {
+    const auto sequence = index->apply(change);
+    if (!sequence) recorded = sequence.error();
+  }
+  if (!recorded && trash) (void)disk.publish(*trash, name);
+  return recorded;
+}
+
+Result<Entry> StoreCore::remove(const ArtifactKey& key, const std::string& actor, const std::string& why) {
+  const auto lock = key_locks.lock(key);
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, find_locked(key));
+  if (!existing) return Error(Errc::not_found, "there is no " + key.str());
+
+  const auto moved = move_to_trash(key);
+  if (!moved && moved.error().code() != Errc::not_found) return moved.error();
+  IndexChange change;
+  change.key = &key;
+  change.ledger.time = clock.now();
+  change.ledger.action = moved ? LedgerAction::remove : LedgerAction::vanished;
+  change.ledger.key = key.str();
+  change.ledger.digest = existing->digest;
+  change.ledger.size = existing->size;
+  change.ledger.actor = actor;
+  change.ledger.why = why;
+  const Result<void> recorded = record_move(key, moved, change);
+  if (!recorded) return recorded.error();
+  remove_empty_directories(disk, parent_of(layout::tree_path(key)), layout::namespace_path(key.name_space()));
+  if (!moved) return Error(Errc::not_found, "there is no " + key.str());
+  return to_entry(*existing);
+}
+
+Result<std::optional<NameRecord>> StoreCore::find(const ArtifactKey& key) {
+  LARDER_TRY_ASSIGN(std::optional<NameRecord> record, index->name(key));
+  if (record || index_complete) return record;
+  return enter_from_tree(key);
+}
+
+Result<std::optional<NameRecord>> StoreCore::find_locked(const ArtifactKey& key) {
+  LARDER_TRY_ASSIGN(std::optional<NameRecord> record, index->name(key));
+  if (record || index_complete) return record;
+  return enter_locked(key);
+}
+
+Result<std::optional<NameRecord>> StoreCore::enter_from_tree(const ArtifactKey& key) {
+  const auto lock = key_locks.lock(key);
+  return enter_locked(key);
+}
+
+Result<std::optional<NameRecord>> StoreCore::enter_locked(const ArtifactKey& key) {
+  if (find_namespace(key.name_space()) == nullptr) return std::optional<NameRecord>();
+  const std::string path = layout::tree_path(key);
+  auto file = disk.open(path);
+  if (!file) {
+    const Errc code = file.error().code();
+    // A directory, a symbolic link, a file where a directory would be: no artifact.
+    if (code == Errc::not_found || code == Errc::conflict || code == Errc::invalid_name)
+      return std::optional<NameRecord>();
+    return file.error();
+  }
+  LARDER_TRY_ASSIGN(const FileStatus status, (*file)->status());
+  LARDER_TRY_ASSIGN(const Digest digest, hash(**file));
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> known, index->name(key));
+  if (known && known->digest == digest && known->size == status.size) return known;
+
+  IndexChange change;
+  change.key = &key;
+  change.name.emplace();
+  change.name->digest = digest;
+  change.name->size = status.size;
+  change.name->stored = status.modified;
+  change.name->uploader = "larderd";
+  const auto object = disk.status(layout::object_path(digest, 0));
+  if (status.size != 0 && !object && object.error().code() == Errc::not_found) {
+    // A name without an object: the objects directory lost it, or somebody put the file there by hand.
+    LARDER_TRY(make_directories(disk, layout::object_directory(digest)));
+    LARDER_TRY((*file)->seal());
+    const auto linked = disk.link(path, layout::object_path(digest, 0));
+    if (!linked && linked.error().code() != Errc::exists) return linked.error();
+    LARDER_TRY(sync_directories({layout::object_directory(digest), layout::k_objects}));
+  }
+  if (status.size != 0) {
+    change.new_object.emplace();
+    change.new_object->size = status.size;
+    change.new_object->verified = clock.now();
+    change.new_object->charged_to = key.name_space();
+  }
+  change.ledger.time = clock.now();
+  change.ledger.action = LedgerAction::found;
+  change.ledger.key = key.str();
+  change.ledger.digest = digest;
+  change.ledger.size = status.size;
+  change.ledger.actor = "larderd";
+  change.ledger.why = "in the tree, and not in the index";
+  LARDER_TRY(index->apply(change));
+  return change.name;
+}
+
+Result<void> StoreCore::drop_stale_row(const ArtifactKey& key) {
+  const auto lock = key_locks.lock(key);
+  const auto status = disk.status(layout::tree_path(key));
+  if (status && status->type == FileType::file) return {};
+  if (!status && status.error().code() != Errc::not_found && status.error().code() != Errc::conflict)
+    return status.error();
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, index->name(key));
+  if (!existing) return {};
+
+  IndexChange change;
+  change.key = &key;
+  change.ledger.time = clock.now();
+  change.ledger.action = LedgerAction::vanished;
+  change.ledger.key = key.str();
+  change.ledger.digest = existing->digest;
+  change.ledger.size = existing->size;
+  change.ledger.actor = "larderd";
+  change.ledger.why = "in the index, and not in the tree";
+  LARDER_TRY(index->apply(change));
+  collect(existing->digest);
+  return {};
+}
+
+Result<void> StoreCore::set_aside(const ArtifactKey& key, const std::string& why) {
+  const auto lock = key_locks.lock(key);
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, index->name(key));
+  if (!existing) return {};
+  const auto status = disk.status(layout::tree_path(key));
+  if (status && status->type == FileType::file && status->size == existing->size) return {};  // mended meanwhile
+  const Result<std::string> moved = move_to_trash(key);
+  if (!moved) return moved.error();
+  IndexChange change;
+  change.key = &key;
+  change.ledger.time = clock.now();
+  change.ledger.action = LedgerAction::corrupt;
+  change.ledger.key = key.str();
+  change.ledger.digest = existing->digest;
+  change.ledger.size = existing->size;
+  change.ledger.actor = "larderd";
+  change.ledger.why = why;
+  return record_move(key, moved, change);
+}
+
+}  // namespace larder

@@ -1,0 +1,104 @@
+// What Store, Upload, adopt and reconcile share: the parts and the three moves
+// that change the tree. Every move takes the key's lock, changes the tree, syncs
+// by policy, and writes the index last.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "common/clock.hpp"
+#include "common/namespace_kind.hpp"
+#include "server/config.hpp"
+#include "server/store/entry.hpp"
+#include "server/store/file_system.hpp"
+#include "server/store/group_sync.hpp"
+#include "server/store/index.hpp"
+#include "server/store/lock_table.hpp"
+#include "server/store/object_store.hpp"
+#include "server/store/quota.hpp"
+#include "server/store/recency.hpp"
+#include "server/store/upload.hpp"
+
+namespace larder {
+
+struct StoreOptions {
+  StoreOptions() = default;
+
+  std::vector<NamespaceConfig> namespaces;
+  Durability durability = Durability::batch;
+  ByteSize free_space_floor{0};
+  ByteSize max_object_size = 64_GiB;
+};
+
+class StoreCore {
+ public:
+  StoreCore(FileSystem& disk, const Clock& clock, std::unique_ptr<Index> index, StoreOptions options);
+
+  Result<UploadStart> begin_upload(const ArtifactKey& key, UploadRequest request);
+
+  // The bytes that `place` can put somewhere become the content of `key`.
+  struct Content {
+    Digest digest;
+    std::uint64_t size = 0;
+    ObjectStore::Place place;
+  };
+  struct Origin {
+    std::string actor;
+    LedgerAction action = LedgerAction::put;
+    bool declared = false;
+    bool create_only = false;
+  };
+  Result<Receipt> publish(const ArtifactKey& key, const Content& content, const Origin& origin);
+
+  Result<Entry> remove(const ArtifactKey& key, const std::string& actor, const std::string& why);
+
+  // The row of `key`; where the index is not complete, asks the tree as well
+  // and enters what it finds there.
+  Result<std::optional<NameRecord>> find(const ArtifactKey& key);
+
+  // The tree has `key` and the index does not, or says something else: hashes
+  // the file and enters it. Nothing when the tree has no such file.
+  Result<std::optional<NameRecord>> enter_from_tree(const ArtifactKey& key);
+  // The index has `key` and the tree does not.
+  Result<void> drop_stale_row(const ArtifactKey& key);
+  // Its file is not what was stored: out of the tree, into the trash.
+  Result<void> set_aside(const ArtifactKey& key, const std::string& why);
+
+  Result<void> sync_file(File& file);
+  Result<void> sync_directories(const std::vector<std::string>& directories);
+  Result<Digest> hash(File& file);
+  std::string new_staging_path();
+
+  const NamespaceConfig* find_namespace(std::string_view name) const;
+  std::uint64_t max_object_size(std::string_view name_space) const;  // bytes
+
+  FileSystem& disk;
+  const Clock& clock;
+  const std::unique_ptr<Index> index;
+  const StoreOptions options;
+  ObjectStore objects;
+  Quota quota;
+  Recency recency;
+  GroupSync group_sync;
+  LockTable<ArtifactKey> key_locks;
+  std::atomic<bool> index_complete{false};  // a miss in the index is a miss
+
+ private:
+  Result<std::optional<NameRecord>> find_locked(const ArtifactKey& key);
+  Result<std::optional<NameRecord>> enter_locked(const ArtifactKey& key);
+  Result<std::string> move_to_trash(const ArtifactKey& key);  // where it is now
+  Result<void> record_move(const ArtifactKey& key, const Result<std::string>& trash, const IndexChange& change);
+  Result<Receipt> refuse(const ArtifactKey& key, const Content& content, const Origin& origin,
+                         const NameRecord& existing);
+  Result<ObjectStore::Linked> link_name(const ArtifactKey& key, const Content& content, bool replace);
+  void collect(const Digest& digest);
+
+  std::map<std::string, NamespaceConfig, std::less<>> namespaces_;
+  std::atomic<std::uint64_t> staging_number_{0};
+};
+
+Entry to_entry(const NameRecord& record);
+
+}  // namespace larder

@@ -1,0 +1,58 @@
+// A staged write. Nothing under the key changes until commit() returns, and an
+// Upload that is dropped leaves no trace. Blocking; use from one thread at a
+// time; may outlive nothing: the Store has to be there until it is gone.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "common/artifact_key.hpp"
+#include "common/hasher.hpp"
+#include "common/result.hpp"
+#include "server/store/entry.hpp"
+#include "server/store/quota.hpp"
+
+namespace larder {
+
+class StoreCore;
+
+class Upload {
+ public:
+  ~Upload();
+  Upload(const Upload&) = delete;
+  Upload& operator=(const Upload&) = delete;
+
+  Result<void> append(std::span<const std::byte> bytes);
+  Result<Receipt> commit();  // durable once it returns, by the store's policy
+
+  const ArtifactKey& key() const { return key_; }
+  std::uint64_t received() const { return received_; }  // bytes
+
+ private:
+  friend class StoreCore;
+  Upload(StoreCore& core, ArtifactKey key, UploadRequest request);
+
+  Result<void> reserve_for(std::uint64_t bytes);
+  Result<void> check_complete(const Digest& digest) const;
+  void discard();
+
+  StoreCore& core_;
+  const ArtifactKey key_;
+  const UploadRequest request_;
+  const std::uint64_t max_size_;
+  Quota::Reservation reservation_;
+  std::string staging_;           // empty while comparing: the name is taken and only its digest matters
+  std::unique_ptr<File> file_;
+  Hasher hasher_;
+  std::uint64_t received_ = 0;
+};
+
+// begin_upload() may know the answer before the first byte.
+struct UploadStart {
+  std::unique_ptr<Upload> upload;  // null when settled
+  std::optional<Receipt> settled;  // present or conflict, by the declared digest
+};
+
+}  // namespace larder
