@@ -125,9 +125,7 @@ Result<Store::DirectoryPage> Store::list_directory(std::string_view name_space, 
                                                    std::string_view after, std::size_t limit) const {
   const std::string prefix = directory_prefix(name_space, path);
   DirectoryPage page;
-  bool any = false;
   const auto visit = [&](std::string_view key, const NameRecord& record) {
-    any = true;
     const std::string_view rest = key.substr(prefix.size());
     const auto slash = rest.find('/');
     Index::Step step;
@@ -138,21 +136,23 @@ Result<Store::DirectoryPage> Store::list_directory(std::string_view name_space, 
     }
     api::ListingEntry entry;
     entry.name = rest.substr(0, slash);
+    page.next = entry.name;
     if (slash != std::string_view::npos) {
       entry.directory = true;
       step.kind = Index::Step::Kind::seek;  // past everything below it: '0' follows '/'
       step.where = prefix + entry.name + '0';
+      page.next += "/\xff";  // no name has this byte: it is not UTF-8
     } else {
       entry.size = record.size;
       entry.stored = record.stored;
       entry.digest = record.digest.hex();
     }
-    if (entry.name != after) page.entries.push_back(std::move(entry));
+    page.entries.push_back(std::move(entry));
     return step;
   };
   const std::string start = after.empty() ? std::string() : prefix + std::string(after);
   LARDER_TRY(core_->index->scan_names(prefix, start, visit));
-  if (!any && after.empty()) return Error(Errc::not_found, "there is no directory " + prefix);
+  if (page.entries.empty() && after.empty()) return Error(Errc::not_found, "there is no directory " + prefix);
   return page;
 }
 
@@ -222,8 +222,9 @@ Result<std::vector<bool>> Store::find_missing(std::string_view name_space, std::
     const auto batch = std::span(keys).subspan(first, std::min(k_batch, keys.size() - first));
     LARDER_TRY_ASSIGN(auto records, core_->index->names(batch));
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      if (!records[i] && !core_->index_complete)
+      if (!records[i] && !core_->index_complete) {
         LARDER_TRY_ASSIGN(records[i], core_->find(batch[i]));
+      }
       const auto& digest = wanted[first + i].digest;
       missing[first + i] = !records[i] || (digest && *digest != records[i]->digest);
       if (records[i]) note(batch[i], Access::seen);

@@ -37,10 +37,11 @@ class Store {
   Result<OpenArtifact> open_artifact(const ArtifactKey& key);
   void note(const ArtifactKey& key, Access access);  // never waits for the disk
 
-  // One page of the directory `path` ("" is the namespace itself), sorted by
-  // name, entries after `after`. Errc::not_found when no name lies below it.
+  // One page of the directory `path` ("" is the namespace itself), from behind
+  // the page whose `next` is `after`. Errc::not_found when no name lies below it.
   struct DirectoryPage {
-    std::vector<api::ListingEntry> entries;
+    std::vector<api::ListingEntry> entries;  // in the order of the index: "a-b" before "a/"
+    std::string next;
     bool more = false;
   };
   Result<DirectoryPage> list_directory(std::string_view name_space, std::string_view path, std::string_view after,
