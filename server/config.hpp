@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/namespace_kind.hpp"
@@ -41,6 +43,7 @@ struct NamespaceConfig {
   NamespaceKind kind = NamespaceKind::generic;
   ByteSize max_size{0};         // 0: only the disk is the limit
   ByteSize max_object_size{0};  // 0: the http limit holds alone
+  bool operator==(const NamespaceConfig&) const = default;
 };
 
 struct HttpConfig {
@@ -48,20 +51,22 @@ struct HttpConfig {
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(120);
   std::chrono::milliseconds header_timeout = std::chrono::seconds(30);
   std::chrono::milliseconds body_timeout = std::chrono::seconds(60);  // without progress
-  ByteSize min_rate = 1_KiB;          // a second, averaged; slower transfers are cut
+  ByteSize min_rate = 1_KiB;          // a second, averaged; slower transfers are cut; 0: none is
   ByteSize max_header_size = 16_KiB;  // at most 64 KiB
   ByteSize max_object_size = 64_GiB;
   std::uint32_t max_connections = 8192;
   std::uint32_t max_connections_per_address = 4096;
+  bool operator==(const HttpConfig&) const = default;
 };
 
 enum class LogFormat { automatic, text, json };  // automatic: text on a terminal
 
 struct LogConfig {
-  std::string level = "info";       // trace, debug, info, warning, error
+  std::string level = "info";  // trace, debug, info, warning, error
   LogFormat format = LogFormat::automatic;
-  std::string file;                 // empty: standard error
-  std::string access;               // "off", "stderr" or a file
+  std::string file;               // empty: standard error
+  std::string access = "stderr";  // "off", "stderr" or a file
+  bool operator==(const LogConfig&) const = default;
 };
 
 struct Config {
@@ -74,12 +79,13 @@ struct Config {
   ByteSize free_space_floor = 1_GiB;  // uploads get 507 below it
   ByteSize index_cache = 64_MiB;
   std::uint32_t disk_threads = 16;
-  std::uint32_t loops = 0;            // 0: one for each core
+  std::uint32_t loops = 0;  // 0: one for each core
   WriteAccess write = WriteAccess::loopback;
   std::vector<std::string> adopt_from;  // directories the admin API may adopt below; empty: none
   std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(30);
   HttpConfig http;
   LogConfig log;
+  bool operator==(const Config&) const = default;
 };
 
 // One thing wrong with a configuration, and where: "larderd.yaml:12: …".
@@ -90,21 +96,34 @@ struct ConfigDefect {
 };
 std::string to_string(const ConfigDefect& defect);
 
+// Where a value came from, so that a contradiction found late still names its line.
+struct ConfigOrigin {
+  std::string source;  // as in ConfigDefect
+  int line = 0;
+};
+
 // All defects at once, never only the first: unknown keys (with the nearest
 // known one), bad values, contradictions.
 struct ConfigResult {
   Config config;
   std::vector<ConfigDefect> defects;
+  std::map<std::string, ConfigOrigin> origins;  // by key; only of what is not a default
 };
 
 ConfigResult parse_config(std::string_view yaml, std::string_view source);
 ConfigResult load_config(const std::filesystem::path& file);
 
-// LARDER_DATA, LARDER_LISTEN_HTTP, …: every scalar key by its path in upper
-// case. Variables that start with LARDER_ and name no key are defects, but for
-// those the client reads (LARDER_SERVER).
+// LARDER_DATA, LARDER_HTTP_IDLE_TIMEOUT, …: every key by its path in upper case,
+// but http.listen, which is LARDER_LISTEN_HTTP like its flag. Lists are separated
+// by commas; namespaces come from the file alone. Variables that start with
+// LARDER_ and name no key are defects, but for those the client reads (LARDER_SERVER).
 using Environment = std::function<std::vector<std::string>()>;  // "NAME=value" strings
 void apply_environment(ConfigResult& result, const Environment& environment);
+
+// One value by its key ("data", "http.listen"), from a flag: the same reading and
+// the same messages as from the file. `source` is the flag as it was written.
+void apply_setting(ConfigResult& result, std::string_view key, const std::vector<std::string>& values,
+                   std::string_view source);
 
 // What only the whole can show: duplicate namespaces or listeners, reserved
 // names, limits of 0. Call last.

@@ -1,0 +1,330 @@
+#include "server/config.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "common/artifact_key.hpp"
+#include "server/config_keys.hpp"
+
+namespace larder {
+
+std::string to_string(const ConfigDefect& defect) {
+  std::string text = defect.source;
+  if (defect.line > 0) text += ":" + std::to_string(defect.line);
+  return text + ": " + defect.message;
+}
+
+namespace {
+
+int line_of(const YAML::Node& node) {
+  return node.Mark().line + 1;
+}  // the library counts from 0
+
+std::string suggestion(std::string_view name, const std::vector<std::string_view>& candidates) {
+  const std::string_view near = nearest(name, candidates);
+  return near.empty() ? std::string() : "; did you mean '" + std::string(near) + "'?";
+}
+
+// Reads one file into a ConfigResult, noting every defect on the way.
+class Reader {
+ public:
+  Reader(ConfigResult& result, std::string_view source) : result_(result), source_(source) {}
+
+  void read(std::string_view yaml) {
+    std::vector<YAML::Node> documents;
+    try {
+      documents = YAML::LoadAll(std::string(yaml));
+    } catch (const YAML::Exception& failure) {
+      return defect(failure.mark.line + 1, "this is not YAML: " + failure.msg);
+    }
+    if (documents.size() > 1)
+      return defect(line_of(documents[1]), "a configuration is one document; here starts a second");
+    if (!documents.empty()) section(documents.front(), "");
+  }
+
+ private:
+  // One pass over the keys of a map; `known` is told each name once.
+  template <typename Known>
+  void each_key(const YAML::Node& map, const std::string& prefix, const Known& known) {
+    std::map<std::string, int> seen;
+    for (const auto& member : map) {
+      if (!member.first.IsScalar()) {
+        defect(line_of(member.first), "a key is a plain word");
+        continue;
+      }
+      const std::string name = member.first.Scalar();
+      const auto [first, fresh] = seen.emplace(name, line_of(member.first));
+      if (!fresh) {
+        defect(line_of(member.first),
+               prefix + name + " is given twice, first on line " + std::to_string(first->second));
+        continue;
+      }
+      known(name, line_of(member.first), member.second);
+    }
+  }
+
+  void section(const YAML::Node& node, const std::string& prefix) {
+    if (node.IsNull()) return;  // a section whose keys are all commented out
+    if (!node.IsMap()) {
+      const std::string what = prefix.empty() ? "a configuration" : prefix.substr(0, prefix.size() - 1);
+      return defect(line_of(node), what + " needs keys and values");
+    }
+    each_key(node, prefix, [&](const std::string& name, int line, const YAML::Node& value) {
+      const std::string path = prefix + name;
+      if (path == k_namespaces_key) return namespaces(value);
+      if (is_section(path)) return section(value, path + ".");
+      for (const auto& key : config_keys()) {
+        if (key.path == path) return set(key, path, line, value, result_.config);
+      }
+      defect(line, "unknown key '" + path + "'" + suggestion(path, known_paths()));
+    });
+  }
+
+  void namespaces(const YAML::Node& node) {
+    if (node.IsNull()) return;
+    if (!node.IsSequence()) return defect(line_of(node), "namespaces needs a list: '- name: …' for each");
+    result_.origins[std::string(k_namespaces_key)] = {source_, line_of(node)};
+    result_.config.namespaces.clear();
+    for (const YAML::Node& entry : node) {
+      const std::string prefix = "namespaces[" + std::to_string(result_.config.namespaces.size()) + "]";
+      result_.origins[prefix] = {source_, line_of(entry)};
+      result_.config.namespaces.push_back(name_space(entry, prefix + "."));
+    }
+  }
+
+  NamespaceConfig name_space(const YAML::Node& entry, const std::string& prefix) {
+    NamespaceConfig config;
+    if (!entry.IsMap()) {
+      defect(line_of(entry), "an entry of namespaces needs keys: name, kind, …");
+      return config;
+    }
+    each_key(entry, prefix, [&](const std::string& name, int line, const YAML::Node& value) {
+      std::vector<std::string_view> known;
+      for (const auto& key : namespace_keys()) {
+        if (key.path == name) return set(key, prefix + name, line, value, config);
+        known.push_back(key.path);
+      }
+      defect(line, "unknown key '" + name + "' of a namespace" + suggestion(name, known));
+    });
+    return config;
+  }
+
+  template <typename Owner>
+  void set(const ConfigKey<Owner>& key, const std::string& path, int line, const YAML::Node& value,
+           Owner& owner) {
+    result_.origins[path] = {source_, line};
+    if (value.IsNull()) {
+      // A list whose lines are all commented out keeps its default, like a section.
+      if (key.takes == Takes::one_value) defect(line, path + " needs a value");
+      return;
+    }
+    if (value.IsMap()) return defect(line, path + " takes a value, not a section");
+
+    ConfigValues values;
+    if (value.IsScalar()) values.push_back(value.Scalar());
+    for (const YAML::Node& element : value) {
+      if (!element.IsScalar()) return defect(line_of(element), path + " needs a list of plain values");
+      values.push_back(element.Scalar());
+    }
+    const auto outcome = key.set(owner, values);
+    if (!outcome) defect(line, path + " " + outcome.error().message());
+  }
+
+  static bool is_section(const std::string& path) {
+    return std::any_of(config_keys().begin(), config_keys().end(),
+                       [&](const auto& key) { return key.path.starts_with(path + "."); });
+  }
+
+  static std::vector<std::string_view> known_paths() {
+    std::vector<std::string_view> paths = {k_namespaces_key, "http", "log"};
+    for (const auto& key : config_keys()) paths.push_back(key.path);
+    return paths;
+  }
+
+  void defect(int line, std::string message) {
+    result_.defects.push_back({source_, line, std::move(message)});
+  }
+
+  ConfigResult& result_;
+  std::string source_;
+};
+
+}  // namespace
+
+ConfigResult parse_config(std::string_view yaml, std::string_view source) {
+  ConfigResult result;
+  Reader(result, source).read(yaml);
+  return result;
+}
+
+ConfigResult load_config(const std::filesystem::path& file) {
+  errno = 0;
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream text;
+  if (stream.is_open()) text << stream.rdbuf();
+  const bool unreadable = text.fail() && errno != 0;  // an empty file fails, too, but with no reason
+  if (!stream.is_open() || unreadable) {
+    ConfigResult result;
+    result.defects.push_back({file.string(), 0, posix_error("read", "the configuration", errno).message()});
+    return result;
+  }
+  return parse_config(text.str(), file.string());
+}
+
+void apply_setting(ConfigResult& result, std::string_view path, const std::vector<std::string>& values,
+                   std::string_view source) {
+  for (const auto& key : config_keys()) {
+    if (key.path != path) continue;
+    result.origins[std::string(path)] = {std::string(source), 0};
+    const auto outcome = key.set(result.config, values);
+    if (!outcome) result.defects.push_back({std::string(source), 0, outcome.error().message()});
+    return;
+  }
+  result.defects.push_back({std::string(source), 0, "unknown key '" + std::string(path) + "'"});
+}
+
+namespace {
+
+// "a, b,c" → a b c; nothing → an empty list.
+ConfigValues split_list(std::string_view text) {
+  ConfigValues values;
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    std::string_view value = text.substr(0, comma);
+    while (value.starts_with(' ')) value.remove_prefix(1);
+    while (value.ends_with(' ')) value.remove_suffix(1);
+    values.emplace_back(value);
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  return values;
+}
+
+}  // namespace
+
+void apply_environment(ConfigResult& result, const Environment& environment) {
+  constexpr std::string_view k_prefix = "LARDER_";
+  constexpr std::array<std::string_view, 1> k_of_the_client = {"LARDER_SERVER"};
+
+  for (const std::string& line : environment()) {
+    const auto equals = line.find('=');
+    if (!line.starts_with(k_prefix) || equals == std::string::npos) continue;
+    const std::string name = line.substr(0, equals);
+    const std::string value = line.substr(equals + 1);
+    if (std::find(k_of_the_client.begin(), k_of_the_client.end(), name) != k_of_the_client.end()) continue;
+
+    const auto key = std::find_if(config_keys().begin(), config_keys().end(),
+                                  [&](const auto& each) { return each.variable == name; });
+    if (key == config_keys().end()) {
+      std::vector<std::string_view> variables;
+      for (const auto& each : config_keys()) variables.push_back(each.variable);
+      result.defects.push_back({name, 0, "no such setting" + suggestion(name, variables)});
+      continue;
+    }
+    const ConfigValues values = key->takes == Takes::list ? split_list(value) : ConfigValues{value};
+    apply_setting(result, key->path, values, name);
+  }
+}
+
+namespace {
+
+// Notes defects of the whole, each with the place its key was set at.
+class Checker {
+ public:
+  explicit Checker(ConfigResult& result) : result_(result) {}
+
+  void require(bool holds, const std::string& path, const std::string& message) {
+    if (holds) return;
+    const auto origin = result_.origins.find(path);
+    if (origin == result_.origins.end())
+      return result_.defects.push_back({"larderd", 0, path + " " + message});
+    result_.defects.push_back({origin->second.source, origin->second.line, path + " " + message});
+  }
+
+ private:
+  ConfigResult& result_;
+};
+
+void check_limits(const Config& config, Checker& check) {
+  using std::chrono::milliseconds;
+  const std::string positive = "must be more than 0";
+  check.require(!config.data.empty(), "data", "needs a directory");
+  check.require(config.index_cache.bytes > 0, "index_cache", positive);
+  check.require(config.disk_threads > 0, "disk_threads", positive);
+  check.require(config.disk_threads <= 1024, "disk_threads", "can be 1024 at most");
+  check.require(config.loops <= 1024, "loops", "can be 1024 at most");
+
+  const HttpConfig& http = config.http;
+  check.require(http.idle_timeout > milliseconds(0), "http.idle_timeout", positive);
+  check.require(http.header_timeout > milliseconds(0), "http.header_timeout", positive);
+  check.require(http.body_timeout > milliseconds(0), "http.body_timeout", positive);
+  check.require(http.max_header_size >= 1_KiB, "http.max_header_size", "must be at least 1KiB");
+  check.require(http.max_header_size <= 64_KiB, "http.max_header_size", "can be 64KiB at most");
+  check.require(http.max_object_size.bytes > 0, "http.max_object_size", positive);
+  check.require(http.max_connections > 0, "http.max_connections", positive);
+  check.require(http.max_connections_per_address > 0, "http.max_connections_per_address", positive);
+  check.require(http.max_connections_per_address <= http.max_connections, "http.max_connections_per_address",
+                "is larger than http.max_connections (" + std::to_string(http.max_connections) + ")");
+}
+
+void check_listeners(const Config& config, Checker& check) {
+  check.require(!config.http.listen.empty(), "http.listen", "needs at least one address");
+  std::set<std::string> seen;
+  for (const Endpoint& endpoint : config.http.listen) {
+    if (endpoint.port == 0) continue;  // the system picks one, another each time
+    check.require(seen.insert(to_string(endpoint)).second, "http.listen",
+                  "names " + to_string(endpoint) + " twice");
+  }
+}
+
+void check_namespaces(const Config& config, Checker& check) {
+  check.require(!config.namespaces.empty(), std::string(k_namespaces_key), "needs at least one entry");
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < config.namespaces.size(); ++i) {
+    const NamespaceConfig& each = config.namespaces[i];
+    const std::string place = "namespaces[" + std::to_string(i) + "]";
+    if (each.name.empty()) {
+      check.require(false, place, "needs a name");
+      continue;
+    }
+    check.require(
+        is_namespace_name(each.name), place + ".name",
+        "must be lower-case letters, digits, '.', '_' and '-', at most 64 and starting with a letter or "
+        "digit, not '" +
+            each.name + "'");
+    check.require(seen.insert(each.name).second, place + ".name", "is '" + each.name + "' a second time");
+    check.require(each.max_object_size <= config.http.max_object_size, place + ".max_object_size",
+                  "is larger than http.max_object_size, which holds for all");
+    check.require(each.max_size.bytes == 0 || each.max_object_size <= each.max_size,
+                  place + ".max_object_size", "is larger than the max_size of the same namespace");
+  }
+}
+
+void check_log(const LogConfig& log, Checker& check) {
+  constexpr std::array<std::string_view, 5> k_levels = {"trace", "debug", "info", "warning", "error"};
+  check.require(std::find(k_levels.begin(), k_levels.end(), log.level) != k_levels.end(), "log.level",
+                "needs one of trace, debug, info, warning, error, not '" + log.level + "'");
+  check.require(!log.access.empty(), "log.access", "needs off, stderr or the name of a file");
+}
+
+}  // namespace
+
+void check_config(ConfigResult& result) {
+  Checker check(result);
+  check_limits(result.config, check);
+  check_listeners(result.config, check);
+  check_namespaces(result.config, check);
+  check_log(result.config.log, check);
+  for (const std::string& directory : result.config.adopt_from) {
+    check.require(directory.starts_with('/'), "adopt_from",
+                  "needs absolute directories, not '" + directory + "'");
+  }
+}
+
+}  // namespace larder

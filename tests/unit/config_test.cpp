@@ -1,0 +1,353 @@
+#include "server/config.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <string>
+#include <vector>
+
+#include "server/config_keys.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace larder;
+using namespace std::chrono_literals;
+
+namespace {
+
+// The configuration of the repository itself; the path comes from CMake.
+constexpr const char* k_shipped = LARDER_SOURCE_DIR "/config/larderd.yaml";
+
+std::vector<std::string> texts(const ConfigResult& result) {
+  std::vector<std::string> texts;
+  for (const ConfigDefect& each : result.defects) texts.push_back(to_string(each));
+  return texts;
+}
+
+ConfigResult parsed_and_checked(std::string_view yaml) {
+  ConfigResult result = parse_config(yaml, "f.yaml");
+  check_config(result);
+  return result;
+}
+
+ConfigResult with_environment(std::vector<std::string> variables) {
+  ConfigResult result;
+  apply_environment(result, [&] { return variables; });
+  check_config(result);
+  return result;
+}
+
+YAML::Node node_at(YAML::Node node, std::string_view path) {
+  for (auto dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.')) {
+    const YAML::Node inner = node[std::string(path.substr(0, dot))];
+    node.reset(inner);
+    path.remove_prefix(dot + 1);
+  }
+  return node[std::string(path)];
+}
+
+}  // namespace
+
+TEST_CASE("the shipped configuration is the default configuration", "[config]") {
+  ConfigResult result = load_config(k_shipped);
+  check_config(result);
+
+  CHECK(texts(result) == std::vector<std::string>{});
+  CHECK(result.config == Config{});
+}
+
+TEST_CASE("the shipped configuration names every key", "[config]") {
+  const YAML::Node shipped = YAML::LoadFile(k_shipped);
+  for (const auto& key : config_keys()) {
+    INFO(key.path);
+    CHECK(node_at(shipped, key.path).IsDefined());
+  }
+  REQUIRE(shipped["namespaces"].IsSequence());
+  for (const YAML::Node& entry : shipped["namespaces"]) {
+    for (const auto& key : namespace_keys()) {
+      INFO(key.path);
+      CHECK(entry[std::string(key.path)].IsDefined());
+    }
+  }
+}
+
+TEST_CASE("each key of the configuration changes the configuration", "[config]") {
+  for (const auto& key : config_keys()) {
+    ConfigResult result;
+    // One of these is a good value for every key, and no default.
+    for (const std::string value : {"17", "17s", "json", "none", "nobody", "127.0.0.1:17"}) {
+      if (key.set(result.config, {value}).ok()) break;
+    }
+    INFO(key.path);
+    CHECK_FALSE(result.config == Config{});
+  }
+}
+
+TEST_CASE("an empty configuration gives the defaults", "[config]") {
+  for (const char* yaml :
+       {"", "\n", "# nothing but a comment\n", "---\n", "http:\nlog:\n", "http:\n  listen:\n"}) {
+    INFO(yaml);
+    const ConfigResult result = parsed_and_checked(yaml);
+    CHECK(result.defects.empty());
+    CHECK(result.config == Config{});
+  }
+}
+
+TEST_CASE("a configuration is read into its fields", "[config]") {
+  const ConfigResult result = parsed_and_checked(R"(
+data: /srv/cache
+durability: each
+write: everybody
+adopt_from: [/home/build, /srv/old]
+shutdown_timeout: 2m
+namespaces:
+  - {name: products, kind: sstate, max_size: 200GiB, max_object_size: 2GiB}
+http:
+  listen: ["127.0.0.1:1", "[::1]:2"]
+  max_object_size: 8GiB
+log:
+  format: json
+)");
+
+  CHECK(texts(result) == std::vector<std::string>{});
+  Config expected;
+  expected.data = "/srv/cache";
+  expected.durability = Durability::each;
+  expected.write = WriteAccess::everybody;
+  expected.adopt_from = {"/home/build", "/srv/old"};
+  expected.shutdown_timeout = 2min;
+  expected.namespaces = {{"products", NamespaceKind::sstate, 200_GiB, 2_GiB}};
+  expected.http.listen = {{"127.0.0.1", 1}, {"::1", 2}};
+  expected.http.max_object_size = 8_GiB;
+  expected.log.format = LogFormat::json;
+  CHECK(result.config == expected);
+}
+
+TEST_CASE("a list of one may be written without brackets", "[config]") {
+  const ConfigResult result = parsed_and_checked("http:\n  listen: 127.0.0.1:80\n");
+  CHECK(result.defects.empty());
+  CHECK(result.config.http.listen == std::vector<Endpoint>{{"127.0.0.1", 80}});
+}
+
+TEST_CASE("every defect of a configuration is told at once, with its line", "[config]") {
+  const ConfigResult result = parsed_and_checked(R"(durabilty: each
+data:
+  path: /x
+loops: -1
+http:
+  idle_timeout: 12
+  listen: [":80", "nowhere"]
+  idle_timeout: 3s
+idle_timeout: 3s
+namespaces:
+  - name: a
+    kind: sstat
+    max_sise: 1
+write: [nobody, loopback]
+)");
+
+  CHECK(texts(result) ==
+        std::vector<std::string>{
+            "f.yaml:1: unknown key 'durabilty'; did you mean 'durability'?",
+            "f.yaml:2: data takes a value, not a section",
+            "f.yaml:4: loops needs a whole number from 0 to 4294967295, not '-1'",
+            "f.yaml:6: http.idle_timeout needs a duration such as 500ms, 30s, 15m or 14d, not '12'",
+            "f.yaml:7: http.listen needs an address and a port such as 127.0.0.1:8480, [::1]:8480 or "
+            "*:8480, not 'nowhere'",
+            "f.yaml:8: http.idle_timeout is given twice, first on line 6",
+            "f.yaml:9: unknown key 'idle_timeout'; did you mean 'http.idle_timeout'?",
+            "f.yaml:12: namespaces[0].kind needs one of sstate, downloads, generic, not 'sstat'",
+            "f.yaml:13: unknown key 'max_sise' of a namespace; did you mean 'max_size'?",
+            "f.yaml:14: write takes one value, not a list",
+        });
+}
+
+TEST_CASE("a defect in one value leaves the other values in force", "[config]") {
+  const ConfigResult result = parsed_and_checked("loops: many\ndisk_threads: 3\n");
+  CHECK(result.defects.size() == 1);
+  CHECK(result.config.loops == Config{}.loops);
+  CHECK(result.config.disk_threads == 3);
+}
+
+TEST_CASE("what a configuration cannot be is said in one line", "[config]") {
+  struct Row {
+    const char* yaml;
+    const char* defect;
+  };
+  const Row rows[] = {
+      {"just text", "f.yaml:1: a configuration needs keys and values"},
+      {"- a\n- b\n", "f.yaml:1: a configuration needs keys and values"},
+      {"http: 8480\n", "f.yaml:1: http needs keys and values"},
+      {"data:\n", "f.yaml:1: data needs a value"},
+      {"data: ~\n", "f.yaml:1: data needs a value"},
+      {"data: ''\n", "f.yaml:1: data needs a directory"},
+      {"\ndata: [a, b]\n", "f.yaml:2: data takes one value, not a list"},
+      {"adopt_from:\n  - [a]\n", "f.yaml:2: adopt_from needs a list of plain values"},
+      {"adopt_from: [relative]\n", "f.yaml:1: adopt_from needs absolute directories, not 'relative'"},
+      {"? [a]\n: b\n", "f.yaml:1: a key is a plain word"},
+      {"zzzzzzzzzz: 1\n", "f.yaml:1: unknown key 'zzzzzzzzzz'"},
+      {"htpp: {}\n", "f.yaml:1: unknown key 'htpp'; did you mean 'http'?"},
+      {"loops: 1\n---\nloops: 2\n", "f.yaml:3: a configuration is one document; here starts a second"},
+      {"loops: 4294967296\n", "f.yaml:1: loops needs a whole number from 0 to 4294967295, not '4294967296'"},
+      {"loops: 1025\n", "f.yaml:1: loops can be 1024 at most"},
+      {"disk_threads: 0\n", "f.yaml:1: disk_threads must be more than 0"},
+      {"write: me\n", "f.yaml:1: write needs one of nobody, loopback, everybody, not 'me'"},
+      {"log: {level: loud}\n",
+       "f.yaml:1: log.level needs one of trace, debug, info, warning, error, not 'loud'"},
+      {"log: {access: ''}\n", "f.yaml:1: log.access needs off, stderr or the name of a file"},
+      {"http:\n  idle_timeout: 0\n", "f.yaml:2: http.idle_timeout must be more than 0"},
+      {"http:\n  max_header_size: 1023\n", "f.yaml:2: http.max_header_size must be at least 1KiB"},
+      {"http:\n  max_header_size: 65537\n", "f.yaml:2: http.max_header_size can be 64KiB at most"},
+      {"http: {listen: []}\n", "f.yaml:1: http.listen needs at least one address"},
+      {"http: {listen: ['*:1', ':1']}\n", "f.yaml:1: http.listen names *:1 twice"},
+      {"http:\n  max_connections: 10\n  max_connections_per_address: 11\n",
+       "f.yaml:3: http.max_connections_per_address is larger than http.max_connections (10)"},
+      {"namespaces: []\n", "f.yaml:1: namespaces needs at least one entry"},
+      {"namespaces: {a: b}\n", "f.yaml:1: namespaces needs a list: '- name: …' for each"},
+      {"namespaces:\n  - kind: sstate\n", "f.yaml:2: namespaces[0] needs a name"},
+      {"namespaces:\n  - name: a\n  - name: a\n", "f.yaml:3: namespaces[1].name is 'a' a second time"},
+      {"namespaces:\n  - name: '@x'\n",
+       "f.yaml:2: namespaces[0].name must be lower-case letters, digits, '.', '_' and '-', at most 64 and "
+       "starting with a letter or digit, not '@x'"},
+      {"namespaces:\n  - {name: a, max_object_size: 65GiB}\n",
+       "f.yaml:2: namespaces[0].max_object_size is larger than http.max_object_size, which holds for all"},
+      {"namespaces:\n  - name: a\n    max_size: 1GiB\n    max_object_size: 2GiB\n",
+       "f.yaml:4: namespaces[0].max_object_size is larger than the max_size of the same namespace"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.yaml);
+    CHECK(texts(parsed_and_checked(row.yaml)) == std::vector<std::string>{row.defect});
+  }
+}
+
+TEST_CASE("text that is no YAML is one defect with its line", "[config]") {
+  const ConfigResult result = parse_config("loops: 1\nhttp: {listen: [\n", "f.yaml");
+  REQUIRE(result.defects.size() == 1);
+  CHECK(result.defects[0].line >= 2);
+  CHECK(result.defects[0].message.starts_with("this is not YAML: "));
+}
+
+TEST_CASE("the largest and smallest values allowed are accepted", "[config]") {
+  const char* accepted[] = {
+      "http: {max_header_size: 1KiB}\n",
+      "http: {max_header_size: 64KiB}\n",
+      "http: {min_rate: 0}\n",
+      "loops: 1024\n",
+      "disk_threads: 1\n",
+      "shutdown_timeout: 0\n",
+      "http: {listen: [':0', ':0']}\n",
+      "http: {listen: ':65535'}\n",
+      "free_space_floor: 0\n",
+      "http: {max_connections: 4096}\n",
+      "adopt_from: []\n",
+      "log: {access: 'off'}\n",
+      "namespaces:\n  - {name: a, max_object_size: 64GiB}\n",
+      "namespaces:\n  - {name: a, max_size: 1GiB, max_object_size: 1GiB}\n",
+  };
+  for (const char* yaml : accepted) {
+    INFO(yaml);
+    CHECK(texts(parsed_and_checked(yaml)) == std::vector<std::string>{});
+  }
+}
+
+TEST_CASE("a configuration that cannot be read says why", "[config]") {
+  const ConfigResult result = load_config("/nowhere/larderd.yaml");
+  CHECK(texts(result) ==
+        std::vector<std::string>{
+            "/nowhere/larderd.yaml: cannot read the configuration: No such file or directory"});
+  CHECK(load_config("/").defects.size() == 1);
+}
+
+TEST_CASE("the environment beats the file and flags beat the environment", "[config]") {
+  ConfigResult result = parse_config("data: /file\nloops: 3\ndurability: none\n", "f.yaml");
+  apply_environment(result, [] {
+    return std::vector<std::string>{"LARDER_DATA=/variable", "LARDER_LOOPS=4"};
+  });
+  apply_setting(result, "data", {"/flag"}, "--data");
+
+  CHECK(result.defects.empty());
+  CHECK(result.config.data == "/flag");
+  CHECK(result.config.loops == 4);
+  CHECK(result.config.durability == Durability::none);
+}
+
+TEST_CASE("variables set what their names say", "[config]") {
+  const ConfigResult result =
+      with_environment({"PATH=/bin", "LARDER_SERVER=http://cache:8480", "LARDER_HTTP_IDLE_TIMEOUT=5s",
+                        "LARDER_LISTEN_HTTP=127.0.0.1:1, [::1]:2", "LARDER_LOG_LEVEL=debug", "LARDER"});
+  CHECK(texts(result) == std::vector<std::string>{});
+  CHECK(result.config.http.idle_timeout == 5s);
+  CHECK(result.config.http.listen == std::vector<Endpoint>{{"127.0.0.1", 1}, {"::1", 2}});
+  CHECK(result.config.log.level == "debug");
+}
+
+TEST_CASE("every variable is named after its key", "[config]") {
+  for (const auto& key : config_keys()) {
+    if (key.path == "http.listen") continue;  // LARDER_LISTEN_HTTP, like its flag
+    std::string expected = "LARDER_";
+    for (const char c : key.path) expected += c == '.' ? '_' : static_cast<char>(std::toupper(c));
+    CHECK(key.variable == expected);
+  }
+}
+
+TEST_CASE("bad variables are named, all of them", "[config]") {
+  const ConfigResult result =
+      with_environment({"LARDER_LOOPS=x", "LARDER_DURABILTY=each", "LARDER_DATA=", "LARDER_MAGIC_SPELL=1",
+                        "LARDER_DISK_THREADS=0", "LARDER_LISTEN_HTTP="});
+  CHECK(texts(result) == std::vector<std::string>{
+                             "LARDER_LOOPS: needs a whole number from 0 to 4294967295, not 'x'",
+                             "LARDER_DURABILTY: no such setting; did you mean 'LARDER_DURABILITY'?",
+                             "LARDER_DATA: needs a directory",
+                             "LARDER_MAGIC_SPELL: no such setting",
+                             "LARDER_DISK_THREADS: disk_threads must be more than 0",
+                             "LARDER_LISTEN_HTTP: http.listen needs at least one address",
+                         });
+}
+
+TEST_CASE("a flag that names no key is a defect", "[config]") {
+  ConfigResult result;
+  apply_setting(result, "dat", {"/x"}, "--dat");
+  CHECK(texts(result) == std::vector<std::string>{"--dat: unknown key 'dat'"});
+}
+
+TEST_CASE("endpoints read and print as people write them", "[config]") {
+  struct Row {
+    const char* text;
+    Endpoint endpoint;
+    const char* printed;
+  };
+  const Row rows[] = {
+      {"127.0.0.1:8480", {"127.0.0.1", 8480}, "127.0.0.1:8480"},
+      {"0.0.0.0:1", {"0.0.0.0", 1}, "0.0.0.0:1"},
+      {"[::1]:8480", {"::1", 8480}, "[::1]:8480"},
+      {"[::]:0", {"::", 0}, "[::]:0"},
+      {"[fe80::1%eth0]:65535", {"fe80::1%eth0", 65535}, "[fe80::1%eth0]:65535"},
+      {":8480", {"", 8480}, "*:8480"},
+      {"*:8480", {"", 8480}, "*:8480"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.text);
+    const auto endpoint = parse_endpoint(row.text);
+    REQUIRE(endpoint.ok());
+    CHECK(*endpoint == row.endpoint);
+    CHECK(to_string(*endpoint) == row.printed);
+    CHECK(*parse_endpoint(to_string(*endpoint)) == row.endpoint);
+  }
+}
+
+TEST_CASE("what is no endpoint is refused", "[config]") {
+  for (const char* text : {"", ":", "8480", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
+                           "127.0.0.1: 80", "127.0.0.1:80x", "::1:8480", "[127.0.0.1]:1", "[]:1", "[::1]",
+                           "cache.example:8480", "256.0.0.1:1", "[::1:1"}) {
+    INFO(text);
+    CHECK_FALSE(parse_endpoint(text).ok());
+  }
+}
+
+TEST_CASE("the nearest key is a near one or none", "[config]") {
+  const std::vector<std::string_view> known = {"data", "http.listen", "http.idle_timeout", "log.level"};
+  CHECK(nearest("dta", known) == "data");
+  CHECK(nearest("http.lisen", known) == "http.listen");
+  CHECK(nearest("level", known) == "log.level");
+  CHECK(nearest("htpp.idle_timeout", known) == "http.idle_timeout");
+  CHECK(nearest("telemetry", known).empty());
+  CHECK(nearest("", known).empty());
+}
