@@ -20,7 +20,7 @@
 
 namespace larder {
 
-enum class FileType { file, directory, other };  // other: symbolic links, devices, sockets, pipes
+enum class FileType { file, directory, symlink, other };  // other: devices, sockets, pipes
 
 struct FileStatus {
   FileType type = FileType::other;

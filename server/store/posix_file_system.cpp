@@ -24,6 +24,7 @@ FileStatus to_status(const struct stat& raw) {
   FileStatus status;
   if (S_ISREG(raw.st_mode)) status.type = FileType::file;
   if (S_ISDIR(raw.st_mode)) status.type = FileType::directory;
+  if (S_ISLNK(raw.st_mode)) status.type = FileType::symlink;
   status.size = static_cast<std::uint64_t>(raw.st_size);
   status.inode = raw.st_ino;
   status.links = raw.st_nlink;
@@ -282,6 +283,7 @@ Result<void> PosixFileSystem::list(const std::string& path,
     if (entry.name == "." || entry.name == "..") continue;
     if (raw->d_type == DT_REG) entry.type = FileType::file;
     if (raw->d_type == DT_DIR) entry.type = FileType::directory;
+    if (raw->d_type == DT_LNK) entry.type = FileType::symlink;
     if (raw->d_type == DT_UNKNOWN) {  // some file systems do not say
       struct stat details;
       if (::fstatat(directory.get(), raw->d_name, &details, AT_SYMLINK_NOFOLLOW) == 0)
