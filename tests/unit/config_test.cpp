@@ -96,7 +96,7 @@ TEST_CASE("a configuration is read into its fields", "[config]") {
 data: /srv/cache
 durability: each
 write: everybody
-adopt_from: [/home/build, /srv/old]
+adopt_from: [/srv/build, /srv/old]
 shutdown_timeout: 2m
 namespaces:
   - {name: products, kind: sstate, max_size: 200GiB, max_object_size: 2GiB}
@@ -112,7 +112,7 @@ log:
   expected.data = "/srv/cache";
   expected.durability = Durability::each;
   expected.write = WriteAccess::everybody;
-  expected.adopt_from = {"/home/build", "/srv/old"};
+  expected.adopt_from = {"/srv/build", "/srv/old"};
   expected.shutdown_timeout = 2min;
   expected.namespaces = {{"products", NamespaceKind::sstate, 200_GiB, 2_GiB}};
   expected.http.listen = {{"127.0.0.1", 1}, {"::1", 2}};

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""Names every #include that breaks the architecture.
+
+The rooms, who may look into which, and which libraries belong where stand in
+ROOMS below; ARCHITECTURE.md says why. `includes.py --self-test` proves that the
+lint still sees what it is for.
+"""
+
+import pathlib
+import re
+import sys
+import tempfile
+
+from cpp_text import REPOSITORY, cpp_files, line_at
+
+ASIO = r'boost/asio'
+BEAST = r'boost/beast'
+ROCKSDB = r'rocksdb/'
+YAML = r'yaml-cpp/'
+CURL = r'curl/'
+COMMAND_LINE = r'CLI/'
+LOG = r'spdlog/'
+SYSTEMD = r'systemd/'
+SOCKETS = r'(sys/socket|sys/sendfile|netinet/.*|arpa/inet|netdb|sys/un|sys/epoll)\.h$'
+
+
+class Room:
+    """Files whose path matches `files` may include project files matching
+    `sees` and libraries that match none of `shuns`. `shuns_all_the_way` holds
+    for what is reached through other files, too."""
+
+    def __init__(self, name, files, sees, shuns=(), shuns_all_the_way=()):
+        self.name = name
+        self.files = re.compile(files)
+        self.sees = [re.compile(pattern) for pattern in sees]
+        self.shuns = [re.compile(pattern) for pattern in (*shuns, *shuns_all_the_way)]
+        self.shuns_all_the_way = [re.compile(pattern) for pattern in shuns_all_the_way]
+
+
+CONFIG = r'server/config(_keys)?\.hpp$'
+HTTP_DRIVERS = r'server/http/(session|http_server)\w*\.[ch]pp$'
+
+# The first room whose pattern matches a file is the file's.
+ROOMS = [
+    Room('common', r'common/', [r'common/'],
+         [YAML, CURL, COMMAND_LINE, LOG, SYSTEMD], [ASIO, BEAST, ROCKSDB, SOCKETS]),
+    Room('server/store', r'server/store/', [r'common/', r'server/store/', CONFIG],
+         [YAML, CURL, COMMAND_LINE, SYSTEMD], [ASIO, BEAST, SOCKETS]),
+    Room('server/runtime', r'server/runtime/', [r'common/', r'server/runtime/'],
+         [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
+    Room('server/repository', r'server/repository\.[ch]pp$',
+         [r'common/', r'server/store/', r'server/runtime/', r'server/repository\.hpp$', CONFIG],
+         [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST, SOCKETS]),
+    Room('server/http (drivers)', HTTP_DRIVERS,
+         [r'common/', r'server/http/', r'server/runtime/', r'server/repository\.hpp$', CONFIG],
+         [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
+    Room('server/http (request_parser)', r'server/http/request_parser\.cpp$',
+         [r'common/', r'server/http/(?!session|http_server)'],
+         [ROCKSDB, YAML, CURL, COMMAND_LINE, LOG, SOCKETS]),
+    Room('server/http (pure)', r'server/http/',
+         [r'common/', r'server/http/(?!session|http_server)'],
+         [YAML, CURL, COMMAND_LINE, LOG], [ASIO, BEAST, ROCKSDB, SOCKETS]),
+    Room('server/ftp (drivers)', r'server/ftp/(session|ftp_server|data_channel)\w*\.[ch]pp$',
+         [r'common/', r'server/ftp/', r'server/runtime/', r'server/repository\.hpp$', CONFIG],
+         [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
+    Room('server/ftp (pure)', r'server/ftp/',
+         [r'common/', r'server/ftp/(?!session|ftp_server|data_channel)'],
+         [YAML, CURL, COMMAND_LINE, LOG], [ASIO, BEAST, ROCKSDB, SOCKETS]),
+    Room('server/config', r'server/config(_keys)?\.[ch]pp$', [r'common/', CONFIG],
+         [ASIO, BEAST, ROCKSDB, CURL, COMMAND_LINE, LOG]),
+    Room('server', r'server/', [r'common/', r'server/'], [ROCKSDB, CURL, BEAST]),
+    Room('client', r'client/', [r'common/', r'client/'],
+         [YAML, LOG, SYSTEMD], [ASIO, BEAST, ROCKSDB]),
+]
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]', re.MULTILINE)
+
+
+def room_of(path):
+    return next((room for room in ROOMS if room.files.match(path)), None)
+
+
+def matches(patterns, text):
+    return any(pattern.match(text) for pattern in patterns)
+
+
+def read_tree(root):
+    """path → [(included, line)], for every source of the program."""
+    tree = {}
+    for path in cpp_files(root, 'common', 'server', 'client'):
+        text = path.read_text(encoding='utf-8')
+        tree[path.relative_to(root).as_posix()] = [
+            (match.group(1), line_at(text, match.start())) for match in INCLUDE.finditer(text)]
+    return tree
+
+
+def chain_to(tree, start, patterns):
+    """The shortest way from `start` to a library that matches, or None."""
+    ways, seen = [[start]], {start}
+    while ways:
+        way = ways.pop(0)
+        for included, _ in tree.get(way[-1], []):
+            if included in seen:
+                continue
+            seen.add(included)
+            if included in tree:
+                ways.append([*way, included])
+            elif matches(patterns, included):
+                return [*way, included]
+    return None
+
+
+def defects(root):
+    tree = read_tree(root)
+    for path, includes in tree.items():
+        room = room_of(path)
+        direct = False
+        for included, line in includes:
+            of_the_project = included in tree or re.match(r'(common|server|client|tests)/', included)
+            if of_the_project and not matches(room.sees, included):
+                yield f'{path}:{line}: {room.name} must not include {included}'
+            if not of_the_project and matches(room.shuns, included):
+                direct = True
+                yield f'{path}:{line}: {room.name} must not include <{included}>'
+        chain = None if direct else chain_to(tree, path, room.shuns_all_the_way)
+        if chain:
+            yield f'{path}: {room.name} must not reach <{chain[-1]}>: {" → ".join(chain[1:])}'
+
+
+SELF_TEST = [
+    # file, what it includes, is that a defect?
+    ('common/a.hpp', 'boost/asio.hpp', True),
+    ('common/a.cpp', 'sys/socket.h', True),
+    ('common/a.cpp', 'boost/json.hpp', False),
+    ('common/a.cpp', 'server/store/store.hpp', True),
+    ('common/a.cpp', 'client/seed.hpp', True),
+    ('server/store/a.cpp', 'rocksdb/db.h', False),
+    ('server/store/a.cpp', 'server/config.hpp', False),
+    ('server/store/a.cpp', 'boost/asio/post.hpp', True),
+    ('server/store/a.cpp', 'netinet/in.h', True),
+    ('server/store/a.cpp', 'server/repository.hpp', True),
+    ('server/store/a.cpp', 'server/http/reply.hpp', True),
+    ('server/repository.cpp', 'server/store/store.hpp', False),
+    ('server/repository.cpp', 'rocksdb/db.h', True),
+    ('server/repository.cpp', 'server/http/reply.hpp', True),
+    ('server/runtime/a.cpp', 'boost/asio.hpp', False),
+    ('server/runtime/a.cpp', 'server/store/store.hpp', True),
+    ('server/runtime/a.cpp', 'server/repository.hpp', True),
+    ('server/http/range.cpp', 'boost/asio/buffer.hpp', True),
+    ('server/http/range.cpp', 'server/http/session.hpp', True),
+    ('server/http/range.hpp', 'server/repository.hpp', True),
+    ('server/http/range.cpp', 'boost/beast/http.hpp', True),
+    ('server/http/request_parser.cpp', 'boost/beast/http.hpp', False),
+    ('server/http/request_parser.hpp', 'boost/beast/http.hpp', True),
+    ('server/http/session.cpp', 'boost/beast/http.hpp', True),
+    ('server/http/session.cpp', 'boost/asio.hpp', False),
+    ('server/http/session.cpp', 'server/repository.hpp', False),
+    ('server/http/session.cpp', 'server/store/store.hpp', True),
+    ('server/http/session.cpp', 'server/ftp/command.hpp', True),
+    ('server/ftp/session.cpp', 'server/http/reply.hpp', True),
+    ('server/ftp/command.cpp', 'boost/asio.hpp', True),
+    ('server/daemon.cpp', 'server/http/session.hpp', False),
+    ('server/daemon.cpp', 'client/seed.hpp', True),
+    ('client/seed.cpp', 'common/api.hpp', False),
+    ('client/seed.cpp', 'server/config.hpp', True),
+    ('client/seed.cpp', 'curl/curl.h', False),
+    ('client/seed.cpp', 'boost/asio.hpp', True),
+]
+
+
+def write(root, path, *includes):
+    target = root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(''.join(f'#include <{each}>\n' for each in includes), encoding='utf-8')
+
+
+def self_test():
+    for path, included, bad in SELF_TEST:
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            write(root, path, included)
+            found = list(defects(root))
+            assert bool(found) == bad, f'{path} including {included}: {found}'
+    with tempfile.TemporaryDirectory() as directory:
+        root = pathlib.Path(directory)
+        write(root, 'server/store/store.hpp', 'common/clever.hpp')
+        write(root, 'common/clever.hpp', 'common/inner.hpp')
+        write(root, 'common/inner.hpp', 'boost/asio.hpp')
+        found = list(defects(root))
+        assert len(found) == 3, found
+        assert any('common/clever.hpp → common/inner.hpp → boost/asio.hpp' in each for each in found), found
+    print('includes: the lint sees what it should')
+
+
+def main(arguments):
+    if arguments == ['--self-test']:
+        self_test()
+        return 0
+    root = pathlib.Path(arguments[0]) if arguments else REPOSITORY
+    if not read_tree(root):
+        print(f'includes: no sources below {root}', file=sys.stderr)
+        return 2
+    found = list(defects(root))
+    print(*found, sep='\n', end='\n' if found else '')
+    return 1 if found else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
