@@ -1,0 +1,135 @@
+#include "server/http/target.hpp"
+
+#include <algorithm>
+
+#include "common/percent.hpp"
+
+namespace larder::http {
+namespace {
+
+Error invalid(std::string_view why) {
+  return Error(Errc::invalid_name, std::string(why));
+}
+
+// An escaped slash or NUL would say one thing to us and another to whoever
+// passes the target on.
+bool hides_slash_or_nul(std::string_view raw) {
+  for (auto at = raw.find('%'); at != std::string_view::npos; at = raw.find('%', at + 1)) {
+    const std::string_view escape = raw.substr(at + 1, 2);
+    if (escape == "2f" || escape == "2F" || escape == "00") return true;
+  }
+  return false;
+}
+
+// Cuts the first component off `path`, and the slash behind it.
+std::string take_component(std::string& path) {
+  const auto slash = path.find('/');
+  std::string first = path.substr(0, slash);
+  path.erase(0, slash == std::string::npos ? slash : slash + 1);
+  return first;
+}
+
+Error no_such_name(std::string_view name) {
+  return Error(Errc::not_found, "nothing is called /" + std::string(name));
+}
+
+// `path` has lost its leading slash and the one behind it; no component is empty.
+Result<Target> classify(Target target) {
+  target.name_space = take_component(target.path);
+  if (target.name_space.starts_with('@')) {
+    target.kind = Target::Kind::snapshot;
+    target.snapshot = target.name_space.substr(1);
+    if (!is_snapshot_name(target.snapshot)) return no_such_name(target.name_space);
+    target.name_space = take_component(target.path);
+    if (!target.name_space.empty() && !is_namespace_name(target.name_space))
+      return no_such_name(target.name_space);
+    return target;
+  }
+  if (!is_namespace_name(target.name_space)) return no_such_name(target.name_space);
+  const bool directory = target.path.empty() || target.trailing_slash;
+  target.kind = directory ? Target::Kind::listing : Target::Kind::artifact;
+  return target;
+}
+
+int value_of_hex(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string form_decoded(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const int high = text[i] == '%' && i + 2 < text.size() ? value_of_hex(text[i + 1]) : -1;
+    const int low = high >= 0 ? value_of_hex(text[i + 2]) : -1;
+    if (low >= 0) {
+      decoded.push_back(static_cast<char>(high * 16 + low));
+      i += 2;
+    } else {
+      decoded.push_back(text[i] == '+' ? ' ' : text[i]);
+    }
+  }
+  return decoded;
+}
+
+}  // namespace
+
+bool is_snapshot_name(std::string_view name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  if (name.empty() || name.size() > k_max_namespace || !plain(name.front())) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [&](char c) { return plain(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+Result<Target> parse_target(std::string_view raw) {
+  if (raw.size() > k_max_target) return invalid("the request target is longer than 8 KiB");
+  if (!raw.starts_with('/')) return invalid("the request target does not start with a slash");
+  if (raw.find('#') != std::string_view::npos)
+    return invalid("the request target has a fragment ('#'); write %23");
+
+  Target target;
+  const auto question = raw.find('?');
+  if (question != std::string_view::npos) target.query.assign(raw.substr(question + 1));
+
+  std::string_view encoded = raw.substr(1, question == std::string_view::npos ? question : question - 1);
+  if (encoded.empty()) {
+    target.trailing_slash = true;
+    return target;
+  }
+  if (encoded.ends_with('/')) {
+    target.trailing_slash = true;
+    encoded.remove_suffix(1);
+  }
+  if (hides_slash_or_nul(encoded)) return invalid("the request target has an escaped slash or NUL");
+  auto decoded = percent_decode(encoded);
+  if (!decoded) return invalid("the request target has a '%' without two hexadecimal digits behind it");
+  const std::string_view defect = path_defect(*decoded);
+  if (!defect.empty()) return invalid("a name cannot have " + std::string(defect));
+
+  target.path = std::move(*decoded);
+  if (target.path == "-" || target.path.starts_with("-/")) {
+    target.kind = Target::Kind::admin;
+    target.path.insert(0, 1, '/');
+    return target;
+  }
+  return classify(std::move(target));
+}
+
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const auto ampersand = query.find('&');
+    const std::string_view pair = query.substr(0, ampersand);
+    const auto equals = pair.find('=');
+    if (form_decoded(pair.substr(0, equals)) == name)
+      return equals == std::string_view::npos ? std::string() : form_decoded(pair.substr(equals + 1));
+    if (ampersand == std::string_view::npos) break;
+    query.remove_prefix(ampersand + 1);
+  }
+  return std::nullopt;
+}
+
+}  // namespace larder::http
