@@ -21,6 +21,11 @@ struct Civil {
   int day = 0;    // 1…31
 };
 
+struct Moment {
+  Civil date;
+  std::int64_t seconds = 0;  // since midnight
+};
+
 bool is_leap(int year) {
   return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
@@ -58,6 +63,24 @@ Civil civil_of(std::int64_t day_since_epoch) {
 
 void put_number(char* at, int value, int digits) {
   for (int i = digits - 1; i >= 0; --i, value /= 10) at[i] = static_cast<char>('0' + value % 10);
+}
+
+// HH:MM:SS into eight characters that have their colons already.
+void put_time(char* at, std::int64_t second) {
+  put_number(at, static_cast<int>(second / 3600), 2);
+  put_number(at + 3, static_cast<int>(second / 60 % 60), 2);
+  put_number(at + 6, static_cast<int>(second % 60), 2);
+}
+
+Moment moment_of(UnixSeconds time) {
+  time = std::clamp(time, k_first, k_last);
+  std::int64_t day = time / k_seconds_a_day;
+  std::int64_t second = time % k_seconds_a_day;
+  if (second < 0) {
+    second += k_seconds_a_day;
+    --day;
+  }
+  return {civil_of(day), second};
 }
 
 // Reads a date from the front; every step says whether it was there.
@@ -115,11 +138,6 @@ class Reader {
   std::string_view left_;
 };
 
-struct Moment {
-  Civil date;
-  std::int64_t seconds = 0;
-};
-
 bool read_imf(Reader reader, Moment& moment) {
   return reader.day_name(3) && reader.literal(", ") && reader.number(2, moment.date.day) &&
          reader.literal(" ") && reader.month_name(moment.date.month) && reader.literal(" ") &&
@@ -149,24 +167,26 @@ bool read_asctime(Reader reader, Moment& moment) {
 }  // namespace
 
 std::string format_http_date(UnixSeconds time) {
-  time = std::clamp(time, k_first, k_last);
-  std::int64_t day = time / k_seconds_a_day;
-  std::int64_t second = time % k_seconds_a_day;
-  if (second < 0) {
-    second += k_seconds_a_day;
-    --day;
-  }
-  const Civil date = civil_of(day);
-  const auto weekday = static_cast<std::size_t>((day + k_epoch_day + 1) % 7);  // 0001-01-01 was a Monday
+  const Moment moment = moment_of(time);
+  // 0001-01-01 was a Monday.
+  const auto weekday = static_cast<std::size_t>((day_number(moment.date) + k_epoch_day + 1) % 7);
 
   std::string text = "Sun, 00 Jan 0000 00:00:00 GMT";
   k_days[weekday].copy(text.data(), 3);
-  put_number(&text[5], date.day, 2);
-  k_months[static_cast<std::size_t>(date.month - 1)].copy(&text[8], 3);
-  put_number(&text[12], date.year, 4);
-  put_number(&text[17], static_cast<int>(second / 3600), 2);
-  put_number(&text[20], static_cast<int>(second / 60 % 60), 2);
-  put_number(&text[23], static_cast<int>(second % 60), 2);
+  put_number(&text[5], moment.date.day, 2);
+  k_months[static_cast<std::size_t>(moment.date.month - 1)].copy(&text[8], 3);
+  put_number(&text[12], moment.date.year, 4);
+  put_time(&text[17], moment.seconds);
+  return text;
+}
+
+std::string format_iso_date(UnixSeconds time) {
+  const Moment moment = moment_of(time);
+  std::string text = "0000-00-00T00:00:00Z";
+  put_number(&text[0], moment.date.year, 4);
+  put_number(&text[5], moment.date.month, 2);
+  put_number(&text[8], moment.date.day, 2);
+  put_time(&text[11], moment.seconds);
   return text;
 }
 

@@ -1,4 +1,5 @@
-// Dates as HTTP writes them (RFC 9110, section 5.6.7), without locale or time zone.
+// Dates as HTTP writes them (RFC 9110, section 5.6.7), and as ISO 8601 does;
+// no locale, always UTC.
 #pragma once
 
 #include <optional>
@@ -11,6 +12,9 @@ namespace larder::http {
 
 // "Sun, 06 Nov 1994 08:49:37 GMT". Years outside 1…9999 are held at the edge.
 std::string format_http_date(UnixSeconds time);
+
+// "1994-11-06T08:49:37Z", held at the same edges.
+std::string format_iso_date(UnixSeconds time);
 
 // Any of the three forms a server has to accept: as above, "Sunday, 06-Nov-94
 // 08:49:37 GMT" (years 70 to 99 are 19xx) and "Sun Nov  6 08:49:37 1994".
