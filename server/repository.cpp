@@ -1,0 +1,168 @@
+#include "server/repository.hpp"
+
+#include <algorithm>
+
+#include "server/store/posix_file_system.hpp"
+
+namespace larder {
+
+Repository::Repository(Store& store, DiskPool& pool) : store_(store), pool_(pool) {
+  for (const NamespaceConfig& each : store.namespaces()) activities_.emplace(each.name, std::make_unique<Activity>());
+  activities_.emplace("", std::make_unique<Activity>());  // requests for namespaces that are not there
+}
+
+Activity& Repository::activity(std::string_view name_space) const {
+  const auto found = activities_.find(name_space);
+  return found == activities_.end() ? *activities_.find("")->second : *found->second;
+}
+
+std::optional<ArtifactKey> Repository::fallback(const ArtifactKey& key) const {
+  const std::string_view path = key.path();
+  if (std::count(path.begin(), path.end(), '/') != 1) return std::nullopt;
+  const NamespaceConfig* const name_space = store_.find_namespace(key.name_space());
+  if (name_space == nullptr || name_space->kind != NamespaceKind::downloads) return std::nullopt;
+  auto flat = ArtifactKey::make(key.name_space(), key.file_name());
+  if (!flat) return std::nullopt;
+  return std::move(*flat);
+}
+
+Index::Found Repository::peek(const ArtifactKey& key, Entry& entry) const {
+  const Index::Found found = store_.peek(key, entry);
+  if (found != Index::Found::miss) return found;
+  const auto other = fallback(key);
+  return other ? store_.peek(*other, entry) : found;
+}
+
+Result<Entry> Repository::stat_now(const ArtifactKey& key) {
+  auto entry = store_.stat(key);
+  if (entry || entry.error().code() != Errc::not_found) return entry;
+  const auto other = fallback(key);
+  return other ? store_.stat(*other) : std::move(entry);
+}
+
+Result<OpenArtifact> Repository::open_now(const ArtifactKey& key) {
+  auto artifact = store_.open_artifact(key);
+  if (artifact || artifact.error().code() != Errc::not_found) return artifact;
+  const auto other = fallback(key);
+  return other ? store_.open_artifact(*other) : std::move(artifact);
+}
+
+Task<Result<Entry>> Repository::stat(const ArtifactKey& key) { return pool_.run(&Repository::stat_now, this, key); }
+
+Task<Result<OpenArtifact>> Repository::open(const ArtifactKey& key) {
+  return pool_.run(&Repository::open_now, this, key);
+}
+
+void Repository::count_hit(const ArtifactKey& key, Access access) {
+  Activity::add(activity(key.name_space()).hits);
+  store_.note(key, access);
+}
+
+void Repository::count_miss(const ArtifactKey& key) { Activity::add(activity(key.name_space()).misses); }
+
+void Repository::count_sent(const ArtifactKey& key, std::uint64_t bytes) {
+  Activity::add(activity(key.name_space()).bytes_sent, bytes);
+}
+
+Task<Result<Store::DirectoryPage>> Repository::list_directory(std::string name_space, std::string path,
+                                                              std::string after, std::size_t limit) {
+  return pool_.run(&Store::list_directory, &store_, std::move(name_space), std::move(path), std::move(after), limit);
+}
+
+Task<Result<bool>> Repository::is_directory(std::string name_space, std::string path) {
+  return pool_.run(&Store::is_directory, &store_, std::move(name_space), std::move(path));
+}
+
+Task<Result<Store::NamePage>> Repository::list_names(std::string name_space, std::string after, std::size_t limit) {
+  return pool_.run(&Store::list_names, &store_, std::move(name_space), std::move(after), limit);
+}
+
+Task<Result<Store::ChangePage>> Repository::changes(std::string name_space, std::uint64_t since, std::size_t limit) {
+  return pool_.run(&Store::changes, &store_, std::move(name_space), since, limit);
+}
+
+Task<Result<std::vector<bool>>> Repository::find_missing(std::string name_space,
+                                                         std::span<const Store::Wanted> wanted) {
+  return pool_.run(&Store::find_missing, &store_, std::move(name_space), wanted);
+}
+
+Result<UploadStart> Repository::begin_upload_now(const ArtifactKey& key, UploadRequest request) {
+  auto start = store_.begin_upload(key, std::move(request));
+  if (!start) Activity::add(activity(key.name_space()).rejects);
+  if (start && start->settled) count_receipt(key, *start->settled);
+  return start;
+}
+
+Task<Result<UploadStart>> Repository::begin_upload(const ArtifactKey& key, UploadRequest request) {
+  return pool_.run(&Repository::begin_upload_now, this, key, std::move(request));
+}
+
+void Repository::count_receipt(const ArtifactKey& key, const Receipt& receipt) {
+  Activity& counters = activity(key.name_space());
+  switch (receipt.outcome) {
+    case Receipt::Outcome::created:
+    case Receipt::Outcome::replaced: Activity::add(counters.uploads); break;
+    case Receipt::Outcome::present: Activity::add(counters.duplicates); break;
+    case Receipt::Outcome::conflict: Activity::add(counters.rejects); break;
+  }
+}
+
+Task<Result<void>> Repository::append(Upload& upload, std::span<const std::byte> bytes) {
+  Activity::add(activity(upload.key().name_space()).bytes_received, bytes.size());
+  return pool_.run(&Upload::append, &upload, bytes);
+}
+
+Task<Result<Receipt>> Repository::commit(Upload& upload) {
+  const auto receipt = co_await pool_.run(&Upload::commit, &upload);
+  if (receipt) count_receipt(upload.key(), *receipt);
+  if (!receipt) Activity::add(activity(upload.key().name_space()).rejects);
+  co_return receipt;
+}
+
+void Repository::release(std::unique_ptr<Upload> upload) {
+  if (!upload) return;
+  pool_.post([shared = std::shared_ptr<Upload>(std::move(upload))]() mutable { shared.reset(); });
+}
+
+Task<Result<Entry>> Repository::remove(const ArtifactKey& key, std::string actor, std::string why) {
+  const auto entry = co_await pool_.run(&Store::remove, &store_, key, std::move(actor), std::move(why));
+  if (entry) Activity::add(activity(key.name_space()).removals);
+  co_return entry;
+}
+
+namespace {
+
+Result<api::AdoptEvent> adopt_now(Store* store, const std::string& directory, const Store::AdoptOptions& options,
+                                  const std::function<void(const api::AdoptEvent&)>& report,
+                                  const std::stop_token& stop) {
+  LARDER_TRY_ASSIGN(const auto source, PosixFileSystem::open_root(directory));
+  return store->adopt(*source, options, report, stop);
+}
+
+}  // namespace
+
+Task<Result<api::AdoptEvent>> Repository::adopt(std::string directory, Store::AdoptOptions options,
+                                                std::function<void(const api::AdoptEvent&)> report,
+                                                std::stop_token stop) {
+  return pool_.run(&adopt_now, &store_, std::move(directory), std::move(options), std::move(report), std::move(stop));
+}
+
+Result<api::Stat> Repository::stat_all_now() {
+  LARDER_TRY_ASSIGN(api::Stat stat, store_.totals());
+  for (api::NamespaceStat& row : stat.namespaces) {
+    const Activity& counters = activity(row.name);
+    row.hits = Activity::read(counters.hits);
+    row.misses = Activity::read(counters.misses);
+    row.uploads = Activity::read(counters.uploads);
+    row.duplicates = Activity::read(counters.duplicates);
+    row.rejects = Activity::read(counters.rejects);
+    row.removals = Activity::read(counters.removals);
+    row.bytes_sent = Activity::read(counters.bytes_sent);
+    row.bytes_received = Activity::read(counters.bytes_received);
+  }
+  return stat;
+}
+
+Task<Result<api::Stat>> Repository::stat_all() { return pool_.run(&Repository::stat_all_now, this); }
+
+}  // namespace larder

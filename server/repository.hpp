@@ -1,0 +1,81 @@
+// The async face of the store that every front end uses, and nothing else of it.
+// Calls that may wait for the disk are coroutines that wait in the DiskPool;
+// peek() answers from memory on the caller's loop. Everything is counted here,
+// so that all front ends count alike.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/api.hpp"
+#include "server/activity.hpp"
+#include "server/runtime/disk_pool.hpp"
+#include "server/store/store.hpp"
+
+namespace larder {
+
+class Repository {
+ public:
+  Repository(Store& store, DiskPool& pool);
+
+  // Reading -----------------------------------------------------------------
+
+  // From memory or not at all. Where a namespace of kind downloads has no
+  // "<package>/<file>", its "<file>" answers, as Buildroot's layout wants it.
+  Index::Found peek(const ArtifactKey& key, Entry& entry) const;
+  Task<Result<Entry>> stat(const ArtifactKey& key);
+  Task<Result<OpenArtifact>> open(const ArtifactKey& key);
+
+  // What a front end has to say of an answer, for the counters and for recency.
+  void count_hit(const ArtifactKey& key, Access access);
+  void count_miss(const ArtifactKey& key);
+  void count_sent(const ArtifactKey& key, std::uint64_t bytes);
+
+  Task<Result<Store::DirectoryPage>> list_directory(std::string name_space, std::string path, std::string after,
+                                                    std::size_t limit);
+  Task<Result<bool>> is_directory(std::string name_space, std::string path);
+  Task<Result<Store::NamePage>> list_names(std::string name_space, std::string after, std::size_t limit);
+  Task<Result<Store::ChangePage>> changes(std::string name_space, std::uint64_t since, std::size_t limit);
+  Task<Result<std::vector<bool>>> find_missing(std::string name_space, std::span<const Store::Wanted> wanted);
+
+  // Writing -----------------------------------------------------------------
+
+  Task<Result<UploadStart>> begin_upload(const ArtifactKey& key, UploadRequest request);
+  Task<Result<void>> append(Upload& upload, std::span<const std::byte> bytes);
+  Task<Result<Receipt>> commit(Upload& upload);
+  // Drops an upload (or what commit left of it) without making the caller wait.
+  void release(std::unique_ptr<Upload> upload);
+  Task<Result<Entry>> remove(const ArtifactKey& key, std::string actor, std::string why);
+
+  // Runs in the pool until it is done or `stop` says so; events come from its thread.
+  Task<Result<api::AdoptEvent>> adopt(std::string directory, Store::AdoptOptions options,
+                                      std::function<void(const api::AdoptEvent&)> report, std::stop_token stop);
+
+  // The rest ----------------------------------------------------------------
+
+  Task<Result<api::Stat>> stat_all();  // counters included
+  std::uint64_t generation() const { return store_.generation(); }
+  const NamespaceConfig* find_namespace(std::string_view name) const { return store_.find_namespace(name); }
+  const std::vector<NamespaceConfig>& namespaces() const { return store_.namespaces(); }
+  DiskPool& pool() { return pool_; }
+
+ private:
+  Activity& activity(std::string_view name_space) const;
+  std::optional<ArtifactKey> fallback(const ArtifactKey& key) const;
+  Result<Entry> stat_now(const ArtifactKey& key);
+  Result<OpenArtifact> open_now(const ArtifactKey& key);
+  Result<api::Stat> stat_all_now();
+  Result<UploadStart> begin_upload_now(const ArtifactKey& key, UploadRequest request);
+  void count_receipt(const ArtifactKey& key, const Receipt& receipt);
+
+  Store& store_;
+  DiskPool& pool_;
+  std::map<std::string, std::unique_ptr<Activity>, std::less<>> activities_;  // fixed once made
+};
+
+}  // namespace larder

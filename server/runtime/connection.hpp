@@ -1,0 +1,72 @@
+// A TCP connection of a loop: bytes in, bytes and files out, and a deadline that
+// the loop's SessionSet enforces. No operation has a timer of its own. Not
+// thread-safe: everything happens on the connection's loop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "server/runtime/coroutine.hpp"
+#include "server/runtime/disk_pool.hpp"
+
+namespace larder {
+
+// How long a transfer may take: it fails after `timeout` without progress, and
+// when its average falls below `min_rate` (bytes a second, after one `timeout`
+// of grace). A peer cannot stretch it by a byte now and then.
+class Pace {
+ public:
+  Pace(std::chrono::milliseconds timeout, std::uint64_t min_rate, SteadyTime start)
+      : timeout_(timeout), min_rate_(min_rate), start_(start) {}
+
+  SteadyTime deadline(std::uint64_t transferred, SteadyTime now) const;
+
+ private:
+  std::chrono::milliseconds timeout_;
+  std::uint64_t min_rate_;
+  SteadyTime start_;
+};
+
+class Connection {
+ public:
+  explicit Connection(Socket socket);
+
+  struct ReadOutcome {
+    ErrorCode error;
+    std::size_t count = 0;  // bytes; 0 with no error never happens
+  };
+  Task<ReadOutcome> read_some(std::span<char> buffer);
+  Task<ErrorCode> write(std::string_view bytes);
+  // Sends `length` bytes of the file from `offset` on. `sent` tells how many went
+  // out, also when it fails. Data that is not in the page cache is fetched by the pool.
+  Task<ErrorCode> send_file(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length, const Pace& pace,
+                            std::uint64_t& sent);
+
+  // Holds small segments back while a header and a body go out together.
+  void cork(bool on);
+  // No more to send; what the peer still sends is read and thrown away for a moment, so
+  // that it gets to see the answer instead of a reset.
+  Task<void> linger(std::chrono::milliseconds at_most);
+  void close();  // at once; pending operations fail
+
+  void set_deadline(SteadyTime deadline) { deadline_ = deadline; }
+  SteadyTime deadline() const { return deadline_; }
+  void expire();  // the deadline has passed
+  bool expired() const { return expired_; }
+
+  const asio::ip::address& peer() const { return peer_; }
+  const std::string& peer_text() const { return peer_text_; }  // "192.0.2.1", "2001:db8::1"
+  Socket& socket() { return socket_; }
+
+ private:
+  Socket socket_;
+  SteadyTime deadline_ = SteadyTime::max();
+  bool expired_ = false;
+  asio::ip::address peer_;
+  std::string peer_text_;
+};
+
+}  // namespace larder

@@ -1,0 +1,65 @@
+#include "server/runtime/disk_pool.hpp"
+
+#include <algorithm>
+
+namespace larder {
+
+DiskPool::DiskPool(std::size_t threads) {
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, threads); ++i) threads_.emplace_back([this] { work(); });
+}
+
+DiskPool::~DiskPool() { stop(); }
+
+void DiskPool::post(std::function<void()> job) {
+  class PlainJob final : public Job {
+   public:
+    explicit PlainJob(std::function<void()> function) : function_(std::move(function)) {}
+    void run() override { function_(); }
+
+   private:
+    std::function<void()> function_;
+  };
+  submit(std::make_unique<PlainJob>(std::move(job)));
+}
+
+std::size_t DiskPool::pending() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.size() + running_;
+}
+
+void DiskPool::submit(std::unique_ptr<Job> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(job));
+  }
+  ready_.notify_one();
+}
+
+void DiskPool::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    ready_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    std::unique_ptr<Job> job = std::move(queue_.front());
+    queue_.pop_front();
+    ++running_;
+    lock.unlock();
+    job->run();
+    job.reset();
+    lock.lock();
+    --running_;
+  }
+}
+
+void DiskPool::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  ready_.notify_all();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+}  // namespace larder
