@@ -1,0 +1,75 @@
+// The subcommands, as functions: what each needs to know, and what the shell gets.
+// Results go to standard output, everything else to standard error.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "client/exit_code.hpp"
+#include "client/server_connection.hpp"
+#include "client/server_url.hpp"
+#include "common/error.hpp"
+#include "common/namespace_kind.hpp"
+#include "common/result.hpp"
+
+namespace larder::client {
+
+struct Globals {
+  ServerUrl server;
+  bool json = false;
+  bool quiet = false;
+};
+
+struct SeedOptions {
+  std::string directory;
+  std::string name_space = "sstate-cache";
+  std::optional<NamespaceKind> kind;  // nothing: as the server says
+  unsigned jobs = 4;
+  bool dry_run = false;
+  bool verbose = false;
+  bool verify = true;
+  std::chrono::milliseconds retry_for{60000};
+};
+ExitCode run_seed(const Globals& globals, const SeedOptions& options);
+
+struct AdoptOptions {
+  std::string directory;
+  std::string name_space;
+  bool verify = true;
+};
+ExitCode run_adopt(const Globals& globals, const AdoptOptions& options);
+
+ExitCode run_stat(const Globals& globals);
+
+struct LsOptions {
+  std::string path;  // "", "NS" or "NS/PATH"
+  bool details = false;
+  bool recursive = false;
+};
+ExitCode run_ls(const Globals& globals, const LsOptions& options);
+
+struct GetOptions {
+  std::string name;    // "NS/PATH"
+  std::string output;  // a file, "-", or empty: the last component of the name
+  std::chrono::milliseconds retry_for{60000};
+};
+ExitCode run_get(const Globals& globals, const GetOptions& options);
+
+struct ConfOptions {
+  std::string format = "local.conf";  // kas, buildroot
+};
+ExitCode run_conf(const Globals& globals, const ConfOptions& options);
+
+// Says what went wrong, as text on standard error and with --json as an object on
+// standard output, too, and hands the code through.
+ExitCode complain(const Globals& globals, ExitCode code, std::string_view message);
+ExitCode complain(const Globals& globals, const Error& error);     // cancelled: interrupted; else server
+ExitCode complain(const Globals& globals, const Answer& refusal);  // 404: incomplete; else server
+
+// What the server says about itself.
+Result<api::Stat> fetch_stat(ServerConnection& connection, std::chrono::milliseconds patience);
+
+}  // namespace larder::client

@@ -1,0 +1,158 @@
+#include "client/conf_text.hpp"
+
+#include <vector>
+
+#include "client/percent.hpp"
+#include "common/namespace_kind.hpp"
+
+namespace larder::client {
+namespace {
+
+std::vector<std::string> names_of_kind(const api::Stat& stat, NamespaceKind kind) {
+  std::vector<std::string> names;
+  for (const api::NamespaceStat& each : stat.namespaces) {
+    if (each.kind == name_of(kind)) names.push_back(each.name);
+  }
+  return names;
+}
+
+std::string url_of(const ServerUrl& server, const std::string& name_space) {
+  return server.base + "/" + quote_path(name_space);
+}
+
+std::string host_of(const ServerUrl& server) {
+  std::string_view rest = server.base;
+  rest.remove_prefix(rest.find("://") + 3);
+  rest = rest.substr(0, rest.find('/'));
+  if (rest.starts_with('[')) return std::string(rest.substr(1, rest.find(']') - 1));
+  return std::string(rest.substr(0, rest.find(':')));
+}
+
+bool is_local_host(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+std::string host_warning(const ServerUrl& server) {
+  if (!is_local_host(host_of(server))) return {};
+  return "# This address works on this machine only. For the others ask by the name they know:\n"
+         "#   larder --server http://build-cache.example:8480 conf\n";
+}
+
+std::string credentials_comment(const ServerUrl& server) {
+  std::string text =
+      "# If the server asks who you are: http://USER:PASS@HOST in a mirror never works (BitBake takes\n"
+      "# USER:PASS@HOST for a host name, finds nothing and does not say so). Either add\n"
+      "# \";user=USER;pswd=PASS\" to the end of the mirror, or keep it out of the files in ~/.netrc:\n";
+  const std::string user = server.has_credentials() ? server.user : "USER";
+  return text + "#   machine " + host_of(server) + " login " + user + " password PASS\n";
+}
+
+constexpr std::string_view k_certificates_comment =
+    "# Since kirkstone every availability check loads all CA certificates, even for plain http: 28 ms a hit\n"
+    "# and 76 ms a miss, and more threads do not help. If nothing is fetched by https in your builds, this\n"
+    "# makes \"Checking sstate mirror object availability\" ten times faster. It switches certificate "
+    "checks\n"
+    "# off for ALL fetches, so leave it alone when there are https sources:\n"
+    "#   BB_CHECK_SSL_CERTS = \"0\"\n";
+
+constexpr std::string_view k_hash_equivalence_comment =
+    "# With BB_SIGNATURE_HANDLER = \"OEEquivHash\" and a private BB_HASHSERVE = \"auto\" without upstream, "
+    "hashes\n"
+    "# differ from build to build and little will match: let all builds share one hash equivalence server.\n";
+
+std::string sstate_mirrors(const ServerUrl& server, const std::vector<std::string>& names) {
+  std::string text = "SSTATE_MIRRORS = \"";
+  std::string between;
+  for (const std::string& name : names) {
+    text += between + "file://.* " + url_of(server, name) + "/PATH;downloadfilename=PATH";
+    between = " \\\n                  ";
+  }
+  return text + "\"\n";
+}
+
+std::string source_mirror(const ServerUrl& server, const std::string& name) {
+  return "INHERIT += \"own-mirrors\"\n"
+         "SOURCE_MIRROR_URL = \"" +
+         url_of(server, name) + "\"\n" +
+         "# Makes one tarball of each checkout, so that `larder seed --namespace " + name +
+         "` can share it.\n" + "BB_GENERATE_MIRROR_TARBALLS = \"1\"\n";
+}
+
+std::string bitbake_lines(const ServerUrl& server, const api::Stat& stat) {
+  const auto sstate = names_of_kind(stat, NamespaceKind::sstate);
+  const auto downloads = names_of_kind(stat, NamespaceKind::downloads);
+  std::string text = "# From the larder at " + server.base + "\n" + host_warning(server) + "\n";
+  if (sstate.empty())
+    text += "# This server has no namespace of kind sstate, so there is nothing for SSTATE_MIRRORS.\n";
+  if (!sstate.empty()) text += sstate_mirrors(server, sstate);
+  text += "\n";
+  if (downloads.empty())
+    text += "# This server has no namespace of kind downloads, so there is no source mirror.\n";
+  if (!downloads.empty()) text += source_mirror(server, downloads.front());
+  text += "\n" + credentials_comment(server) + "\n";
+  text += k_certificates_comment;
+  text += "\n";
+  text += k_hash_equivalence_comment;
+  return text;
+}
+
+std::string indented(std::string_view text, std::string_view by) {
+  std::string out;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    if (!line.empty()) out.append(by).append(line);
+    out += "\n";
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return out;
+}
+
+std::string kas_text(const ServerUrl& server, const api::Stat& stat) {
+  return "header:\n"
+         "  version: 14\n"
+         "local_conf_header:\n"
+         "  larder: |\n" +
+         indented(bitbake_lines(server, stat), "    ");
+}
+
+std::string buildroot_text(const ServerUrl& server, const api::Stat& stat) {
+  const auto downloads = names_of_kind(stat, NamespaceKind::downloads);
+  std::string text = "# From the larder at " + server.base + "\n" + host_warning(server);
+  if (downloads.empty())
+    return text + "# This server has no namespace of kind downloads, which Buildroot needs.\n";
+  text += "BR2_PRIMARY_SITE=\"" + url_of(server, downloads.front()) + "\"\n";
+  text +=
+      "# Say y to fetch from there only, for builds that must not touch the internet:\n"
+      "# BR2_PRIMARY_SITE_ONLY is not set\n"
+      "# Buildroot fetches with wget: credentials go into ~/.netrc.\n"
+      "#   machine " +
+      host_of(server) + " login " + (server.has_credentials() ? server.user : "USER") +
+      " password PASS\n"
+      "# Fill it with: larder seed --namespace " +
+      downloads.front() + " DL_DIR\n";
+  return text;
+}
+
+}  // namespace
+
+std::optional<ConfFormat> conf_format(std::string_view name) {
+  if (name == "local.conf") return ConfFormat::local_conf;
+  if (name == "kas") return ConfFormat::kas;
+  if (name == "buildroot") return ConfFormat::buildroot;
+  return std::nullopt;
+}
+
+std::string conf_text(ConfFormat format, const ServerUrl& server, const api::Stat& stat) {
+  switch (format) {
+    case ConfFormat::local_conf:
+      return bitbake_lines(server, stat);
+    case ConfFormat::kas:
+      return kas_text(server, stat);
+    case ConfFormat::buildroot:
+      return buildroot_text(server, stat);
+  }
+  return {};
+}
+
+}  // namespace larder::client
