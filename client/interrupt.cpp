@@ -25,6 +25,9 @@ void catch_interrupts() {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  // TLS writes to a closed connection would end the process; the reader of a pipe
+  // that went away shows on the stream.
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 bool interrupted() {

@@ -49,7 +49,7 @@ class Lister {
     api::Listing all;
     all.path = "/" + path + "/";
     std::vector<std::string> pending = {""};  // below `path`, each with a slash at its end
-    while (!pending.empty()) {
+    while (!pending.empty() && std::cout) {
       const std::string below = std::move(pending.back());
       pending.pop_back();
       const auto listed = fetch("/" + path + "/" + below);

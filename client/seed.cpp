@@ -5,6 +5,8 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <mutex>
+#include <optional>
 
 #include "client/commands.hpp"
 #include "client/interrupt.hpp"
@@ -55,6 +57,22 @@ Result<NamespaceKind> kind_on_server(const api::Stat& stat, const std::string& n
   }
   return Error(Errc::invalid_argument, "the server has no namespace '" + name_space + "'; it has: " + known);
 }
+
+// All workers meet the same outage; one line every few seconds says it.
+class TroubleGate {
+ public:
+  bool opens() {
+    const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (last_ && now - *last_ < std::chrono::seconds(5)) return false;
+    last_ = now;
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::optional<std::chrono::steady_clock::time_point> last_;
+};
 
 class Seed {
  public:
@@ -117,7 +135,9 @@ class Seed {
     context.name_space = options_.name_space;
     context.kind = kind_;
     context.patience = options_.retry_for;
-    context.on_trouble = [this](const std::string& why) { note_trouble(why); };
+    context.on_trouble = [this](const std::string& why) {
+      if (!globals_.quiet && gate_.opens()) std::cerr << trouble_line(why) << "\n";
+    };
     return mark_missing(connection_, context, plan_);
   }
 
@@ -142,7 +162,9 @@ class Seed {
     context.jobs = options_.jobs;
     context.verify = options_.verify;
     context.patience = options_.retry_for;
-    context.on_note = [&](const std::string& why) { progress.note(trouble_line(why)); };
+    context.on_note = [&](const std::string& why) {
+      if (gate_.opens()) progress.note(trouble_line(why));
+    };
     upload_missing(context, plan_, figures, summary_);
   }
 
@@ -150,14 +172,11 @@ class Seed {
     return "larder: " + printable(why) + "; trying again for up to " + human_duration(options_.retry_for);
   }
 
-  void note_trouble(const std::string& why) const {
-    if (!globals_.quiet) std::cerr << trouble_line(why) << "\n";
-  }
-
   const Globals& globals_;
   const SeedOptions& options_;
   ServerConnection connection_;
   NamespaceKind kind_ = NamespaceKind::generic;
+  TroubleGate gate_;
   SeedPlan plan_;
   SeedSummary summary_;
 };

@@ -30,7 +30,7 @@ class Shared {
       : context(how), plan(what), figures(seen), summary_(summary) {}
 
   const PlannedGroup* next_group() {
-    while (!stopped_ && !interrupted()) {
+    while (!is_ending()) {
       const std::size_t index = next_++;
       if (index >= plan.groups.size()) return nullptr;
       if (plan.groups[index].is_missing()) return &plan.groups[index];
@@ -38,6 +38,8 @@ class Shared {
     }
     return nullptr;
   }
+
+  bool is_ending() const { return stopped_ || interrupted(); }
 
   void add_present(std::uint64_t names) {
     const std::lock_guard lock(mutex_);
@@ -118,7 +120,7 @@ class Worker {
   }
 
   bool hold_back(const PlannedFile& file, const std::string& why) {
-    if (!interrupted()) shared_.add(&SeedSummary::held_back, {file.file.path, why, "", ""});
+    if (!shared_.is_ending()) shared_.add(&SeedSummary::held_back, {file.file.path, why, "", ""});
     return false;
   }
 
@@ -156,7 +158,7 @@ class Worker {
       case Errc::cancelled:
         return;
       case Errc::corrupt:
-        return shared_.add(&SeedSummary::corrupt, {path, error.message(), "", ""});
+        return shared_.add(&SeedSummary::corrupt, {path, without_name(error, path), "", ""});
       case Errc::not_found:
         return shared_.add(&SeedSummary::changed, {path, "it vanished", "", ""});
       case Errc::busy:
@@ -185,7 +187,7 @@ class Worker {
 
   Result<Digest> examine(const PlannedFile& planned, int descriptor) {
     if (shared_.context.verify && planned.role == GroupRole::archive) {
-      LARDER_TRY(check_archive(descriptor, base_name(planned.file.path), interrupted));
+      LARDER_TRY(check_archive(descriptor, planned.file.path, interrupted));
     }
     return digest_of_file(descriptor);
   }
@@ -249,7 +251,11 @@ class Worker {
     return quote_path("/" + shared_.context.name_space + "/" + name);
   }
 
-  static std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+  // The summary names the file already.
+  static std::string without_name(const Error& error, const std::string& path) {
+    const std::string prefix = path + ": ";
+    return error.message().starts_with(prefix) ? error.message().substr(prefix.size()) : error.message();
+  }
 
   Shared& shared_;
   ServerConnection connection_;
