@@ -206,25 +206,32 @@ ConfigValues split_list(std::string_view text) {
   return values;
 }
 
+constexpr std::string_view k_variable_prefix = "LARDER_";
+
+// What a variable nearly names; both without the prefix, which would make all look alike.
+std::string_view nearest_variable(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const auto& key : config_keys()) names.push_back(key.variable.substr(k_variable_prefix.size()));
+  return nearest(name, names);
+}
+
 }  // namespace
 
 void apply_environment(ConfigResult& result, const Environment& environment) {
-  constexpr std::string_view k_prefix = "LARDER_";
-  constexpr std::array<std::string_view, 1> k_of_the_client = {"LARDER_SERVER"};
-
   for (const std::string& line : environment()) {
     const auto equals = line.find('=');
-    if (!line.starts_with(k_prefix) || equals == std::string::npos) continue;
+    if (!line.starts_with(k_variable_prefix) || equals == std::string::npos) continue;
     const std::string name = line.substr(0, equals);
     const std::string value = line.substr(equals + 1);
-    if (std::find(k_of_the_client.begin(), k_of_the_client.end(), name) != k_of_the_client.end()) continue;
 
     const auto key = std::find_if(config_keys().begin(), config_keys().end(),
                                   [&](const auto& each) { return each.variable == name; });
     if (key == config_keys().end()) {
-      std::vector<std::string_view> variables;
-      for (const auto& each : config_keys()) variables.push_back(each.variable);
-      result.defects.push_back({name, 0, "no such setting" + suggestion(name, variables)});
+      const std::string_view meant = nearest_variable(name.substr(k_variable_prefix.size()));
+      if (meant.empty()) continue;
+      const std::string hint =
+          "; did you mean '" + std::string(k_variable_prefix) + std::string(meant) + "'?";
+      result.defects.push_back({name, 0, "no such setting" + hint});
       continue;
     }
     const ConfigValues values = key->takes == Takes::list ? split_list(value) : ConfigValues{value};

@@ -115,8 +115,9 @@ ConfigResult load_config(const std::filesystem::path& file);
 
 // LARDER_DATA, LARDER_HTTP_IDLE_TIMEOUT, …: every key by its path in upper case,
 // but http.listen, which is LARDER_LISTEN_HTTP like its flag. Lists are separated
-// by commas; namespaces come from the file alone. Variables that start with
-// LARDER_ and name no key are defects, but for those the client reads (LARDER_SERVER).
+// by commas; namespaces come from the file alone. A variable that nearly names a
+// key is a defect. Other ones are not ours, even with our prefix: Kubernetes sets
+// LARDER_PORT and more for a service called larder, and the client has its own.
 using Environment = std::function<std::vector<std::string>()>;  // "NAME=value" strings
 void apply_environment(ConfigResult& result, const Environment& environment);
 

@@ -248,6 +248,10 @@ TEST_CASE("the largest and smallest values allowed are accepted", "[config]") {
   }
 }
 
+TEST_CASE("an empty file is a configuration", "[config]") {
+  CHECK(load_config("/dev/null").defects.empty());
+}
+
 TEST_CASE("a configuration that cannot be read says why", "[config]") {
   const ConfigResult result = load_config("/nowhere/larderd.yaml");
   CHECK(texts(result) ==
@@ -290,16 +294,25 @@ TEST_CASE("every variable is named after its key", "[config]") {
 
 TEST_CASE("bad variables are named, all of them", "[config]") {
   const ConfigResult result =
-      with_environment({"LARDER_LOOPS=x", "LARDER_DURABILTY=each", "LARDER_DATA=", "LARDER_MAGIC_SPELL=1",
+      with_environment({"LARDER_LOOPS=x", "LARDER_DURABILTY=each", "LARDER_DATA=", "LARDER_LISTEN_HTP=:1",
                         "LARDER_DISK_THREADS=0", "LARDER_LISTEN_HTTP="});
   CHECK(texts(result) == std::vector<std::string>{
                              "LARDER_LOOPS: needs a whole number from 0 to 4294967295, not 'x'",
                              "LARDER_DURABILTY: no such setting; did you mean 'LARDER_DURABILITY'?",
                              "LARDER_DATA: needs a directory",
-                             "LARDER_MAGIC_SPELL: no such setting",
+                             "LARDER_LISTEN_HTP: no such setting; did you mean 'LARDER_LISTEN_HTTP'?",
                              "LARDER_DISK_THREADS: disk_threads must be more than 0",
                              "LARDER_LISTEN_HTTP: http.listen needs at least one address",
                          });
+}
+
+TEST_CASE("variables of others with the same prefix are left alone", "[config]") {
+  const ConfigResult result =
+      with_environment({"LARDER_PORT=tcp://10.0.0.1:8480", "LARDER_PORT_8480_TCP_ADDR=10.0.0.1",
+                        "LARDER_SERVICE_HOST=10.0.0.1", "LARDER_SERVICE_PORT=8480", "LARDER_SERVER=x",
+                        "LARDER_=", "LARDER_PREFIX=/usr"});
+  CHECK(texts(result) == std::vector<std::string>{});
+  CHECK(result.config == Config{});
 }
 
 TEST_CASE("a flag that names no key is a defect", "[config]") {
