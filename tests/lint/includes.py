@@ -37,6 +37,7 @@ class Room:
         self.shuns_all_the_way = [re.compile(pattern) for pattern in shuns_all_the_way]
 
 
+ACTIVITY = r'server/activity\.hpp$'  # counters: plain values
 CONFIG = r'server/config(_keys)?\.hpp$'
 HTTP_DRIVERS = r'server/http/(session|http_server)\w*\.[ch]pp$'
 
@@ -49,19 +50,19 @@ ROOMS = [
     Room('server/runtime', r'server/runtime/', [r'common/', r'server/runtime/'],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
     Room('server/repository', r'server/repository\.[ch]pp$',
-         [r'common/', r'server/store/', r'server/runtime/', r'server/repository\.hpp$', CONFIG],
+         [r'common/', r'server/store/', r'server/runtime/', r'server/repository\.hpp$', ACTIVITY, CONFIG],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST, SOCKETS]),
     Room('server/http (drivers)', HTTP_DRIVERS,
-         [r'common/', r'server/http/', r'server/runtime/', r'server/repository\.hpp$', CONFIG],
+         [r'common/', r'server/http/', r'server/runtime/', r'server/repository\.hpp$', ACTIVITY, CONFIG],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
-    Room('server/http (request_parser)', r'server/http/request_parser\.cpp$',
+    Room('server/http (request_header)', r'server/http/request_header\.cpp$',
          [r'common/', r'server/http/(?!session|http_server)'],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, LOG, SOCKETS]),
     Room('server/http (pure)', r'server/http/',
          [r'common/', r'server/http/(?!session|http_server)'],
          [YAML, CURL, COMMAND_LINE, LOG], [ASIO, BEAST, ROCKSDB, SOCKETS]),
     Room('server/ftp (drivers)', r'server/ftp/(session|ftp_server|data_channel)\w*\.[ch]pp$',
-         [r'common/', r'server/ftp/', r'server/runtime/', r'server/repository\.hpp$', CONFIG],
+         [r'common/', r'server/ftp/', r'server/runtime/', r'server/repository\.hpp$', ACTIVITY, CONFIG],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
     Room('server/ftp (pure)', r'server/ftp/',
          [r'common/', r'server/ftp/(?!session|ftp_server|data_channel)'],
@@ -150,8 +151,8 @@ SELF_TEST = [
     ('server/http/range.cpp', 'server/http/session.hpp', True),
     ('server/http/range.hpp', 'server/repository.hpp', True),
     ('server/http/range.cpp', 'boost/beast/http.hpp', True),
-    ('server/http/request_parser.cpp', 'boost/beast/http.hpp', False),
-    ('server/http/request_parser.hpp', 'boost/beast/http.hpp', True),
+    ('server/http/request_header.cpp', 'boost/beast/http.hpp', False),
+    ('server/http/request_header.hpp', 'boost/beast/http.hpp', True),
     ('server/http/session.cpp', 'boost/beast/http.hpp', True),
     ('server/http/session.cpp', 'boost/asio.hpp', False),
     ('server/http/session.cpp', 'server/repository.hpp', False),
