@@ -1,0 +1,24 @@
+# docker build -t larder . && docker run -p 8480:8480 -v larder:/var/lib/larder larder
+FROM debian:12 AS build
+COPY . /src
+WORKDIR /src
+RUN ./dev deps build \
+ && cmake --preset release -DCMAKE_INSTALL_PREFIX=/usr -DLARDER_TESTS=OFF -DLARDER_BENCH=OFF \
+ && ./dev build release larder larderd \
+ && DESTDIR=/stage cmake --install build/release --strip
+
+FROM debian:12-slim
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+      libarchive13 libboost-json1.81.0 libcurl4 librocksdb7.8 libspdlog1.10 libssl3 libsystemd0 libyaml-cpp0.7 zlib1g \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --user-group --no-create-home --home-dir /var/lib/larder --shell /usr/sbin/nologin larder \
+ && install -d -o larder -g larder /var/lib/larder
+COPY --from=build /stage /
+USER larder
+VOLUME /var/lib/larder
+EXPOSE 8480
+# What the client inside the container talks to.
+ENV LARDER_SERVER=http://127.0.0.1:8480
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["larder", "--quiet", "stat"]
+ENTRYPOINT ["larderd", "--config", "/etc/larder/larderd.yaml"]
