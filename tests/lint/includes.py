@@ -3,7 +3,8 @@
 
 The rooms, who may look into which, and which libraries belong where stand in
 ROOMS below; ARCHITECTURE.md says why. `includes.py --self-test` proves that the
-lint still sees what it is for.
+lint still sees what it is for; `includes.py --without-asio` lists the sources that
+do not reach Asio or Beast, for tools that take minutes on those that do.
 """
 
 import pathlib
@@ -37,9 +38,11 @@ class Room:
         self.shuns_all_the_way = [re.compile(pattern) for pattern in shuns_all_the_way]
 
 
-ACTIVITY = r'server/activity\.hpp$'  # counters: plain values
+COUNTED_AND_LOGGED = r'server/(activity|access_log)\.[ch]pp$'  # what all front ends share
 CONFIG = r'server/config(_keys)?\.hpp$'
-HTTP_DRIVERS = r'server/http/(session|http_server)\w*\.[ch]pp$'
+# Those that move bytes and wait; everything else in their directories is pure.
+HTTP_DRIVERS = r'session|exchange|http_server|\w+_handler'
+FTP_DRIVERS = r'session|ftp_server|data_channel'
 
 # The first room whose pattern matches a file is the file's.
 ROOMS = [
@@ -50,23 +53,25 @@ ROOMS = [
     Room('server/runtime', r'server/runtime/', [r'common/', r'server/runtime/'],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
     Room('server/repository', r'server/repository\.[ch]pp$',
-         [r'common/', r'server/store/', r'server/runtime/', r'server/repository\.hpp$', ACTIVITY, CONFIG],
+         [r'common/', r'server/store/', r'server/runtime/', r'server/repository\.hpp$', COUNTED_AND_LOGGED, CONFIG],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST, SOCKETS]),
-    Room('server/http (drivers)', HTTP_DRIVERS,
-         [r'common/', r'server/http/', r'server/runtime/', r'server/repository\.hpp$', ACTIVITY, CONFIG],
+    Room('server/http (drivers)', rf'server/http/({HTTP_DRIVERS})\.[ch]pp$',
+         [r'common/', r'server/http/', r'server/runtime/', r'server/repository\.hpp$', COUNTED_AND_LOGGED, CONFIG],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
     Room('server/http (request_header)', r'server/http/request_header\.cpp$',
-         [r'common/', r'server/http/(?!session|http_server)'],
+         [r'common/', rf'server/http/(?!({HTTP_DRIVERS})\.)'],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, LOG, SOCKETS]),
     Room('server/http (pure)', r'server/http/',
-         [r'common/', r'server/http/(?!session|http_server)'],
+         [r'common/', rf'server/http/(?!({HTTP_DRIVERS})\.)'],
          [YAML, CURL, COMMAND_LINE, LOG], [ASIO, BEAST, ROCKSDB, SOCKETS]),
-    Room('server/ftp (drivers)', r'server/ftp/(session|ftp_server|data_channel)\w*\.[ch]pp$',
-         [r'common/', r'server/ftp/', r'server/runtime/', r'server/repository\.hpp$', ACTIVITY, CONFIG],
+    Room('server/ftp (drivers)', rf'server/ftp/({FTP_DRIVERS})\.[ch]pp$',
+         [r'common/', r'server/ftp/', r'server/runtime/', r'server/repository\.hpp$', COUNTED_AND_LOGGED, CONFIG],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
     Room('server/ftp (pure)', r'server/ftp/',
-         [r'common/', r'server/ftp/(?!session|ftp_server|data_channel)'],
+         [r'common/', rf'server/ftp/(?!({FTP_DRIVERS})\.)'],
          [YAML, CURL, COMMAND_LINE, LOG], [ASIO, BEAST, ROCKSDB, SOCKETS]),
+    Room('server (counted and logged)', COUNTED_AND_LOGGED, [r'common/', CONFIG, COUNTED_AND_LOGGED],
+         [ASIO, BEAST, ROCKSDB, YAML, CURL, COMMAND_LINE, SOCKETS]),
     Room('server/config', r'server/config(_keys)?\.[ch]pp$', [r'common/', CONFIG],
          [ASIO, BEAST, ROCKSDB, CURL, COMMAND_LINE, LOG]),
     Room('server', r'server/', [r'common/', r'server/'], [ROCKSDB, CURL, BEAST]),
@@ -156,6 +161,13 @@ SELF_TEST = [
     ('server/http/session.cpp', 'boost/beast/http.hpp', True),
     ('server/http/session.cpp', 'boost/asio.hpp', False),
     ('server/http/session.cpp', 'server/repository.hpp', False),
+    ('server/http/artifact_handler.cpp', 'server/repository.hpp', False),
+    ('server/http/artifact_handler.cpp', 'server/store/store.hpp', True),
+    ('server/http/range.cpp', 'server/http/artifact_handler.hpp', True),
+    ('server/http/range.cpp', 'server/http/session_header.hpp', False),
+    ('server/http/session_header.cpp', 'boost/asio.hpp', True),
+    ('server/access_log.cpp', 'spdlog/spdlog.h', False),
+    ('server/access_log.cpp', 'server/repository.hpp', True),
     ('server/http/session.cpp', 'server/store/store.hpp', True),
     ('server/http/session.cpp', 'server/ftp/command.hpp', True),
     ('server/ftp/session.cpp', 'server/http/reply.hpp', True),
@@ -193,9 +205,18 @@ def self_test():
     print('includes: the lint sees what it should')
 
 
+def sources_without_asio(root):
+    tree = read_tree(root)
+    unwanted = [re.compile(pattern) for pattern in (ASIO, BEAST)]
+    return [path for path in tree if path.endswith('.cpp') and not chain_to(tree, path, unwanted)]
+
+
 def main(arguments):
     if arguments == ['--self-test']:
         self_test()
+        return 0
+    if arguments == ['--without-asio']:
+        print(*sources_without_asio(REPOSITORY), sep='\n')
         return 0
     root = pathlib.Path(arguments[0]) if arguments else REPOSITORY
     if not read_tree(root):
