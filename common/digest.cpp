@@ -42,7 +42,10 @@ std::optional<Digest> Digest::from_base64(std::string_view text) {
   const int length = EVP_DecodeBlock(decoded.data(), reinterpret_cast<const unsigned char*>(text.data()),
                                      static_cast<int>(text.size()));
   if (length != 33) return std::nullopt;
-  return from_bytes({reinterpret_cast<const char*>(decoded.data()), k_bytes});
+  const auto digest = from_bytes({reinterpret_cast<const char*>(decoded.data()), k_bytes});
+  // OpenSSL reads '=' anywhere, and digits whose spare bits are set, as if nothing were wrong.
+  if (digest->base64() != text) return std::nullopt;
+  return digest;
 }
 
 std::string Digest::hex() const {
