@@ -1,5 +1,6 @@
 #include "common/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <limits>
@@ -57,8 +58,8 @@ std::optional<Quantity> take_apart(std::string_view text) {
     if (decimals.empty()) return std::nullopt;
     quantity.millionths = millionths(decimals);
   }
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  quantity.unit = text;
+  quantity.unit = text.substr(std::min(text.find_first_not_of(' '), text.size()));
+  if (quantity.unit.empty() && !text.empty()) return std::nullopt;
   return quantity;
 }
 
