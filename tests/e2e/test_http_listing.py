@@ -70,12 +70,13 @@ class Listings(LarderTest):
         self.assertEqual([(each["name"], each["type"]) for each in above["entries"]],
                          [("cd", "directory"), ("ef", "directory")])
 
-    def test_clients_that_take_anything_never_get_a_page_below_a_namespace(self):
+    def test_clients_that_take_anything_find_no_listing_below_a_namespace(self):
         # BitBake's svn fetcher stores whatever a GET of the directory brings as its source archive.
         for target in ("/sstate-cache/", "/sstate-cache/ab/", "/sstate-cache/ab", "/downloads/", "/downloads", "/nothing/"):
             for headers in ({"Accept": "*/*"}, {}, {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/115.0"}):
                 with self.subTest(target, headers=headers):
                     answer = self.server.request("GET", target, headers=headers)
+                    self.assertEqual(answer.status, 404)
                     self.assertFalse((answer.headers["Content-Type"] or "").startswith("text/html"))
                     self.assertNotIn(b"<html", answer.body.lower())
 
@@ -84,10 +85,14 @@ class Listings(LarderTest):
             self.assertEqual(self.server.get("/sstate-cache/zz/", {"Accept": accept}).status, 404)
             self.assertEqual(self.server.get("/nothing/", {"Accept": accept}).status, 404)
 
-    def test_directories_answer_head_as_isar_sstate_asks(self):
-        for target in ("/", "/sstate-cache/", "/sstate-cache/ab/", "/sstate-cache/ab/cd/"):
-            answer = self.server.head(target)
-            self.assertEqual((answer.status, answer.body), (200, b""), target)
+    def test_head_and_get_agree_about_directories(self):
+        for target in ("/", "/sstate-cache/", "/sstate-cache/ab/", "/sstate-cache/ab", "/sstate-cache/none/"):
+            for accept in ("*/*", "application/json", BROWSER_ACCEPT):
+                with self.subTest(target, accept=accept):
+                    get = self.server.get(target, {"Accept": accept})
+                    head = self.server.head(target, {"Accept": accept})
+                    self.assertEqual((head.status, head.body), (get.status, b""))
+                    self.assertEqual(head.headers["Content-Type"], get.headers["Content-Type"])
 
     def test_the_front_page_names_the_namespaces_and_how_to_use_them(self):
         page = self.server.get("/", {"Accept": BROWSER_ACCEPT})
