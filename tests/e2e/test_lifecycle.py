@@ -228,9 +228,15 @@ class Logging(LarderTest):
         path = os.path.join(self.work, "forged.json")
         server = self.own_server({"log": {"access": path, "format": "json"}})
         server.get('/sstate-cache/x%22%7D%5C"', {"User-Agent": 'x"}\\'})
+        for target in (b"/sstate-cache/\xff\xfe", b"/sstate-cache/%ff%0a{}", b"/sstate-cache/\xc2\x85"):
+            with server.raw() as raw:
+                raw.send(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+                self.assertEqual(raw.response().status, 400)
         self.assertEqual(server.stop(), 0)
-        for line in harness.read_file(path).splitlines():
-            json.loads(line)
+        lines = harness.read_file(path).splitlines()
+        self.assertGreater(len(lines), 0)
+        for line in lines:
+            json.loads(line)  # which wants UTF-8, too
 
 
 class Configuration(LarderTest):

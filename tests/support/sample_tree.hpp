@@ -1,7 +1,7 @@
 // Directory trees that look like the SSTATE_DIR and DL_DIR of real builds, the
-// same for the same seed and compiler, with a manifest that says what a seeding client has
-// to make of every file. The name forms and the rules are those BitBake and
-// Buildroot follow; a name or a piece of junk is here because a build makes it.
+// same for the same seed and compiler, with a manifest that says what a seeding
+// client has to make of every file. The name forms and the rules are those of
+// BitBake and Buildroot; a name or a piece of junk is here because a build makes it.
 #pragma once
 
 #include <cstddef>
