@@ -130,21 +130,12 @@ Task<Result<Entry>> Repository::remove(const ArtifactKey& key, std::string actor
   co_return entry;
 }
 
-namespace {
-
-Result<api::AdoptEvent> adopt_now(Store* store, const std::string& directory, const Store::AdoptOptions& options,
-                                  const std::function<void(const api::AdoptEvent&)>& report,
-                                  const std::stop_token& stop) {
-  LARDER_TRY_ASSIGN(const auto source, PosixFileSystem::open_root(directory));
-  return store->adopt(*source, options, report, stop);
-}
-
-}  // namespace
-
-Task<Result<api::AdoptEvent>> Repository::adopt(std::string directory, Store::AdoptOptions options,
-                                                std::function<void(const api::AdoptEvent&)> report,
-                                                std::stop_token stop) {
-  return pool_.run(&adopt_now, &store_, std::move(directory), std::move(options), std::move(report), std::move(stop));
+void Repository::adopt(std::string directory, Store::AdoptOptions options,
+                       std::function<void(const api::AdoptEvent&)> report, AdoptDone done, std::stop_token stop) {
+  pool_.post([=, &store = store_] {
+    const auto source = PosixFileSystem::open_root(directory);
+    done(source ? store.adopt(**source, options, report, stop) : source.error());
+  });
 }
 
 Result<api::Stat> Repository::stat_all_now() {

@@ -52,9 +52,10 @@ class Repository {
   void release(std::unique_ptr<Upload> upload);
   Task<Result<Entry>> remove(const ArtifactKey& key, std::string actor, std::string why);
 
-  // Runs in the pool until it is done or `stop` says so; events come from its thread.
-  Task<Result<api::AdoptEvent>> adopt(std::string directory, Store::AdoptOptions options,
-                                      std::function<void(const api::AdoptEvent&)> report, std::stop_token stop);
+  // Starts adopting in the pool and returns. `report` and `done` are called there.
+  using AdoptDone = std::function<void(Result<api::AdoptEvent>)>;
+  void adopt(std::string directory, Store::AdoptOptions options,
+             std::function<void(const api::AdoptEvent&)> report, AdoptDone done, std::stop_token stop);
 
   // The rest ----------------------------------------------------------------
 

@@ -153,6 +153,8 @@ std::string* HeaderReader::kept_as(field name, std::string_view text) {
       return &request_.accept_encoding;
     case field::content_encoding:
       return &request_.content_encoding;
+    case field::content_range:
+      return &request_.content_range;
     case field::content_type:
       return &request_.content_type;
     case field::authorization:

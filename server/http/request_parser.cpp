@@ -55,6 +55,7 @@ void Request::clear() {
                                    &accept,
                                    &accept_encoding,
                                    &content_encoding,
+                                   &content_range,
                                    &content_type,
                                    &authorization,
                                    &user_agent,

@@ -43,7 +43,7 @@ struct Request {
   std::string range, if_range;
   std::string if_match, if_none_match, if_modified_since, if_unmodified_since;
   std::string accept, accept_encoding;
-  std::string content_encoding, content_type;
+  std::string content_encoding, content_range, content_type;
   std::string authorization, user_agent;
   std::string repr_digest, content_digest, digest, x_checksum_sha256;
   std::string depth;  // of PROPFIND

@@ -1,0 +1,161 @@
+#include "server/daemon.hpp"
+
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace larder {
+namespace {
+
+using std::chrono::steady_clock;
+
+// Threads that tidy up stand back behind those that serve.
+void lower_priority() {
+  constexpr int k_nice = 15;
+  constexpr int k_this_thread = 1;           // IOPRIO_WHO_PROCESS
+  constexpr int k_idle_class = 3 << 13;      // IOPRIO_CLASS_IDLE
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), k_nice);
+  ::syscall(SYS_ioprio_set, k_this_thread, 0, k_idle_class);
+}
+
+std::uint64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t total = 0;
+  std::uint64_t resident = 0;  // pages
+  file >> total >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+StoreOptions store_options(const Config& config) {
+  StoreOptions options;
+  options.namespaces = config.namespaces;
+  options.durability = config.durability;
+  options.free_space_floor = config.free_space_floor;
+  options.max_object_size = config.http.max_object_size;
+  return options;
+}
+
+Result<OpenStore> open_store(const Config& config, const Clock& clock) {
+  std::error_code failure;
+  std::filesystem::create_directories(config.data, failure);
+  if (failure) return posix_error("make the data directory", config.data.string(), failure.value());
+  OpenStore open;
+  LARDER_TRY_ASSIGN(open.disk, PosixFileSystem::open_root(config.data));
+  LARDER_TRY_ASSIGN(open.store,
+                    Store::open(*open.disk, config.data, clock, store_options(config), config.index_cache));
+  return open;
+}
+
+Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
+  std::error_code ignored;
+  const auto absolute = std::filesystem::absolute(config.data, ignored);
+  if (!ignored) config.data = absolute;
+  static const SystemClock k_clock;  // outlives every store
+  LARDER_TRY_ASSIGN(OpenStore store, open_store(config, k_clock));
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(config), std::move(logs), std::move(store)));
+  LARDER_TRY(daemon->http_->listen(daemon->config_.http.listen));
+  daemon->loops_.start();
+  daemon->http_->start();
+  daemon->reconciler_ = std::jthread([raw = daemon.get()](std::stop_token stop) { raw->reconcile(std::move(stop)); });
+  daemon->recency_keeper_ =
+      std::jthread([raw = daemon.get()](std::stop_token stop) { raw->keep_recency(std::move(stop)); });
+  return daemon;
+}
+
+Daemon::Daemon(Config config, Logs logs, OpenStore store)
+    : config_(std::move(config)),
+      logs_(std::move(logs)),
+      started_(clock_.now()),
+      store_(std::move(store)),
+      loops_(config_.loops),
+      pool_(config_.disk_threads),
+      repository_(*store_.store, pool_),
+      context_{repository_,
+               config_,
+               logs_.access,
+               latency_,
+               [this](api::Stat& stat) { complete_stat(stat); },
+               [this] { return ready_.load(std::memory_order_relaxed); }} {
+  http_ = std::make_unique<http::HttpServer>(context_, loops_, logs_.main);
+}
+
+Daemon::~Daemon() { (void)stop(); }
+
+void Daemon::complete_stat(api::Stat& stat) const {
+  stat.version = LARDER_VERSION;
+  stat.data_directory = config_.data.string();
+  stat.started = started_;
+  stat.now = clock_.now();
+  stat.ready = ready_;
+  stat.resident_bytes = resident_bytes();
+  stat.connections = http_->sessions();
+}
+
+void Daemon::reconcile(std::stop_token stop) {
+  if (store_.store->reconciled()) return;
+  lower_priority();
+  logs_.main->info("the last stop was not a clean one: comparing tree and index in the background");
+  const auto report = store_.store->reconcile(std::move(stop));
+  if (!report && report.error().code() == Errc::cancelled) return;
+  if (!report) {
+    logs_.main->error("comparing tree and index failed: {}", report.error().message());
+    return;
+  }
+  logs_.main->info("tree and index agree: {} names, {} entered, {} dropped, {} unused objects removed",
+                   report->names, report->found, report->vanished, report->orphans);
+}
+
+void Daemon::keep_recency(std::stop_token stop) {
+  lower_priority();
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  constexpr std::chrono::seconds k_period(5);
+  while (!stop.stop_requested()) {
+    wake.wait_for(lock, stop, k_period, [] { return false; });
+    const auto flushed = store_.store->flush_recency();
+    if (!flushed) logs_.main->warn("cannot note what was used: {}", flushed.error().message());
+  }
+}
+
+bool Daemon::wait_for_sessions(steady_clock::time_point deadline) const {
+  while (http_->sessions() > 0) {
+    if (steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+Result<void> Daemon::stop() {
+  if (stopped_) return {};
+  stopped_ = true;
+  ready_ = false;
+  reconciler_.request_stop();
+  recency_keeper_.request_stop();
+  http_->stop_listening();
+  http_->drain();
+  if (!wait_for_sessions(steady_clock::now() + config_.shutdown_timeout)) {
+    logs_.main->warn("{} transfers were not over after {} and are cut off", http_->sessions(),
+                     human_duration(config_.shutdown_timeout));
+    http_->close_all();
+    // Each ends as soon as the disk answers it; none may outlive what it uses.
+    (void)wait_for_sessions(steady_clock::time_point::max());
+  }
+  pool_.stop();
+  loops_.stop();
+  if (reconciler_.joinable()) reconciler_.join();
+  if (recency_keeper_.joinable()) recency_keeper_.join();
+  const Result<void> closed = store_.store->close();
+  logs_.access.flush();
+  logs_.close();
+  return closed;
+}
+
+void Daemon::reopen_logs() { logs_.reopen(); }
+
+}  // namespace larder

@@ -1,0 +1,76 @@
+// The whole daemon but its command line: what it is made of, and in what order
+// that starts and ends. Tests run one in their own process, on port 0.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/clock.hpp"
+#include "server/config.hpp"
+#include "server/http/http_server.hpp"
+#include "server/http/metrics.hpp"
+#include "server/logging.hpp"
+#include "server/repository.hpp"
+#include "server/runtime/disk_pool.hpp"
+#include "server/runtime/loop_group.hpp"
+#include "server/store/posix_file_system.hpp"
+#include "server/store/store.hpp"
+
+namespace larder {
+
+StoreOptions store_options(const Config& config);
+
+// Makes the data directory if need be and opens the store in it.
+struct OpenStore {
+  std::unique_ptr<PosixFileSystem> disk;
+  std::unique_ptr<Store> store;
+};
+Result<OpenStore> open_store(const Config& config, const Clock& clock);
+
+class Daemon {
+ public:
+  // Opens everything and accepts connections when it returns.
+  static Result<std::unique_ptr<Daemon>> start(Config config, Logs logs);
+  ~Daemon();
+
+  // Finishes running transfers for up to shutdown_timeout, then ends. May be called twice.
+  Result<void> stop();
+  void reopen_logs();
+
+  const http::HttpServer& http() const { return *http_; }
+  Store& store() { return *store_.store; }
+  const Config& config() const { return config_; }
+
+ private:
+  Daemon(Config config, Logs logs, OpenStore store);
+
+  void complete_stat(api::Stat& stat) const;
+  void reconcile(std::stop_token stop);
+  void keep_recency(std::stop_token stop);
+  bool wait_for_sessions(std::chrono::steady_clock::time_point deadline) const;
+
+  const Config config_;
+  Logs logs_;
+  SystemClock clock_;
+  const UnixSeconds started_;
+  OpenStore store_;
+  std::atomic<bool> ready_{true};
+  bool stopped_ = false;
+
+  // In the order of construction; torn down by stop() from the outside in.
+  LoopGroup loops_;
+  DiskPool pool_;
+  Repository repository_;
+  http::Latency latency_;
+  http::Context context_;
+  std::unique_ptr<http::HttpServer> http_;
+  std::jthread reconciler_;
+  std::jthread recency_keeper_;
+};
+
+}  // namespace larder

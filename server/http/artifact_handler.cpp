@@ -1,0 +1,288 @@
+#include "server/http/artifact_handler.hpp"
+
+#include "common/percent.hpp"
+#include "server/http/conditional.hpp"
+#include "server/http/digest_fields.hpp"
+#include "server/http/listing.hpp"
+#include "server/http/range.hpp"
+
+namespace larder::http {
+namespace {
+
+constexpr std::string_view k_missing = "not here\n";
+constexpr std::size_t k_body_piece = 256 << 10;  // bytes handed to the disk pool at once
+
+Reply describe(const Entry& entry, const std::string& etag) {
+  Reply reply(200);
+  reply.content_type = "application/octet-stream";
+  reply.content_length = entry.size;
+  reply.etag = etag;
+  reply.last_modified = entry.stored;
+  reply.accept_ranges = true;
+  return reply;
+}
+
+Validators validators_of(const Entry& entry, const std::string& etag) {
+  Validators validators;
+  validators.etag = etag;
+  validators.last_modified = entry.stored;
+  return validators;
+}
+
+// 304 and 412 carry the validators and no body.
+Reply bodiless(int status, const Reply& full) {
+  Reply reply(status);
+  reply.etag = full.etag;
+  reply.last_modified = full.last_modified;
+  if (status == 412) reply.content_length = 0;
+  return reply;
+}
+
+void answer_not_found(Exchange& exchange, const ArtifactKey& key) {
+  exchange.context().repository.count_miss(key);
+  exchange.set_outcome("miss");
+  Reply reply(404);
+  reply.content_type = "text/plain";
+  exchange.answer_now(std::move(reply), k_missing);
+}
+
+void answer_head(Exchange& exchange, const ArtifactKey& key, const Entry& entry) {
+  exchange.context().repository.count_hit(key, Access::seen);
+  exchange.set_outcome("hit");
+  const std::string etag = entry.digest.hex();
+  const Reply full = describe(entry, etag);
+  const Precondition precondition = evaluate(exchange.request(), validators_of(entry, etag));
+  if (precondition == Precondition::not_modified) return exchange.answer_now(bodiless(304, full), k_no_body);
+  if (precondition == Precondition::failed) return exchange.answer_now(bodiless(412, full), k_no_body);
+  exchange.answer_now(full, k_no_body);
+}
+
+Task<void> send_artifact(Exchange& exchange, const ArtifactKey& key, const OpenArtifact& artifact) {
+  Repository& repository = exchange.context().repository;
+  const Entry& entry = artifact.entry;
+  const std::string etag = entry.digest.hex();
+  const Validators validators = validators_of(entry, etag);
+  Reply reply = describe(entry, etag);
+  repository.count_hit(key, Access::used);
+  exchange.set_outcome("hit");
+
+  const Precondition precondition = evaluate(exchange.request(), validators);
+  if (precondition == Precondition::not_modified) co_return exchange.answer_now(bodiless(304, reply), k_no_body);
+  if (precondition == Precondition::failed) co_return exchange.answer_now(bodiless(412, reply), k_no_body);
+
+  std::uint64_t offset = 0;
+  if (range_applies(exchange.request(), validators)) {
+    const RangeDecision range = parse_range(exchange.request().range, entry.size);
+    if (range.kind == RangeDecision::Kind::unsatisfiable) {
+      Reply refusal(416);
+      refusal.content_range = content_range(range, entry.size);
+      refusal.etag = etag;
+      co_return exchange.answer_now(std::move(refusal), k_no_body);
+    }
+    if (range.kind == RangeDecision::Kind::slice) {
+      reply.status = 206;
+      reply.content_range = content_range(range, entry.size);
+      reply.content_length = range.length;
+      offset = range.first;
+    }
+  }
+  const std::uint64_t length = *reply.content_length;
+  co_await exchange.answer_file(std::move(reply), artifact, offset);
+  repository.count_sent(key, length);
+}
+
+Task<void> get(Exchange& exchange, const ArtifactKey& key) {
+  Repository& repository = exchange.context().repository;
+  if (exchange.request().method == Method::head) {
+    const auto entry = co_await repository.stat(key);
+    if (entry) co_return answer_head(exchange, key, *entry);
+    if (entry.error().code() == Errc::not_found) co_return co_await answer_missing(exchange, key);
+    co_return co_await exchange.answer_error(entry.error());
+  }
+  const auto artifact = co_await repository.open(key);
+  if (artifact) co_return co_await send_artifact(exchange, key, *artifact);
+  if (artifact.error().code() == Errc::not_found) co_return co_await answer_missing(exchange, key);
+  co_await exchange.answer_error(artifact.error());
+}
+
+Task<bool> refuse_write(Exchange& exchange) {
+  if (exchange.may_write()) co_return false;
+  api::Problem problem;
+  problem.status = 403;
+  problem.code = name_of(Errc::forbidden);
+  problem.detail = exchange.context().config.write == WriteAccess::nobody
+                       ? "this server takes no uploads (write: nobody)"
+                       : "this server takes uploads from its own machine only (write: loopback)";
+  co_await exchange.answer_problem(std::move(problem));
+  co_return true;
+}
+
+bool has_preconditions(const Request& request) {
+  return !request.if_match.empty() || !request.if_unmodified_since.empty() ||
+         (!request.if_none_match.empty() && request.if_none_match != "*");
+}
+
+// True: a precondition does not hold, and that has been answered.
+Task<bool> fails_preconditions(Exchange& exchange, const ArtifactKey& key) {
+  if (!has_preconditions(exchange.request())) co_return false;
+  const auto entry = co_await exchange.context().repository.stat(key);
+  std::string etag;
+  std::optional<Validators> current;
+  if (entry) {
+    etag = entry->digest.hex();
+    current = validators_of(*entry, etag);
+  }
+  if (evaluate(exchange.request(), current) == Precondition::proceed) co_return false;
+  api::Problem problem;
+  problem.status = 412;
+  problem.code = name_of(Errc::precondition);
+  problem.detail = "the precondition does not hold for " + key.str();
+  problem.existing = etag;
+  co_await exchange.answer_problem(std::move(problem));
+  co_return true;
+}
+
+Task<void> answer_receipt(Exchange& exchange, const ArtifactKey& key, const Receipt& receipt) {
+  if (receipt.outcome == Receipt::Outcome::conflict) {
+    exchange.set_outcome("conflict");
+    api::Problem problem;
+    problem.status = 409;
+    problem.code = name_of(Errc::conflict);
+    problem.detail = key.str() + " holds other bytes, and a name never changes its content; "
+                                 "remove it first if the new ones are right";
+    problem.existing = receipt.entry.digest.hex();
+    problem.offered = receipt.offered.hex();
+    co_return co_await exchange.answer_problem(std::move(problem));
+  }
+  const bool created = receipt.outcome == Receipt::Outcome::created;
+  exchange.set_outcome(created ? "created" : receipt.outcome == Receipt::Outcome::replaced ? "replaced" : "present");
+  Reply reply(created ? 201 : 200);
+  reply.etag = receipt.entry.digest.hex();
+  reply.last_modified = receipt.entry.stored;
+  if (created) reply.extra = "Location: /" + percent_encode(key.str()) + "\r\n";
+  co_await exchange.answer(std::move(reply), k_no_body);
+}
+
+// Takes the body in; an error has been answered when it returns false.
+Task<Result<Receipt>> receive(Exchange& exchange, Upload& upload) {
+  Repository& repository = exchange.context().repository;
+  std::vector<std::byte> piece;
+  while (true) {
+    piece.clear();
+    const auto count = co_await exchange.read_body(piece, k_body_piece);
+    if (!count) co_return count.error();
+    if (*count == 0) break;
+    const auto appended = co_await repository.append(upload, piece);
+    if (!appended) co_return appended.error();
+  }
+  const auto receipt = co_await repository.commit(upload);
+  co_return receipt;
+}
+
+Result<UploadRequest> upload_request(const Exchange& exchange) {
+  const Request& request = exchange.request();
+  UploadRequest upload;
+  upload.size = request.content_length;
+  upload.create_only = request.if_none_match == "*";
+  LARDER_TRY_ASSIGN(upload.declared, declared_digest(request));
+  return upload;
+}
+
+Task<void> put(Exchange& exchange, const ArtifactKey& key) {
+  Repository& repository = exchange.context().repository;
+  const Request& request = exchange.request();
+  if (key.path() == "index.txt") {
+    const Error reserved(Errc::invalid_name, "index.txt is the list of names and cannot be stored");
+    co_return co_await exchange.answer_error(reserved);
+  }
+  if (!request.content_encoding.empty() && request.content_encoding != "identity") {
+    api::Problem problem;
+    problem.status = 415;
+    problem.code = name_of(Errc::invalid_argument);
+    problem.detail = "an artifact is stored as it is: send it without Content-Encoding";
+    co_return co_await exchange.answer_problem(std::move(problem));
+  }
+  if (!request.content_range.empty()) {
+    const Error partial(Errc::invalid_argument, "an artifact is stored whole: send it without Content-Range");
+    co_return co_await exchange.answer_error(partial);
+  }
+  if (!request.content_length && !request.chunked) {
+    api::Problem problem;
+    problem.status = 411;
+    problem.code = name_of(Errc::invalid_argument);
+    problem.detail = "an upload needs a Content-Length or Transfer-Encoding: chunked";
+    co_return co_await exchange.answer_problem(std::move(problem));
+  }
+  const bool failed = co_await fails_preconditions(exchange, key);
+  if (failed) co_return;
+
+  auto wanted = upload_request(exchange);
+  if (!wanted) co_return co_await exchange.answer_error(wanted.error());
+  wanted->uploader = exchange.connection().peer_text();
+  UploadRequest upload = std::move(*wanted);
+  auto start = co_await repository.begin_upload(key, std::move(upload));
+  if (!start) co_return co_await exchange.answer_error(start.error());
+  if (start->settled) co_return co_await answer_receipt(exchange, key, *start->settled);
+
+  const auto receipt = co_await receive(exchange, *start->upload);
+  repository.release(std::move(start->upload));
+  if (!receipt) co_return co_await exchange.answer_error(receipt.error());
+  co_await answer_receipt(exchange, key, *receipt);
+}
+
+Task<void> remove(Exchange& exchange, const ArtifactKey& key) {
+  const bool failed = co_await fails_preconditions(exchange, key);
+  if (failed) co_return;
+  std::string actor = exchange.connection().peer_text();
+  std::string why = "DELETE";
+  const auto entry = co_await exchange.context().repository.remove(key, std::move(actor), std::move(why));
+  if (!entry) co_return co_await exchange.answer_error(entry.error());
+  exchange.set_outcome("removed");
+  Reply reply(204);
+  co_await exchange.answer(std::move(reply), k_no_body);
+}
+
+}  // namespace
+
+bool answer_check_from_memory(Exchange& exchange, const ArtifactKey& key) {
+  const Request& request = exchange.request();
+  const bool head = request.method == Method::head;
+  if (!head && request.method != Method::get) return false;
+  if (request.has_body()) return false;
+  Entry entry;
+  const Index::Found found = exchange.context().repository.peek(key, entry);
+  if (found == Index::Found::unknown) return false;
+  if (found == Index::Found::hit && !head) return false;
+  // Somebody who can read a listing may have meant a directory.
+  if (found == Index::Found::miss && choose_listing_format(request.accept) != ListingFormat::none) return false;
+  exchange.set_artifact(true);
+  if (found == Index::Found::hit)
+    answer_head(exchange, key, entry);
+  else
+    answer_not_found(exchange, key);
+  return true;
+}
+
+Task<void> answer_missing(Exchange& exchange, const ArtifactKey& key) {
+  if (choose_listing_format(exchange.request().accept) == ListingFormat::none)
+    co_return answer_not_found(exchange, key);
+  std::string name_space(key.name_space());
+  std::string path(key.path());
+  const auto directory = co_await exchange.context().repository.is_directory(std::move(name_space), std::move(path));
+  if (!directory || !*directory) co_return answer_not_found(exchange, key);
+  Reply reply(301);
+  reply.extra = "Location: /" + percent_encode(key.str()) + "/\r\n";
+  co_await exchange.answer(std::move(reply), k_no_body);
+}
+
+Task<void> serve_artifact(Exchange& exchange, const ArtifactKey& key) {
+  exchange.set_artifact(true);
+  const Method method = exchange.request().method;
+  if (method == Method::get || method == Method::head) co_return co_await get(exchange, key);
+  const bool refused = co_await refuse_write(exchange);
+  if (refused) co_return;
+  if (method == Method::put) co_return co_await put(exchange, key);
+  co_await remove(exchange, key);
+}
+
+}  // namespace larder::http

@@ -1,0 +1,250 @@
+#include "server/http/exchange.hpp"
+
+#include <cassert>
+#include <cstdio>
+#include <ctime>
+
+#include "server/http/date.hpp"
+
+namespace larder::http {
+namespace {
+
+constexpr std::size_t k_flush_threshold = 64 << 10;     // bytes of gathered answers
+constexpr std::uint64_t k_small_remainder = 1 << 20;    // bytes of an unwanted body worth reading
+
+// The Date field changes once a second; formatting it costs more than the rest of a header.
+std::string_view current_date() {
+  thread_local std::time_t second = 0;
+  thread_local std::string text;
+  const std::time_t now = std::time(nullptr);
+  if (now != second) {
+    second = now;
+    text = format_http_date(now);
+  }
+  return text;
+}
+
+}  // namespace
+
+void InputBuffer::consume(std::size_t count) {
+  begin_ += count;
+  assert(begin_ <= end_);
+  if (begin_ == end_) begin_ = end_ = 0;
+}
+
+std::span<char> InputBuffer::room() {
+  assert(begin_ == 0 && end_ == 0);
+  return bytes_;
+}
+
+void InputBuffer::grow_for_body() {
+  if (bytes_.size() < k_body) bytes_.resize(k_body);
+}
+
+void InputBuffer::shrink() {
+  if (bytes_.size() == k_usual || end_ > k_usual) return;
+  bytes_.resize(k_usual);
+  bytes_.shrink_to_fit();
+}
+
+namespace {
+
+HeaderLimits header_limits(const HttpConfig& config) {
+  HeaderLimits limits;
+  limits.block_bytes = config.max_header_size.bytes;
+  return limits;
+}
+
+}  // namespace
+
+Exchange::Exchange(Context& context, Connection& connection)
+    : context_(context), connection_(connection), parser_(header_limits(context.config.http)) {}
+
+bool Exchange::may_write() const {
+  switch (context_.config.write) {
+    case WriteAccess::nobody: return false;
+    case WriteAccess::loopback: return from_loopback();
+    case WriteAccess::everybody: return true;
+  }
+  return false;
+}
+
+void Exchange::begin(SteadyTime now) {
+  started_ = now;
+  keep_alive_ = request().keep_alive && context_.ready();
+  linger_ = false;
+  continued_ = false;
+  artifact_ = false;
+  status_ = 0;
+  bytes_out_ = 0;
+  outcome_ = {};
+}
+
+void Exchange::finish() {
+  const auto duration = std::chrono::steady_clock::now() - started_;
+  context_.latency.observe(latency_kind(request().method, artifact_), duration);
+  if (!context_.access_log.on()) return;
+  AccessRecord record;
+  record.client = connection_.peer_text();
+  record.protocol = "http";
+  record.method = request().method_text;
+  record.name = request().target;
+  record.status = status_;
+  record.outcome = outcome_;
+  record.bytes_in = parser_.body_bytes();
+  record.bytes_out = bytes_out_;
+  record.duration = std::chrono::duration_cast<std::chrono::microseconds>(duration);
+  context_.access_log.write(record);
+}
+
+Task<bool> Exchange::flush() {
+  if (output_.empty()) co_return !broken_;
+  if (broken_) co_return false;
+  const HttpConfig& limits = context_.config.http;
+  connection_.set_deadline(std::chrono::steady_clock::now() + limits.body_timeout);
+  const ErrorCode error = co_await connection_.write(output_);
+  output_.clear();
+  if (error) broken_ = true;
+  co_return !broken_;
+}
+
+Task<bool> Exchange::fill() {
+  const std::span<char> room = input_.room();
+  const Connection::ReadOutcome outcome = co_await connection_.read_some(room);
+  if (outcome.error) {
+    broken_ = true;
+    co_return false;
+  }
+  input_.filled(outcome.count);
+  co_return true;
+}
+
+Task<Result<std::size_t>> Exchange::read_body(std::vector<std::byte>& into, std::size_t at_most) {
+  const std::size_t before = into.size();
+  if (!parser_.complete() && request().expects_continue && !continued_) {
+    continued_ = true;
+    output_ += "HTTP/1.1 100 Continue\r\n\r\n";
+    const bool sent = co_await flush();
+    if (!sent) co_return Error(Errc::cancelled, "the client went away");
+  }
+  const HttpConfig& limits = context_.config.http;
+  const Pace pace(limits.body_timeout, limits.min_rate.bytes, started_);
+  while (!parser_.complete() && into.size() - before < at_most) {
+    if (input_.unread().empty()) {
+      input_.grow_for_body();
+      connection_.set_deadline(pace.deadline(parser_.body_bytes(), std::chrono::steady_clock::now()));
+      const bool more = co_await fill();
+      if (!more) co_return Error(Errc::cancelled, "the client went away in the middle of the body");
+    }
+    const ParseStep step = parser_.feed(input_.unread());
+    if (step.event == ParseEvent::body) {
+      const auto* const first = reinterpret_cast<const std::byte*>(step.body.data());
+      into.insert(into.end(), first, first + step.body.size());
+    }
+    input_.consume(step.consumed);
+    if (step.event == ParseEvent::failed) {
+      keep_alive_ = false;
+      co_return Error(Errc::invalid_argument, std::string(parser_.refusal().reason));
+    }
+  }
+  co_return into.size() - before;
+}
+
+Task<void> Exchange::settle_body() {
+  if (parser_.complete() || broken_) co_return;
+  const Request& asked = request();
+  const bool held_back = asked.expects_continue && !continued_;
+  const bool small = asked.content_length && *asked.content_length - parser_.body_bytes() <= k_small_remainder;
+  if (held_back || !small || !keep_alive_) {
+    keep_alive_ = false;
+    linger_ = true;
+    co_return;
+  }
+  std::vector<std::byte> unwanted;
+  while (!parser_.complete()) {
+    unwanted.clear();
+    const auto count = co_await read_body(unwanted, k_flush_threshold);
+    if (!count) co_return;
+  }
+}
+
+void Exchange::put_head(const Reply& reply) {
+  status_ = reply.status;
+  const KeepAlive keep_alive = keep_alive_ ? KeepAlive::yes : KeepAlive::no;
+  append_head(output_, reply, request().version, keep_alive, current_date());
+}
+
+void Exchange::answer_now(Reply reply, std::string_view body) {
+  const bool bodiless = reply.status == 204 || reply.status == 304;
+  if (!bodiless && !reply.content_length) reply.content_length = body.size();
+  put_head(reply);
+  if (request().method == Method::head || bodiless) return;
+  output_.append(body);
+  bytes_out_ += body.size();
+}
+
+Task<void> Exchange::answer(Reply reply, std::string_view body) {
+  co_await settle_body();
+  answer_now(std::move(reply), body);
+  if (output_.size() > k_flush_threshold) co_await flush();
+}
+
+Task<void> Exchange::answer_problem(api::Problem problem, std::string_view extra) {
+  Reply reply(problem.status);
+  reply.content_type = "application/problem+json";
+  reply.extra = extra;
+  const std::string body = api::to_json(problem) + "\n";
+  co_await answer(std::move(reply), body);
+}
+
+Task<void> Exchange::answer_error(const Error& error) {
+  api::Problem problem = problem_of(error);
+  co_await answer_problem(std::move(problem));
+}
+
+Task<void> Exchange::answer_file(Reply reply, const OpenArtifact& artifact, std::uint64_t offset) {
+  const std::uint64_t length = reply.content_length.value_or(0);
+  connection_.cork(true);
+  put_head(reply);
+  const bool head_sent = co_await flush();
+  if (head_sent && length > 0) {
+    const HttpConfig& limits = context_.config.http;
+    const Pace pace(limits.body_timeout, limits.min_rate.bytes, started_);
+    std::uint64_t sent = 0;
+    DiskPool& pool = context_.repository.pool();
+    const int descriptor = artifact.file->descriptor();
+    const ErrorCode error = co_await connection_.send_file(pool, descriptor, offset, length, pace, sent);
+    bytes_out_ += sent;
+    if (error) broken_ = true;
+  }
+  if (!broken_) connection_.cork(false);
+}
+
+Task<void> Exchange::begin_stream(Reply reply) {
+  co_await settle_body();
+  streaming_chunks_ = request().version == 11;
+  reply.chunked = streaming_chunks_;
+  if (!streaming_chunks_) keep_alive_ = false;
+  put_head(reply);
+}
+
+Task<bool> Exchange::stream(std::string_view bytes) {
+  if (bytes.empty() || request().method == Method::head) co_return !broken_;
+  if (streaming_chunks_) {
+    char size[20];
+    const int length = std::snprintf(size, sizeof size, "%zx\r\n", bytes.size());
+    output_.append(size, static_cast<std::size_t>(length));
+  }
+  output_.append(bytes);
+  if (streaming_chunks_) output_ += "\r\n";
+  bytes_out_ += bytes.size();
+  const bool sent = co_await flush();
+  co_return sent;
+}
+
+Task<void> Exchange::end_stream() {
+  if (streaming_chunks_ && request().method != Method::head) output_ += "0\r\n\r\n";
+  co_await flush();
+}
+
+}  // namespace larder::http

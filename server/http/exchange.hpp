@@ -1,0 +1,122 @@
+// One request and the means to answer it: what handlers work with. Answers are
+// gathered and written together when no further request has arrived, so that
+// pipelined requests are answered in one write.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/access_log.hpp"
+#include "server/config.hpp"
+#include "server/http/metrics.hpp"
+#include "server/http/reply.hpp"
+#include "server/http/request_parser.hpp"
+#include "server/repository.hpp"
+#include "server/runtime/connection.hpp"
+
+namespace larder::http {
+
+// What all sessions of a server share. Lives longer than any of them.
+struct Context {
+  Repository& repository;
+  const Config& config;
+  AccessLog& access_log;
+  Latency& latency;
+  std::function<void(api::Stat&)> complete_stat;  // adds what only the daemon knows
+  std::function<bool()> ready;                    // false: shutting down
+};
+
+// Bytes that have arrived and nobody has looked at.
+class InputBuffer {
+ public:
+  InputBuffer() : bytes_(k_usual) {}
+
+  std::string_view unread() const { return {bytes_.data() + begin_, end_ - begin_}; }
+  void consume(std::size_t count);
+  std::span<char> room();  // where the next bytes go; the buffer has to be empty
+  void filled(std::size_t count) { end_ += count; }
+  void grow_for_body();    // large reads while a body comes
+  void shrink();           // back to the usual size
+
+ private:
+  static constexpr std::size_t k_usual = 16 << 10;
+  static constexpr std::size_t k_body = 256 << 10;
+
+  std::vector<char> bytes_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+class Exchange {
+ public:
+  Exchange(Context& context, Connection& connection);
+
+  Context& context() { return context_; }
+  Connection& connection() { return connection_; }
+  const Request& request() const { return parser_.request(); }
+  bool from_loopback() const { return connection_.peer().is_loopback(); }
+  bool may_write() const;  // by the configuration and the peer's address
+
+  // The body ----------------------------------------------------------------
+
+  // Appends up to about `at_most` further bytes; 0 when the body is over. Asks
+  // for the body first when the client waits for that.
+  Task<Result<std::size_t>> read_body(std::vector<std::byte>& into, std::size_t at_most);
+
+  // Answers -------------------------------------------------------------------
+
+  // A complete answer. What is left of a small body is read and thrown away; for a large
+  // one, or one the client holds back, the connection ends after the answer.
+  Task<void> answer(Reply reply, std::string_view body);
+  Task<void> answer_problem(api::Problem problem, std::string_view extra = {});
+  Task<void> answer_error(const Error& error);
+  // The same for requests without a body; nothing is awaited.
+  void answer_now(Reply reply, std::string_view body);
+
+  // `artifact` from `offset` on, reply.content_length bytes of it.
+  Task<void> answer_file(Reply reply, const OpenArtifact& artifact, std::uint64_t offset);
+
+  // An answer of unknown length: chunks (HTTP/1.0: until the connection ends).
+  Task<void> begin_stream(Reply reply);
+  Task<bool> stream(std::string_view bytes);  // false: the client is gone
+  Task<void> end_stream();
+  void abort() { broken_ = true; }  // the stream cannot be finished: the client sees it cut off
+
+  // For the log ---------------------------------------------------------------
+
+  void set_outcome(std::string_view outcome) { outcome_ = outcome; }  // a literal
+  void set_artifact(bool artifact) { artifact_ = artifact; }
+
+ private:
+  friend class HttpSession;
+
+  Task<bool> flush();
+  Task<bool> fill();
+  Task<void> settle_body();
+  void put_head(const Reply& reply);
+  void begin(SteadyTime now);  // a header has been read
+  void finish();               // log and count
+
+  Context& context_;
+  Connection& connection_;
+  RequestParser parser_;
+  InputBuffer input_;
+  std::string output_;
+  // Of the current request:
+  SteadyTime started_;
+  bool keep_alive_ = false;
+  bool linger_ = false;    // the client still sends: end gently
+  bool continued_ = false;
+  bool streaming_chunks_ = false;
+  bool artifact_ = false;
+  int status_ = 0;
+  std::uint64_t bytes_out_ = 0;  // of bodies
+  std::string_view outcome_;
+  bool broken_ = false;  // the connection is of no further use
+};
+
+}  // namespace larder::http

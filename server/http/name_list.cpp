@@ -1,0 +1,33 @@
+#include "server/http/name_list.hpp"
+
+#include <string>
+
+namespace larder::http {
+
+Result<std::vector<Store::Wanted>> parse_wanted(std::string_view text) {
+  std::vector<Store::Wanted> wanted;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const auto end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty()) continue;
+
+    const auto tab = line.find('\t');
+    Store::Wanted item;
+    item.path = line.substr(0, tab);
+    if (tab != std::string_view::npos) {
+      item.digest = Digest::from_hex(line.substr(tab + 1));
+      if (!item.digest)
+        return Error(Errc::invalid_argument, "line " + std::to_string(number) + ": behind the tab is no SHA-256");
+    }
+    const std::string_view defect = path_defect(item.path);
+    if (!defect.empty())
+      return Error(Errc::invalid_argument,
+                   "line " + std::to_string(number) + ": a name cannot have " + std::string(defect));
+    wanted.push_back(std::move(item));
+  }
+  return wanted;
+}
+
+}  // namespace larder::http

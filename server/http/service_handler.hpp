@@ -1,0 +1,18 @@
+// Everything that is not an artifact: the first page, listings, lists of names
+// and what lies below /-/.
+#pragma once
+
+#include "server/http/exchange.hpp"
+#include "server/http/target.hpp"
+
+namespace larder::http {
+
+Task<void> serve_root(Exchange& exchange);
+Task<void> serve_listing(Exchange& exchange, const Target& target);
+Task<void> serve_index(Exchange& exchange, const Target& target);  // /NAMESPACE/index.txt
+Task<void> serve_admin(Exchange& exchange, const Target& target);
+Task<void> serve_options(Exchange& exchange);
+Task<void> serve_mkcol(Exchange& exchange, const Target& target);
+Task<void> answer_method_not_allowed(Exchange& exchange, std::string_view allowed);
+
+}  // namespace larder::http

@@ -1,0 +1,131 @@
+#include "server/http/session.hpp"
+
+#include "server/http/artifact_handler.hpp"
+#include "server/http/service_handler.hpp"
+#include "server/http/target.hpp"
+
+namespace larder::http {
+
+HttpSession::HttpSession(Context& context, Socket socket)
+    : context_(context), connection_(std::move(socket)), exchange_(context, connection_) {}
+
+Task<void> HttpSession::serve(Context& context, SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
+  (void)ticket;  // held for as long as the session lives
+  HttpSession session(context, std::move(socket));
+  const SessionSet::Guard registered(sessions, session);
+  co_await session.run(sessions);
+}
+
+Task<void> HttpSession::run(SessionSet& sessions) {
+  while (true) {
+    const bool ready = co_await read_header();
+    if (!ready) break;
+    exchange_.begin(std::chrono::steady_clock::now());
+    co_await answer_request();
+    exchange_.finish();
+    if (exchange_.broken_) break;
+    if (!exchange_.keep_alive_ || sessions.draining()) {
+      co_await exchange_.flush();
+      break;
+    }
+    exchange_.parser_.reset();
+    exchange_.input_.shrink();
+  }
+  if (exchange_.linger_ && !exchange_.broken_) {
+    constexpr std::chrono::seconds k_patience(5);
+    co_await connection_.linger(k_patience);
+  }
+  connection_.close();
+}
+
+// False: the connection is over (a refusal has been written, if there was one).
+Task<bool> HttpSession::read_header() {
+  RequestParser& parser = exchange_.parser_;
+  const HttpConfig& limits = context_.config.http;
+  SteadyTime header_deadline = SteadyTime::max();
+  while (true) {
+    if (!exchange_.input_.unread().empty()) {
+      const ParseStep step = parser.feed(exchange_.input_.unread());
+      exchange_.input_.consume(step.consumed);
+      if (step.event == ParseEvent::header) {
+        idle_ = false;
+        co_return true;
+      }
+      if (step.event == ParseEvent::failed) {
+        co_await refuse();
+        co_return false;
+      }
+      if (!exchange_.input_.unread().empty()) continue;
+    }
+    const bool flushed = co_await exchange_.flush();
+    if (!flushed) co_return false;
+    const SteadyTime now = std::chrono::steady_clock::now();
+    idle_ = parser.idle();
+    // From its first byte on a header has one deadline, however it trickles.
+    if (!idle_ && header_deadline == SteadyTime::max()) header_deadline = now + limits.header_timeout;
+    connection_.set_deadline(idle_ ? now + limits.idle_timeout : header_deadline);
+    if (idle_ && !context_.ready()) co_return false;
+    const bool more = co_await exchange_.fill();
+    if (!more) co_return false;
+  }
+}
+
+Task<void> HttpSession::refuse() {
+  const Refusal& refusal = exchange_.parser_.refusal();
+  exchange_.begin(std::chrono::steady_clock::now());
+  exchange_.keep_alive_ = false;
+  exchange_.linger_ = true;
+  api::Problem problem;
+  problem.status = refusal.status;
+  problem.code = name_of(Errc::invalid_argument);
+  problem.detail = refusal.reason;
+  Reply reply(refusal.status);
+  reply.content_type = "application/problem+json";
+  const std::string body = api::to_json(problem) + "\n";
+  exchange_.answer_now(std::move(reply), body);
+  co_await exchange_.flush();
+  exchange_.finish();
+}
+
+Task<void> HttpSession::answer_request() {
+  const Request& request = exchange_.request();
+  if (request.method == Method::options && request.target == "*") co_return co_await serve_options(exchange_);
+  const auto target = parse_target(request.target);
+  if (!target) co_return co_await exchange_.answer_error(target.error());
+  if (target->kind == Target::Kind::artifact) {
+    const auto key = target->key();
+    if (!key) co_return co_await exchange_.answer_error(key.error());
+    // index.txt of a namespace is no artifact, though it looks like one.
+    if (target->path != "index.txt" && answer_check_from_memory(exchange_, *key)) co_return;
+  }
+  if (request.method == Method::get || request.method == Method::head) co_await exchange_.settle_body();
+  co_await dispatch(*target);
+}
+
+Task<void> HttpSession::dispatch(const Target& target) {
+  const Method method = exchange_.request().method;
+  if (method == Method::options) co_return co_await serve_options(exchange_);
+  const bool below_namespace = target.kind == Target::Kind::artifact || target.kind == Target::Kind::listing;
+  if (method == Method::mkcol && below_namespace) co_return co_await serve_mkcol(exchange_, target);
+  switch (target.kind) {
+    case Target::Kind::root: co_return co_await serve_root(exchange_);
+    case Target::Kind::listing: co_return co_await serve_listing(exchange_, target);
+    case Target::Kind::admin: co_return co_await serve_admin(exchange_, target);
+    case Target::Kind::snapshot: {
+      const Error missing(Errc::not_found, "there is no snapshot " + target.snapshot);
+      co_return co_await exchange_.answer_error(missing);
+    }
+    case Target::Kind::artifact: break;
+  }
+  if (target.path == "index.txt" && method != Method::put && method != Method::delete_)
+    co_return co_await serve_index(exchange_, target);
+  const bool understood = method == Method::get || method == Method::head || method == Method::put ||
+                          method == Method::delete_;
+  if (!understood)
+    co_return co_await answer_method_not_allowed(exchange_, "GET, HEAD, PUT, DELETE, OPTIONS, MKCOL");
+  const auto key = target.key();
+  if (!key) co_return co_await exchange_.answer_error(key.error());
+  co_await serve_artifact(exchange_, *key);
+}
+
+}  // namespace larder::http

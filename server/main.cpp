@@ -1,0 +1,212 @@
+// larderd: the command line. Everything else is in Daemon.
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+#include "server/daemon.hpp"
+
+extern char** environ;
+
+namespace larder {
+namespace {
+
+// Stable; see larderd(8).
+enum ExitCode { k_success = 0, k_failure = 1, k_usage = 2 };
+
+struct Arguments {
+  std::string config_file;
+  std::string data;
+  std::vector<std::string> listen_http;
+  std::string port_file;
+  std::string checked_file;
+  std::string adopt_namespace;
+  std::string adopt_directory;
+  bool no_verify = false;
+};
+
+constexpr const char* k_default_config = "/etc/larder/larderd.yaml";
+
+std::vector<std::string> environment() {
+  std::vector<std::string> all;
+  for (char** each = environ; *each != nullptr; ++each) all.emplace_back(*each);
+  return all;
+}
+
+// File, then environment, then flags; every defect of all three.
+ConfigResult configure(const Arguments& arguments) {
+  ConfigResult result;
+  if (!arguments.config_file.empty())
+    result = load_config(arguments.config_file);
+  else if (std::filesystem::exists(k_default_config))
+    result = load_config(k_default_config);
+  apply_environment(result, &environment);
+  if (!arguments.data.empty()) result.config.data = arguments.data;
+  if (!arguments.listen_http.empty()) {
+    result.config.http.listen.clear();
+    for (const std::string& text : arguments.listen_http) {
+      const auto endpoint = parse_endpoint(text);
+      if (endpoint)
+        result.config.http.listen.push_back(*endpoint);
+      else
+        result.defects.push_back({"--listen-http", 0, endpoint.error().message()});
+    }
+  }
+  check_config(result);
+  return result;
+}
+
+bool report_defects(const ConfigResult& result) {
+  for (const ConfigDefect& defect : result.defects) std::cerr << "larderd: " << to_string(defect) << "\n";
+  return !result.defects.empty();
+}
+
+int fail(const Error& error) {
+  std::cerr << "larderd: " << error.message() << "\n";
+  return k_failure;
+}
+
+int check_config_file(const std::string& file) {
+  ConfigResult result = load_config(file);
+  check_config(result);
+  if (report_defects(result)) return k_failure;
+  std::cout << file << " is in order\n";
+  return k_success;
+}
+
+// One line for each listener, "http 127.0.0.1:43121"; whole or not there.
+Result<void> write_port_file(const std::string& file, const http::HttpServer& http) {
+  const std::string staged = file + ".new";
+  std::ofstream out(staged);
+  for (const std::string& name : http.listener_names()) out << "http " << name << "\n";
+  out.close();
+  if (!out || std::rename(staged.c_str(), file.c_str()) != 0) return posix_error("write", file, errno);
+  return {};
+}
+
+void print_adopt_event(const api::AdoptEvent& event) {
+  if (!event.path.empty()) std::cout << event.outcome << " " << event.path << ": " << event.reason << "\n";
+  if (event.path.empty() && !event.done)
+    std::cerr << "  " << event.adopted << " adopted (" << human_size(event.bytes) << "), " << event.present
+              << " there already\n";
+}
+
+int adopt(const Arguments& arguments) {
+  ConfigResult configured = configure(arguments);
+  if (report_defects(configured)) return k_usage;
+  const SystemClock clock;
+  auto open = open_store(configured.config, clock);
+  if (!open && open.error().code() == Errc::busy) {
+    std::cerr << "larderd: " << open.error().message()
+              << "\nwhile the daemon runs, use: larder adopt --namespace " << arguments.adopt_namespace << " "
+              << arguments.adopt_directory << "\n";
+    return k_failure;
+  }
+  if (!open) return fail(open.error());
+  const auto source = PosixFileSystem::open_root(arguments.adopt_directory);
+  if (!source) return fail(source.error());
+
+  Store::AdoptOptions options;
+  options.name_space = arguments.adopt_namespace;
+  options.verify = !arguments.no_verify;
+  options.actor = "larderd adopt";
+  const auto outcome = open->store->adopt(**source, options, &print_adopt_event, {});
+  const auto closed = open->store->close();
+  if (!outcome) return fail(outcome.error());
+  if (!closed) return fail(closed.error());
+  std::cout << outcome->adopted << " adopted (" << human_size(outcome->bytes) << "), " << outcome->present
+            << " there already, " << outcome->skipped << " left out, " << outcome->failed << " failed\n";
+  return outcome->failed == 0 ? k_success : k_failure;
+}
+
+std::string describe(WriteAccess write) {
+  switch (write) {
+    case WriteAccess::nobody: return "nobody may write";
+    case WriteAccess::loopback: return "anybody may read; this machine alone may write, until tokens exist";
+    case WriteAccess::everybody: return "anybody may read and WRITE (write: everybody)";
+  }
+  return {};
+}
+
+int serve(const Arguments& arguments) {
+  ConfigResult configured = configure(arguments);
+  if (report_defects(configured)) return k_usage;
+
+  // Threads inherit the mask: signals come to sigwait() below and nowhere else.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int each : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, each);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // sendfile has no MSG_NOSIGNAL
+
+  auto logs = make_logs(configured.config.log);
+  if (!logs) return fail(logs.error());
+  const auto log = logs->main;
+  auto daemon = Daemon::start(std::move(configured.config), std::move(*logs));
+  if (!daemon) {
+    log->error("{}", daemon.error().message());
+    return k_failure;
+  }
+  for (const std::string& name : (*daemon)->http().listener_names()) log->info("http on {}", name);
+  log->info("larderd {} serves {} ({}, durability {})", LARDER_VERSION, (*daemon)->config().data.string(),
+            describe((*daemon)->config().write), name_of((*daemon)->config().durability));
+  if (!arguments.port_file.empty()) {
+    const auto written = write_port_file(arguments.port_file, (*daemon)->http());
+    if (!written) return fail(written.error());
+  }
+  sd_notify(0, "READY=1");
+
+  while (true) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal != SIGHUP) break;
+    (*daemon)->reopen_logs();
+    log->info("logs opened anew");
+  }
+  sd_notify(0, "STOPPING=1");
+  log->info("finishing what is under way");
+  const auto stopped = (*daemon)->stop();
+  if (!stopped) return fail(stopped.error());
+  return k_success;
+}
+
+int run(int argc, char* argv[]) {
+  Arguments arguments;
+  CLI::App app("larderd keeps and serves build artifacts for Yocto, OpenEmbedded and Buildroot.");
+  app.set_version_flag("--version", std::string("larderd ") + LARDER_VERSION);
+  app.add_option("--config", arguments.config_file, std::string("Configuration; otherwise ") + k_default_config);
+  app.add_option("--data", arguments.data, "Data directory (overrides the configuration)");
+  app.add_option("--listen-http", arguments.listen_http, "ADDRESS:PORT to serve HTTP on; may be repeated");
+  app.add_option("--port-file", arguments.port_file, "Write the listeners' addresses here once they accept");
+  app.footer("Exit status: 0 after a clean stop, 1 for a failure, 2 for a wrong command line or configuration.");
+
+  CLI::App* const check = app.add_subcommand("check-config", "Say everything that is wrong with a configuration");
+  check->add_option("FILE", arguments.checked_file, "The file to check")->required();
+  CLI::App* const adoption = app.add_subcommand(
+      "adopt", "Take an existing directory of the same file system in by hard links, without copying");
+  adoption->add_option("--namespace", arguments.adopt_namespace, "Where its files belong")->required();
+  adoption->add_option("DIRECTORY", arguments.adopt_directory, "A sstate or downloads directory")->required();
+  adoption->add_flag("--no-verify", arguments.no_verify, "Do not read archives to their end first");
+  adoption->fallthrough();
+  app.require_subcommand(0, 1);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? k_success : k_usage;
+  }
+  ::umask(022);
+  if (check->parsed()) return check_config_file(arguments.checked_file);
+  if (adoption->parsed()) return adopt(arguments);
+  return serve(arguments);
+}
+
+}  // namespace
+}  // namespace larder
+
+int main(int argc, char* argv[]) { return larder::run(argc, argv); }
