@@ -3,17 +3,17 @@
 #include <mutex>
 
 #include "client/commands.hpp"
-#include "client/percent.hpp"
 #include "client/progress.hpp"
 #include "client/text.hpp"
+#include "common/percent.hpp"
 #include "common/units.hpp"
 
 namespace larder::client {
 namespace {
 
 std::string adopt_target(const AdoptOptions& options, const std::filesystem::path& directory) {
-  std::string target = std::string(api::k_adopt) + "?namespace=" + quote_value(options.name_space) +
-                       "&directory=" + quote_value(directory.native());
+  std::string target = std::string(api::k_adopt) + "?namespace=" + percent_encode(options.name_space) +
+                       "&directory=" + percent_encode(directory.native());
   if (!options.verify) target += "&verify=0";
   return target;
 }

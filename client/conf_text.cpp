@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "client/percent.hpp"
 #include "common/namespace_kind.hpp"
+#include "common/percent.hpp"
 
 namespace larder::client {
 namespace {
@@ -17,7 +17,7 @@ std::vector<std::string> names_of_kind(const api::Stat& stat, NamespaceKind kind
 }
 
 std::string url_of(const ServerUrl& server, const std::string& name_space) {
-  return server.base + "/" + quote_path(name_space);
+  return server.base + "/" + percent_encode(name_space);
 }
 
 std::string host_of(const ServerUrl& server) {

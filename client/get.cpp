@@ -14,11 +14,11 @@
 #include "client/get_plan.hpp"
 #include "client/interrupt.hpp"
 #include "client/local_file.hpp"
-#include "client/percent.hpp"
 #include "client/progress.hpp"
 #include "client/retry.hpp"
 #include "common/artifact_key.hpp"
 #include "common/hasher.hpp"
+#include "common/percent.hpp"
 
 namespace larder::client {
 namespace {
@@ -161,7 +161,7 @@ class Download {
  private:
   Result<Answer> once() {
     Request request;
-    request.target = quote_path("/" + options_.name);
+    request.target = percent_encode("/" + options_.name);
     request.headers = resume_headers(partial_);
     request.headers.emplace_back("Accept: */*");
     const Partial asked = partial_;

@@ -1,8 +1,8 @@
 #include <iostream>
 
 #include "client/commands.hpp"
-#include "client/percent.hpp"
 #include "client/text.hpp"
+#include "common/percent.hpp"
 #include "common/units.hpp"
 
 namespace larder::client {
@@ -80,7 +80,7 @@ class Lister {
 
   Result<Listed> fetch(const std::string& path) {
     Request request;
-    request.target = quote_path(path);
+    request.target = percent_encode(path);
     request.headers = {"Accept: application/json"};
     LARDER_TRY_ASSIGN(Answer answer, connection_.perform(request));
     if (!answer.ok()) return Listed{std::move(answer), {}};

@@ -12,8 +12,7 @@ namespace {
 using namespace larder;
 using namespace larder::client;
 
-constexpr const char* k_footer = R"(
-Exit codes, the same for all commands:
+constexpr const char* k_footer = R"(Exit codes, the same for all commands:
     0  all is well
     1  something is missing, was refused as a conflict, is damaged or failed
     2  the command line makes no sense
@@ -30,8 +29,8 @@ Start with:
   larder seed --namespace downloads ~/build/downloads
   larder conf >> conf/local.conf)";
 
-constexpr const char* k_seed_footer = R"(
-What is sealed in DIR and missing on the server is uploaded; what is there already
+constexpr const char* k_seed_footer =
+    R"(What is sealed in DIR and missing on the server is uploaded; what is there already
 is neither read nor sent, so a second run takes seconds and an interrupted one is
 continued by running it again. Left out are temporary files, locks, stamps,
 checkouts, symbolic links and whatever else is no artifact (--verbose lists them).
@@ -46,8 +45,8 @@ Examples:
 
 --server, --json and --quiet may stand behind the command as well (see larder --help).)";
 
-constexpr const char* k_adopt_footer = R"(
-The daemon takes in a directory of its own machine, on its own file system, by hard
+constexpr const char* k_adopt_footer =
+    R"(The daemon takes in a directory of its own machine, on its own file system, by hard
 links: nothing is copied, nothing is sent. It has to be allowed to read DIR and to
 adopt from there (adopt_from in larderd.yaml). The same files are left out as by seed.
 
@@ -55,14 +54,13 @@ Examples:
   larder adopt /srv/old-mirror/sstate-cache --namespace sstate-cache
   larder adopt /srv/downloads --namespace downloads --no-verify)";
 
-constexpr const char* k_ls_footer = R"(
-Examples:
+constexpr const char* k_ls_footer = R"(Examples:
   larder ls                             the namespaces
   larder ls --long sstate-cache/ab/cd
   larder ls --recursive downloads | grep linux)";
 
-constexpr const char* k_get_footer = R"(
-The object grows in a hidden file next to the output and gets its name when its
+constexpr const char* k_get_footer =
+    R"(The object grows in a hidden file next to the output and gets its name when its
 SHA-256 is the one the server states. A download that was cut continues where it
 ended, when it is run again.
 
@@ -71,8 +69,7 @@ Examples:
   larder get downloads/zlib-1.3.1.tar.gz -o /tmp/zlib.tar.gz
   larder get downloads/zlib-1.3.1.tar.gz -o - | tar tz)";
 
-constexpr const char* k_conf_footer = R"(
-Examples:
+constexpr const char* k_conf_footer = R"(Examples:
   larder --server http://cache:8480 conf >> conf/local.conf
   larder --server http://cache:8480 conf --format kas > larder.yml
   larder --server http://cache:8480 conf --format buildroot >> .config)";

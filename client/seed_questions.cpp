@@ -9,7 +9,7 @@
 
 #include "client/file_digest.hpp"
 #include "client/local_file.hpp"
-#include "client/percent.hpp"
+#include "common/percent.hpp"
 
 namespace larder::client {
 namespace {
@@ -26,7 +26,7 @@ Request find_missing_request(const std::string& name_space, std::span<const Ques
   for (const Question& each : batch) body += each.line;
   Request request;
   request.method = "POST";
-  request.target = std::string(api::k_find_missing) + "?namespace=" + quote_value(name_space);
+  request.target = std::string(api::k_find_missing) + "?namespace=" + percent_encode(name_space);
   request.headers = {"Content-Type: text/plain", "Accept: text/plain"};
   constexpr std::size_t k_worth_compressing = 64 * 1024;
   if (body.size() >= k_worth_compressing) {

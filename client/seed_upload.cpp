@@ -8,9 +8,9 @@
 #include "client/file_digest.hpp"
 #include "client/interrupt.hpp"
 #include "client/local_file.hpp"
-#include "client/percent.hpp"
 #include "client/retry.hpp"
 #include "common/archive_check.hpp"
+#include "common/percent.hpp"
 
 namespace larder::client {
 namespace {
@@ -248,7 +248,7 @@ class Worker {
   }
 
   std::string target_of(const std::string& name) const {
-    return quote_path("/" + shared_.context.name_space + "/" + name);
+    return percent_encode("/" + shared_.context.name_space + "/" + name);
   }
 
   // The summary names the file already.

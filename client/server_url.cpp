@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "client/percent.hpp"
+#include "common/percent.hpp"
 
 namespace larder::client {
 namespace {
@@ -31,8 +31,13 @@ Result<ServerUrl> parse_server_url(std::string_view text) {
   if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
     const std::string_view credentials = authority.substr(0, at);
     const auto colon = credentials.find(':');
-    url.user = unquote(credentials.substr(0, colon));
-    if (colon != std::string_view::npos) url.password = unquote(credentials.substr(colon + 1));
+    const auto user = percent_decode(credentials.substr(0, colon));
+    const auto password =
+        percent_decode(colon == std::string_view::npos ? "" : credentials.substr(colon + 1));
+    if (!user || !password)
+      return defect(text, "has a stray '%' in its user or password; that is written %25");
+    url.user = *user;
+    url.password = *password;
     rest.remove_prefix(at + 1);
   }
   if (rest.empty() || rest.front() == '/' || rest.front() == ':') return defect(text, "names no host");
