@@ -1,0 +1,172 @@
+// What people read: progress lines, the stat page, the configuration lines.
+#include <string>
+
+#include "client/conf_text.hpp"
+#include "client/progress.hpp"
+#include "client/stat_page.hpp"
+#include "client/text.hpp"
+#include "common/units.hpp"
+#include "tests/support/catch.hpp"
+
+namespace {
+
+using namespace larder;
+using namespace larder::client;
+using Catch::Matchers::Contains;
+using std::chrono::milliseconds;
+
+api::Stat server_stat() {
+  api::Stat stat;
+  stat.version = "1.2.3";
+  stat.ready = true;
+  stat.durability = "batch";
+  stat.logical_bytes = 1000;
+  stat.physical_bytes = 750;
+  stat.objects = 1234567;
+  stat.namespaces.resize(3);
+  stat.namespaces[0].name = "sstate-cache";
+  stat.namespaces[0].kind = "sstate";
+  stat.namespaces[0].hits = 3;
+  stat.namespaces[0].misses = 1;
+  stat.namespaces[1].name = "downloads";
+  stat.namespaces[1].kind = "downloads";
+  stat.namespaces[2].name = "isar";
+  stat.namespaces[2].kind = "sstate";
+  return stat;
+}
+
+ServerUrl server_at(const std::string& text) {
+  return *parse_server_url(text);
+}
+
+TEST_CASE("numbers are grouped by thousands", "[client][text]") {
+  CHECK(grouped(0) == "0");
+  CHECK(grouped(999) == "999");
+  CHECK(grouped(1000) == "1,000");
+  CHECK(grouped(1234567) == "1,234,567");
+}
+
+TEST_CASE("columns, shares and names from elsewhere", "[client][text]") {
+  CHECK(left("ab", 4) == "ab  ");
+  CHECK(left("abcd", 2) == "abcd");
+  CHECK(right("ab", 4) == "  ab");
+  CHECK(percent(1, 4) == "25.0 %");
+  CHECK(percent(0, 0) == "-");
+  CHECK(local_time(0) == "-");
+  CHECK(printable("a\x1b[2J\n\x7F") == "a?[2J??");
+}
+
+TEST_CASE("a progress line says what is known, and no more", "[client][progress]") {
+  ProgressFigures figures;
+  figures.doing = "sent";
+  figures.done = 123;
+  figures.total = 10000;
+  figures.done_bytes = 100 << 20;
+  figures.total_bytes = 300 << 20;
+  const std::string counts =
+      "sent 123 of 10,000 (" + human_size(100 << 20) + " of " + human_size(300 << 20) + ")";
+
+  figures.elapsed = milliseconds(999);
+  CHECK(progress_line(figures) == counts);
+  figures.elapsed = milliseconds(10000);
+  CHECK(progress_line(figures) ==
+        counts + ", " + human_size(10 << 20) + "/s, " + human_duration(milliseconds(20000)) + " left");
+  figures.done_bytes = figures.total_bytes;
+  CHECK_THAT(progress_line(figures), !Contains("left"));
+  figures.total = 0;
+  figures.total_bytes = 0;
+  CHECK_THAT(progress_line(figures), !Contains(" of "));
+  figures.done_bytes = 0;
+  CHECK_THAT(progress_line(figures), !Contains("/s"));
+}
+
+TEST_CASE("a line never wraps on a terminal", "[client][progress]") {
+  CHECK(fitted("abcdef", 4) == "abc");
+  CHECK(fitted("abc", 4) == "abc");
+  CHECK(fitted("abc", 0).empty());
+}
+
+TEST_CASE("the stat page names what a person looks for", "[client][stat]") {
+  const std::string page = stat_page("http://cache:8480", server_stat());
+  CHECK_THAT(page, Contains("http://cache:8480: larder 1.2.3, ready"));
+  CHECK_THAT(page, Contains("1,234,567"));
+  CHECK_THAT(page, Contains("25.0 %"));  // saved by sharing
+  CHECK_THAT(page, Contains("sstate-cache (sstate)"));
+  CHECK_THAT(page, Contains("3 hits, 1 misses (75.0 % found)"));
+  CHECK_THAT(page, Contains("survives a power cut"));
+}
+
+TEST_CASE("odd figures do not upset the stat page", "[client][stat]") {
+  api::Stat stat;  // nothing stored, nothing known
+  CHECK_THAT(stat_page("x", stat), Contains("not ready yet"));
+  stat.started = 100;
+  stat.now = 50;            // the clock went back
+  stat.physical_bytes = 9;  // more than the names add up to: a removal is under way
+  CHECK_THAT(stat_page("x", stat), Contains(human_size(0) + " saved"));
+}
+
+TEST_CASE("local.conf gets a mirror for every sstate namespace and the first downloads", "[client][conf]") {
+  const std::string text = conf_text(ConfFormat::local_conf, server_at("http://cache:8480"), server_stat());
+  CHECK_THAT(
+      text,
+      Contains("SSTATE_MIRRORS = \"file://.* http://cache:8480/sstate-cache/PATH;downloadfilename=PATH"));
+  CHECK_THAT(text, Contains("file://.* http://cache:8480/isar/PATH;downloadfilename=PATH\"\n"));
+  CHECK_THAT(text,
+             Contains("INHERIT += \"own-mirrors\"\nSOURCE_MIRROR_URL = \"http://cache:8480/downloads\"\n"));
+  CHECK_THAT(text, Contains("BB_GENERATE_MIRROR_TARBALLS = \"1\"\n"));
+  CHECK_THAT(text, Contains(";user=USER;pswd=PASS") && Contains("#   machine cache login USER"));
+  CHECK_THAT(text, Contains("BB_CHECK_SSL_CERTS = \"0\""));
+  CHECK_THAT(text, !Contains("this machine only"));
+}
+
+TEST_CASE("only the lines that are meant to work are not comments", "[client][conf]") {
+  std::string text = conf_text(ConfFormat::local_conf, server_at("http://cache:8480"), server_stat());
+  int settings = 0;
+  while (!text.empty()) {
+    const std::string line = text.substr(0, text.find('\n'));
+    text.erase(0, line.size() + 1);
+    if (!line.empty() && line.front() != '#' && line.front() != ' ') ++settings;
+  }
+  CHECK(settings == 4);
+}
+
+TEST_CASE("credentials never reach the configuration", "[client][conf]") {
+  for (const ConfFormat format : {ConfFormat::local_conf, ConfFormat::kas, ConfFormat::buildroot}) {
+    const std::string text = conf_text(format, server_at("http://ci:hunter2@cache:8480"), server_stat());
+    CHECK_THAT(text, !Contains("hunter2"));
+    CHECK_THAT(text, Contains("machine cache login ci password PASS"));
+  }
+}
+
+TEST_CASE("an address of this machine comes with a warning", "[client][conf]") {
+  for (const std::string server : {"http://127.0.0.1:8480", "http://localhost", "http://[::1]:8480"}) {
+    CHECK_THAT(conf_text(ConfFormat::buildroot, server_at(server), server_stat()),
+               Contains("this machine only"));
+  }
+}
+
+TEST_CASE("kas and Buildroot get their own spelling", "[client][conf]") {
+  const std::string kas = conf_text(ConfFormat::kas, server_at("http://cache:8480"), server_stat());
+  CHECK_THAT(kas, Contains("local_conf_header:\n  larder: |\n    # From"));
+  CHECK_THAT(kas, Contains("\n    SSTATE_MIRRORS = "));
+  const std::string buildroot =
+      conf_text(ConfFormat::buildroot, server_at("http://cache:8480"), server_stat());
+  CHECK_THAT(buildroot, Contains("BR2_PRIMARY_SITE=\"http://cache:8480/downloads\"\n"));
+}
+
+TEST_CASE("a server without a kind of namespace says so instead of a broken line", "[client][conf]") {
+  for (const ConfFormat format : {ConfFormat::local_conf, ConfFormat::kas, ConfFormat::buildroot}) {
+    const std::string text = conf_text(format, server_at("http://cache"), api::Stat{});
+    CHECK_THAT(text, Contains("no namespace of kind downloads"));
+    CHECK_THAT(text, !Contains("SSTATE_MIRRORS =") && !Contains("BR2_PRIMARY_SITE="));
+  }
+}
+
+TEST_CASE("formats have names", "[client][conf]") {
+  CHECK(conf_format("local.conf") == ConfFormat::local_conf);
+  CHECK(conf_format("kas") == ConfFormat::kas);
+  CHECK(conf_format("buildroot") == ConfFormat::buildroot);
+  CHECK_FALSE(conf_format("yaml"));
+}
+
+}  // namespace
