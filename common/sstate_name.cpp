@@ -92,6 +92,7 @@ void read_directory(std::string_view directory, SstateName& name) {
 }  // namespace
 
 std::optional<SstateName> parse_sstate_name(std::string_view path) {
+  if (path.starts_with('/') || path.find("//") != std::string_view::npos) return std::nullopt;
   const auto slash = path.rfind('/');
   const bool flat = slash == std::string_view::npos;
   SstateName name;

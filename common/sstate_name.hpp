@@ -39,7 +39,8 @@ struct SstateName {
   bool is_software() const { return pkgarch.empty(); }
 };
 
-// nullopt for whatever BitBake would not have named so.
+// nullopt for whatever BitBake would not have named so. `path` is relative to
+// the namespace or to SSTATE_DIR.
 std::optional<SstateName> parse_sstate_name(std::string_view path);
 
 // The path of the archive that `path` belongs to: itself without the .siginfo

@@ -144,6 +144,14 @@ TEST_CASE("what a build tree holds beside sstate objects has no sstate name", "[
   CHECK_FALSE(parse_sstate_name(upper));
 }
 
+TEST_CASE("paths with empty components have no sstate name", "[sstate_name]") {
+  const std::string base = with_hash("sstate:z:t:1:r0:a:14:HASH_package.tar.zst");
+  for (const std::string directory : {"/", "/ab/", "//", "/ab/cd/", "x//ab/cd/", "ab//cd/", "ab/cd//"}) {
+    INFO(directory);
+    CHECK_FALSE(parse_sstate_name(directory + base));
+  }
+}
+
 TEST_CASE("an archive, its siginfo and its signature are one group", "[sstate_name]") {
   for (const std::string extension : {".tar.zst", ".tgz"}) {
     const std::string archive = "universal/ab/cd/sstate:z" + extension;
