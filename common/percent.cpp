@@ -35,20 +35,22 @@ std::string percent_encode(std::string_view path) {
 }
 
 std::optional<std::string> percent_decode(std::string_view text) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  while (true) {
-    const auto percent = text.find('%');
-    decoded.append(text.substr(0, percent));
-    if (percent == std::string_view::npos) return decoded;
-    text.remove_prefix(percent);
-    if (text.size() < 3) return std::nullopt;
-    const int high = value_of_hex(text[1]);
-    const int low = value_of_hex(text[2]);
+  std::string decoded(text.size(), '\0');  // never longer than what it decodes
+  char* to = decoded.data();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      *to++ = text[i];
+      continue;
+    }
+    if (text.size() - i < 3) return std::nullopt;
+    const int high = value_of_hex(text[i + 1]);
+    const int low = value_of_hex(text[i + 2]);
     if (high < 0 || low < 0) return std::nullopt;
-    decoded.push_back(static_cast<char>(high * 16 + low));
-    text.remove_prefix(3);
+    *to++ = static_cast<char>(high * 16 + low);
+    i += 2;
   }
+  decoded.resize(static_cast<std::size_t>(to - decoded.data()));
+  return decoded;
 }
 
 }  // namespace larder

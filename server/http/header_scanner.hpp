@@ -36,7 +36,9 @@ class HeaderScanner {
 
   bool complete() const { return state_ == State::complete; }
   const Refusal& refusal() const { return refusal_; }
-  std::size_t scanned() const { return scanned_; }  // all calls together
+  bool started() const {
+    return state_ != State::before && state_ != State::before_lf;
+  }                                                 // on the request line
   std::size_t leading() const { return leading_; }  // bytes of an empty line before the request line
   void restart();
 

@@ -71,7 +71,7 @@ RequestParser::RequestParser(HeaderLimits limits)
     : scanner_(HeaderScanner::Section::request, limits), chunks_(limits) {}
 
 bool RequestParser::idle() const {
-  return phase_ == Phase::header && scanner_.scanned() == 0;
+  return phase_ == Phase::header && !scanner_.started();
 }
 
 void RequestParser::reset() {

@@ -76,7 +76,9 @@ class RequestParser {
   const Request& request() const { return request_; }
   const Refusal& refusal() const { return refusal_; }
 
-  bool idle() const;  // no byte of a request has arrived: closing here loses nothing
+  // No byte of a request has arrived (an empty line before it does not count):
+  // closing here loses nothing.
+  bool idle() const;
   bool header_done() const { return phase_ == Phase::body || phase_ == Phase::complete; }
   // True from the last step that consumed a byte of the message; a request
   // without a body is complete with its header.

@@ -226,6 +226,15 @@ TEST_CASE("a parser forgets one request before the next", "[request_parser]") {
   CHECK_FALSE(parser.request().content_length.has_value());
 }
 
+TEST_CASE("an empty line between requests does not start one", "[request_parser]") {
+  RequestParser parser;
+  parser.feed("\r");
+  parser.feed("\n");
+  CHECK(parser.idle());
+  parser.feed("G");
+  CHECK_FALSE(parser.idle());
+}
+
 TEST_CASE("headers that two servers could read in two ways are refused", "[request_parser][smuggling]") {
   using namespace std::string_literals;
   const auto table = std::vector<std::pair<std::string, int>>{
