@@ -106,7 +106,7 @@ ExitCode run_adopt(const Globals& globals, const AdoptOptions& options) {
     counts = stream.latest();
   }
   if (!answer) return complain(globals, answer.error());
-  if (!answer->ok()) return complain(globals, *answer);
+  if (!answer->ok()) return complain(globals, directory.native(), *answer);
   if (!counts.done)
     return complain(globals, ExitCode::server, "the server ended the answer before it was done");
   if (!globals.json && (!globals.quiet || counts.failed > 0)) print_summary(counts, options);

@@ -22,10 +22,10 @@ ExitCode complain(const Globals& globals, const Error& error) {
   return complain(globals, ended ? ExitCode::interrupted : ExitCode::server, error.message());
 }
 
-ExitCode complain(const Globals& globals, const Answer& refusal) {
+ExitCode complain(const Globals& globals, std::string_view name, const Answer& refusal) {
   constexpr int k_not_found = 404;
   const ExitCode code = refusal.status() == k_not_found ? ExitCode::incomplete : ExitCode::server;
-  return complain(globals, code, describe_refusal(refusal));
+  return complain(globals, code, std::string(name) + ": " + describe_refusal(refusal));
 }
 
 Result<api::Stat> fetch_stat(ServerConnection& connection, std::chrono::milliseconds patience) {

@@ -31,6 +31,7 @@ struct SeedOptions {
   bool dry_run = false;
   bool verbose = false;
   bool verify = true;
+  bool compare = false;
   std::chrono::milliseconds retry_for{60000};
 };
 ExitCode run_seed(const Globals& globals, const SeedOptions& options);
@@ -66,8 +67,8 @@ ExitCode run_conf(const Globals& globals, const ConfOptions& options);
 // Says what went wrong, as text on standard error and with --json as an object on
 // standard output, too, and hands the code through.
 ExitCode complain(const Globals& globals, ExitCode code, std::string_view message);
-ExitCode complain(const Globals& globals, const Error& error);     // cancelled: interrupted; else server
-ExitCode complain(const Globals& globals, const Answer& refusal);  // 404: incomplete; else server
+ExitCode complain(const Globals& globals, const Error& error);  // cancelled: interrupted; else server
+ExitCode complain(const Globals& globals, std::string_view name, const Answer& refusal);
 
 // What the server says about itself.
 Result<api::Stat> fetch_stat(ServerConnection& connection, std::chrono::milliseconds patience);

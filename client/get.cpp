@@ -276,7 +276,7 @@ ExitCode download_to(const Globals& globals, const GetOptions& options, Target& 
     return finish(globals, options, download, target, attempt);
   }
   if (answer->status() == k_not_found) target.discard();
-  return complain(globals, *answer);
+  return complain(globals, options.name, *answer);
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ class Lister {
       if (!listed->answer.ok()) {
         const bool vanished = listed->answer.status() == k_not_found && !below.empty();
         if (vanished) continue;  // removed while we walked
-        return complain(globals_, listed->answer);
+        return complain(globals_, path, listed->answer);
       }
       std::vector<std::string> deeper;
       for (api::ListingEntry entry : listed->listing.entries) {

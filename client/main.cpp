@@ -41,6 +41,7 @@ Examples:
   larder seed ~/build/sstate-cache
   larder seed --namespace downloads ~/build/downloads
   larder seed --dry-run --verbose ~/build/sstate-cache
+  larder seed --compare ~/build/sstate-cache          slow: reads everything
   larder --server http://ci:secret@cache:8480 seed --jobs 8 --json /srv/sstate
 
 --server, --json and --quiet may stand behind the command as well (see larder --help).)";
@@ -113,6 +114,8 @@ void declare_seed(CLI::App& app, CommandLine& line) {
   seed->add_flag("--dry-run", line.seed.dry_run, "Only say what would be sent");
   seed->add_flag("-v,--verbose", line.seed.verbose, "List what was left out");
   seed->add_flag("--no-verify", line.seed_no_verify, "Send archives without reading them to their end first");
+  seed->add_flag("--compare", line.seed.compare,
+                 "Hash what the server has, too, and report what differs as a conflict");
   add_duration(*seed, "--retry-for", line.seed.retry_for,
                "How long to wait for a server that went away (60s)");
   seed->footer(k_seed_footer);

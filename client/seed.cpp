@@ -134,6 +134,7 @@ class Seed {
     context.directory = options_.directory;
     context.name_space = options_.name_space;
     context.kind = kind_;
+    context.compare = options_.compare;
     context.patience = options_.retry_for;
     context.on_trouble = [this](const std::string& why) {
       if (!globals_.quiet && gate_.opens()) std::cerr << trouble_line(why) << "\n";

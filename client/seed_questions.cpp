@@ -78,7 +78,8 @@ std::vector<Question> questions_with_digests(const QuestionContext& context, con
   std::optional<Digest> digest;
   for (const NameRef& ref : all_names(plan)) {
     const PlannedName& name = name_at(plan, ref);
-    if (name.missing || overwrite_rule(context.kind, name.name) == OverwriteRule::write_once) continue;
+    const bool replaceable = overwrite_rule(context.kind, name.name) == OverwriteRule::replaceable;
+    if (name.missing || (!replaceable && !context.compare)) continue;
     const PlannedFile& file = plan.groups[ref.group].files[ref.file];
     if (hashed != &file) digest = digest_at(context.directory / file.file.path);
     hashed = &file;

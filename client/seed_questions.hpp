@@ -16,12 +16,14 @@ struct QuestionContext {
   std::filesystem::path directory;
   std::string name_space;
   NamespaceKind kind = NamespaceKind::generic;
+  bool compare = false;  // also the bytes of what may not be replaced
   std::chrono::milliseconds patience{0};
   std::function<void(const std::string&)> on_trouble;
 };
 
 // Marks every name of the plan that has to be sent. What the server has under a
-// write-once name is not read here; growing tarballs are hashed, so that a newer
+// write-once name is not read here, unless `compare` asks for it: sending then
+// brings the conflict to light. Growing tarballs are always hashed, so that a newer
 // one counts as missing.
 Result<void> mark_missing(ServerConnection& connection, const QuestionContext& context, SeedPlan& plan);
 
