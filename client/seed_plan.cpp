@@ -23,7 +23,7 @@ class NameGiver {
         clashes.push_back({std::move(name), path});
         continue;
       }
-      names.push_back({std::move(name), false});
+      names.push_back({std::move(name), false, false});
     }
     return names;
   }

@@ -14,8 +14,9 @@
 namespace larder::client {
 
 struct PlannedName {
-  std::string name;      // below the namespace
-  bool missing = false;  // the server does not have it, or has other bytes where those may be replaced
+  std::string name;       // below the namespace
+  bool missing = false;   // the server does not have it, or has other bytes where those may be replaced
+  bool replaces = false;  // the latter
 };
 
 struct PlannedFile {

@@ -19,6 +19,7 @@ constexpr std::size_t k_batch = 100'000;
 struct Question {
   NameRef ref;
   std::string line;
+  bool compares = false;  // the line has a digest: something is there, but which bytes?
 };
 
 Request find_missing_request(const std::string& name_space, std::span<const Question> batch) {
@@ -48,7 +49,10 @@ Result<void> ask(ServerConnection& connection, const QuestionContext& context,
   for (const Question& each : batch) asked.emplace(name_at(plan, each.ref).name, each.ref);
   for (const std::string& name : missing_names(answer.body)) {
     const auto found = asked.find(name);
-    if (found != asked.end()) name_at(plan, found->second).missing = true;
+    if (found == asked.end()) continue;
+    PlannedName& planned = name_at(plan, found->second);
+    planned.replaces = batch.front().compares;  // a batch asks one way only
+    planned.missing = true;
   }
   return {};
 }
@@ -83,7 +87,7 @@ std::vector<Question> questions_with_digests(const QuestionContext& context, con
     const PlannedFile& file = plan.groups[ref.group].files[ref.file];
     if (hashed != &file) digest = digest_at(context.directory / file.file.path);
     hashed = &file;
-    if (digest) questions.push_back({ref, question(name.name, *digest)});
+    if (digest) questions.push_back({ref, question(name.name, *digest), true});
   }
   return questions;
 }
@@ -92,7 +96,8 @@ std::vector<Question> questions_with_digests(const QuestionContext& context, con
 
 Result<void> mark_missing(ServerConnection& connection, const QuestionContext& context, SeedPlan& plan) {
   std::vector<Question> questions;
-  for (const NameRef& ref : all_names(plan)) questions.push_back({ref, question(name_at(plan, ref).name)});
+  for (const NameRef& ref : all_names(plan))
+    questions.push_back({ref, question(name_at(plan, ref).name), false});
   LARDER_TRY(ask_all(connection, context, questions, plan));
   return ask_all(connection, context, questions_with_digests(context, plan), plan);
 }

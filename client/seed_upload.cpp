@@ -145,7 +145,7 @@ class Worker {
     Fate fate = Fate::on_server;
     for (const PlannedName& name : file.names) {
       if (!name.missing) continue;
-      const Fate one = put(file, name.name, *read);
+      const Fate one = put(file, name, *read);
       if (one != Fate::on_server) fate = one;
       if (one == Fate::not_sent) break;
     }
@@ -192,8 +192,8 @@ class Worker {
     return digest_of_file(descriptor);
   }
 
-  Fate put(const PlannedFile& file, const std::string& name, const ReadFile& read) {
-    const Request request = put_request(name, read);
+  Fate put(const PlannedFile& file, const PlannedName& name, const ReadFile& read) {
+    const Request request = put_request(name.name, read);
     const auto answer =
         connection_.perform_patiently(request, shared_.context.patience, shared_.context.on_note);
     shared_.figures.names += 1;
@@ -207,8 +207,8 @@ class Worker {
     return Fate::not_sent;
   }
 
-  Fate record(const PlannedFile& file, const std::string& name, const ReadFile& read, const Answer& answer) {
-    switch (put_outcome(answer.status())) {
+  Fate record(const PlannedFile& file, const PlannedName& name, const ReadFile& read, const Answer& answer) {
+    switch (put_outcome(answer.status(), name)) {
       case PutOutcome::stored:
         shared_.add_sent(read.size);
         return Fate::on_server;
@@ -217,14 +217,14 @@ class Worker {
         return Fate::on_server;
       case PutOutcome::conflict: {
         const api::Problem problem = problem_of(answer);
-        shared_.add(&SeedSummary::conflicts, {name, "", problem.existing, read.digest.hex()});
+        shared_.add(&SeedSummary::conflicts, {name.name, "", problem.existing, read.digest.hex()});
         return Fate::conflict;
       }
       case PutOutcome::damaged:
         shared_.add(&SeedSummary::changed, {file.file.path, describe_refusal(answer), "", ""});
         return Fate::not_sent;
       case PutOutcome::rejected:
-        shared_.add(&SeedSummary::failed, {name, describe_refusal(answer), "", ""});
+        shared_.add(&SeedSummary::failed, {name.name, describe_refusal(answer), "", ""});
         return Fate::not_sent;
       case PutOutcome::stop:
         shared_.stop(describe_refusal(answer));
@@ -272,10 +272,10 @@ void sort_by_path(SeedSummary& summary) {
 
 }  // namespace
 
-PutOutcome put_outcome(int status) {
+PutOutcome put_outcome(int status, const PlannedName& name) {
   switch (status) {
     case 200:
-      return PutOutcome::same;
+      return name.replaces ? PutOutcome::stored : PutOutcome::same;
     case 201:
     case 204:
       return PutOutcome::stored;

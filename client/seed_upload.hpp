@@ -39,13 +39,13 @@ void upload_missing(const UploadContext& context, const SeedPlan& plan, UploadFi
 
 // The fate of one PUT, from its answer alone.
 enum class PutOutcome {
-  stored,    // 201, 204
+  stored,    // 201, 204; 200 where other bytes were there before and made room
   same,      // 200: these bytes were there
   conflict,  // 409
   rejected,  // the server does not want this one; the next may fare better
   damaged,   // 422: other bytes arrived than were declared
   stop,      // no further upload can succeed: full, not allowed, away
 };
-PutOutcome put_outcome(int status);
+PutOutcome put_outcome(int status, const PlannedName& name);
 
 }  // namespace larder::client

@@ -58,8 +58,14 @@ TEST_CASE("each answer to an upload has its outcome", "[client][seed]") {
   };
   for (const auto& each : cases) {
     INFO(each.status);
-    CHECK(put_outcome(each.status) == each.outcome);
+    CHECK(put_outcome(each.status, PlannedName{"a", true, false}) == each.outcome);
   }
+}
+
+// RFC 9110 (9.3.4) has no 201 for a name that held something before.
+TEST_CASE("200 for a name that held other bytes means they were replaced", "[client][seed]") {
+  CHECK(put_outcome(200, PlannedName{"git2_a.tar.gz", true, true}) == PutOutcome::stored);
+  CHECK(put_outcome(409, PlannedName{"a.tar.zst", true, true}) == PutOutcome::conflict);
 }
 
 }  // namespace
