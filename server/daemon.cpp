@@ -97,10 +97,20 @@ void Daemon::complete_stat(api::Stat& stat) const {
 }
 
 void Daemon::reconcile(std::stop_token stop) {
-  if (store_.store->reconciled()) return;
   lower_priority();
-  logs_.main->info("the last stop was not a clean one: comparing tree and index in the background");
-  const auto report = store_.store->reconcile(std::move(stop));
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  constexpr std::chrono::seconds k_period(10);
+  while (!stop.stop_requested()) {
+    if (!store_.store->reconciled()) reconcile_once(stop);
+    wake.wait_for(lock, stop, k_period, [] { return false; });
+  }
+}
+
+void Daemon::reconcile_once(const std::stop_token& stop) {
+  logs_.main->info("tree and index may differ (an unclean stop, or a failing disk): comparing them in the background");
+  const auto report = store_.store->reconcile(stop);
   if (!report && report.error().code() == Errc::cancelled) return;
   if (!report) {
     logs_.main->error("comparing tree and index failed: {}", report.error().message());

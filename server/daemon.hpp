@@ -50,7 +50,8 @@ class Daemon {
   Daemon(Config config, Logs logs, OpenStore store);
 
   void complete_stat(api::Stat& stat) const;
-  void reconcile(std::stop_token stop);
+  void reconcile(std::stop_token stop);  // whenever the store asks for it
+  void reconcile_once(const std::stop_token& stop);
   void keep_recency(std::stop_token stop);
   bool wait_for_sessions(std::chrono::steady_clock::time_point deadline) const;
 

@@ -90,12 +90,7 @@ class FileSystem {
 // "a/b/c" -> "a/b"; "" for a name at the root.
 std::string parent_of(const std::string& path);
 
-// Makes `path` and what is missing above it. Names the directories it made,
-// outermost first, so that a caller who needs them durable knows which parents to sync.
-Result<std::vector<std::string>> make_directories(FileSystem& disk, const std::string& path);
-
-// Removes `path` if it is empty, then its parents, up to but without `root`. Never fails:
-// an empty directory is untidy, not wrong.
-void remove_empty_directories(FileSystem& disk, std::string path, const std::string& root);
+// Makes `path` and what is missing above it.
+Result<void> make_directories(FileSystem& disk, const std::string& path);
 
 }  // namespace larder

@@ -89,7 +89,7 @@ class Index::State {
   std::unique_ptr<rocksdb::DB> db;
   std::array<rocksdb::ColumnFamilyHandle*, family_count> handles{};
   Condition found = Condition::unclean;
-  bool reconciled = false;
+  std::atomic<bool> reconciled{false};
   std::atomic<std::uint64_t> sequence{0};
 
   // Totals, ledger sequence and the rows they belong to change in one batch, one
@@ -158,10 +158,7 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
 
 Index::Condition Index::condition() const { return state_->found; }
 
-Result<void> Index::mark_reconciled() {
-  state_->reconciled = true;
-  return {};
-}
+void Index::mark(Condition condition) { state_->reconciled = condition == Condition::clean; }
 
 Result<void> Index::close() {
   if (state_->reconciled) {

@@ -45,7 +45,7 @@ class Index {
   ~Index();
 
   Condition condition() const;   // as found by open()
-  Result<void> mark_reconciled();  // from now on a close is a clean one
+  void mark(Condition condition);  // clean: from now on a close is a clean one
   Result<void> close();            // flushes; nothing may be called afterwards
 
   // From memory or not at all; for threads that must not wait.

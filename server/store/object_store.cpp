@@ -7,34 +7,38 @@ namespace {
 
 bool is(const Result<void>& result, Errc code) { return !result && result.error().code() == code; }
 
-// A directory that was just made is an entry of the one above it.
-void add_parents(const std::vector<std::string>& made, std::vector<std::string>& directories) {
-  for (const std::string& directory : made) directories.push_back(parent_of(directory));
-}
-
 }  // namespace
 
-Result<ObjectStore::Linked> ObjectStore::link(const Digest& digest, const Place& place, const std::string& name) {
+Result<ObjectStore::Linked> ObjectStore::link(const Digest& digest, std::uint64_t size, const Place& place,
+                                              const std::string& name) {
   const auto lock = locks_.lock(digest);
   Linked linked;
   const std::string directory = layout::object_directory(digest);
   bool placed = false;
   std::string object;
-  for (unsigned copy = 0;; ++copy) {
+  for (unsigned copy = 0;;) {
     object = layout::object_path(digest, copy);
-    std::vector<std::string> made;
-    Result<void> result = link_into(object, name, made);
+    const auto status = disk_.status(object);
+    if (!status && status.error().code() != Errc::not_found) return status.error();
+    if (status && status->size != size) {  // a crash before any sync: these are not the bytes
+      unsigned copies = 0;
+      LARDER_TRY_ASSIGN(copies, count_copies(digest));
+      LARDER_TRY(remove_copy(digest, copy, copies));
+      continue;
+    }
+    Result<void> result = link_into(object, name);
     if (is(result, Errc::not_found)) {  // no such copy: the caller's bytes become it
-      LARDER_TRY_ASSIGN(const auto fan_out, make_directories(disk_, directory));
-      add_parents(fan_out, linked.directories);
+      LARDER_TRY(make_directories(disk_, directory));
       LARDER_TRY(place(object));
       placed = true;
       linked.new_content = copy == 0;
       linked.directories.push_back(directory);
-      result = link_into(object, name, made);
+      result = link_into(object, name);
     }
-    add_parents(made, linked.directories);
-    if (is(result, Errc::too_many_links) && !placed) continue;
+    if (is(result, Errc::too_many_links) && !placed) {
+      ++copy;
+      continue;
+    }
     if (!result) {
       if (placed) (void)disk_.remove(object);  // reconcile collects what stays behind
       return result.error();
@@ -46,8 +50,7 @@ Result<ObjectStore::Linked> ObjectStore::link(const Digest& digest, const Place&
 
 // Errc::not_found: `object` is missing. Directories above `name` are made as
 // needed; a removal next door may take an empty one away again, hence the tries.
-Result<void> ObjectStore::link_into(const std::string& object, const std::string& name,
-                                    std::vector<std::string>& made) {
+Result<void> ObjectStore::link_into(const std::string& object, const std::string& name) {
   constexpr int k_tries = 16;
   Result<void> result;
   for (int attempt = 0; attempt < k_tries; ++attempt) {
@@ -55,28 +58,53 @@ Result<void> ObjectStore::link_into(const std::string& object, const std::string
     if (!is(result, Errc::not_found)) return result;
     const auto status = disk_.status(object);
     if (!status) return status.error();
-    LARDER_TRY_ASSIGN(const auto directories, make_directories(disk_, parent_of(name)));
-    made.insert(made.end(), directories.begin(), directories.end());
+    const auto made = make_directories(disk_, parent_of(name));
+    if (!made && made.error().code() != Errc::not_found) return made;
   }
   return Error(Errc::io, "cannot link " + name + ": its directory keeps vanishing");
 }
 
+Result<unsigned> ObjectStore::count_copies(const Digest& digest) {
+  for (unsigned copies = 0;; ++copies) {
+    const auto status = disk_.status(layout::object_path(digest, copies));
+    if (!status && status.error().code() == Errc::not_found) return copies;
+    if (!status) return status.error();
+  }
+}
+
+// The last copy moves into the gap: the numbers stay dense.
+Result<void> ObjectStore::remove_copy(const Digest& digest, unsigned copy, unsigned& copies) {
+  LARDER_TRY(disk_.remove(layout::object_path(digest, copy)));
+  copies -= 1;
+  if (copy == copies) return {};
+  return disk_.publish(layout::object_path(digest, copies), layout::object_path(digest, copy));
+}
+
 Result<void> ObjectStore::collect(const Digest& digest, const std::function<void()>& gone) {
   const auto lock = locks_.lock(digest);
-  unsigned copies = 0;
-  std::vector<unsigned> unused;
-  for (;; ++copies) {
-    const auto status = disk_.status(layout::object_path(digest, copies));
-    if (!status && status.error().code() == Errc::not_found) break;
-    if (!status) return status.error();
-    if (status->links == 1) unused.push_back(copies);
+  LARDER_TRY_ASSIGN(unsigned copies, count_copies(digest));
+  for (unsigned copy = copies; copy-- > 0;) {  // downwards: what moves into a gap has been looked at
+    LARDER_TRY_ASSIGN(const FileStatus status, disk_.status(layout::object_path(digest, copy)));
+    if (status.links == 1) LARDER_TRY(remove_copy(digest, copy, copies));
   }
-  // From the highest down, and the last copy into the gap: the numbers stay dense.
-  for (auto copy = unused.rbegin(); copy != unused.rend(); ++copy) {
-    LARDER_TRY(disk_.remove(layout::object_path(digest, *copy)));
-    copies -= 1;
-    if (*copy != copies)
-      LARDER_TRY(disk_.publish(layout::object_path(digest, copies), layout::object_path(digest, *copy)));
+  if (copies == 0) gone();
+  return {};
+}
+
+bool ObjectStore::holds(const Digest& digest, std::uint64_t inode) {
+  for (unsigned copy = 0;; ++copy) {
+    const auto status = disk_.status(layout::object_path(digest, copy));
+    if (!status) return false;
+    if (status->inode == inode) return true;
+  }
+}
+
+Result<void> ObjectStore::discard(const Digest& digest, std::uint64_t inode, const std::function<void()>& gone) {
+  const auto lock = locks_.lock(digest);
+  LARDER_TRY_ASSIGN(unsigned copies, count_copies(digest));
+  for (unsigned copy = copies; copy-- > 0;) {
+    LARDER_TRY_ASSIGN(const FileStatus status, disk_.status(layout::object_path(digest, copy)));
+    if (status.inode == inode) LARDER_TRY(remove_copy(digest, copy, copies));
   }
   if (copies == 0) gone();
   return {};

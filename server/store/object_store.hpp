@@ -24,13 +24,19 @@ class ObjectStore {
 
   struct Linked {
     bool new_content = false;              // the bytes were not stored before
-    std::vector<std::string> directories;  // changed, and to be synced by policy
+    std::vector<std::string> directories;  // that have a new entry, to be synced by policy
   };
 
-  // Makes `name` one more link to the content. `place` is called when there is
+  // Makes `name` one more link to the content, `size` bytes. `place` is called when there is
   // no inode with room: its bytes then become the object. Errc::exists when
   // `name` is taken; then, as on any failure, what was new is taken back.
-  Result<Linked> link(const Digest& digest, const Place& place, const std::string& name);
+  Result<Linked> link(const Digest& digest, std::uint64_t size, const Place& place, const std::string& name);
+
+  // Whether the inode is filed under this digest.
+  bool holds(const Digest& digest, std::uint64_t inode);
+  // Takes an inode whose bytes are wrong off the content it was filed under.
+  // Names keep it; `gone` as for collect().
+  Result<void> discard(const Digest& digest, std::uint64_t inode, const std::function<void()>& gone);
 
   // Frees the inodes that have no name left. Calls `gone` when none remains,
   // before anybody can store the content anew.
@@ -40,7 +46,9 @@ class ObjectStore {
   Result<void> probe_links();
 
  private:
-  Result<void> link_into(const std::string& object, const std::string& name, std::vector<std::string>& made);
+  Result<void> link_into(const std::string& object, const std::string& name);
+  Result<unsigned> count_copies(const Digest& digest);
+  Result<void> remove_copy(const Digest& digest, unsigned copy, unsigned& copies);
 
   FileSystem& disk_;
   LockTable<Digest> locks_;

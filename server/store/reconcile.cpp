@@ -17,8 +17,11 @@ class Reconciler {
 
   Result<Store::ReconcileReport> run() {
     LARDER_TRY(learn_objects());
-    LARDER_TRY(walk(layout::k_tree));
+    LARDER_TRY(walk(layout::k_tree, &Reconciler::check_name));
     LARDER_TRY(drop_stale_rows());
+    // What prune removed and what snapshots keep takes space as well.
+    LARDER_TRY(walk(layout::k_trash, &Reconciler::check_kept));
+    LARDER_TRY(walk(layout::k_snapshots, &Reconciler::check_kept));
     return report_;
   }
 
@@ -70,14 +73,16 @@ class Reconciler {
     return {};
   }
 
-  Result<void> walk(const std::string& directory) {
+  using Check = Result<void> (Reconciler::*)(const std::string& path);
+
+  Result<void> walk(const std::string& directory, Check check) {
     const auto entries = entries_of(directory);
     if (!entries && entries.error().code() == Errc::not_found) return {};  // removed meanwhile
     if (!entries) return entries.error();
     for (const DirectoryEntry& entry : *entries) {
       const std::string path = directory + "/" + entry.name;
-      if (entry.type == FileType::directory) LARDER_TRY(walk(path));
-      if (entry.type == FileType::file) LARDER_TRY(check_name(path));
+      if (entry.type == FileType::directory) LARDER_TRY(walk(path, check));
+      if (entry.type == FileType::file) LARDER_TRY((this->*check)(path));
     }
     return {};
   }
@@ -93,24 +98,33 @@ class Reconciler {
     const auto known = objects_.find(status->inode);
     const bool agree = row && row->size == status->size &&
                        (known == objects_.end() ? status->size == 0 : known->second == row->digest);
-    if (agree) {
-      LARDER_TRY(learn_row(*row, *key));
-      return {};
-    }
-    LARDER_TRY_ASSIGN(const auto entered, core_.enter_from_tree(*key));
+    if (agree) return learn_content(known, status->size, *key);
+    LARDER_TRY_ASSIGN(const auto entered, core_.enter_from_tree(*key, objects_));
     if (entered && entered != row) ++report_.found;
     return {};
   }
 
-  Result<void> learn_row(const NameRecord& row, const ArtifactKey& key) {
-    if (row.size == 0) return {};
-    LARDER_TRY_ASSIGN(const auto object, core_.index->object(row.digest));
+  // trash/<generation>/<namespace>/…, snapshots/<name>/<namespace>/…
+  Result<void> check_kept(const std::string& path) {
+    LARDER_TRY(pace());
+    const auto first = path.find('/');
+    const auto second = path.find('/', first + 1);
+    const auto key = ArtifactKey::parse(std::string_view(path).substr(second + 1));
+    if (!key || core_.find_namespace(key->name_space()) == nullptr) return {};
+    const auto status = core_.disk.status(path);
+    if (!status) return {};
+    return learn_content(objects_.find(status->inode), status->size, *key);
+  }
+
+  Result<void> learn_content(StoreCore::ObjectsByInode::const_iterator known, std::uint64_t size,
+                             const ArtifactKey& key) {
+    if (known == objects_.end()) return {};
+    LARDER_TRY_ASSIGN(const auto object, core_.index->object(known->second));
     if (object) return {};
     ObjectRecord record;
-    record.size = row.size;
-    record.verified = row.stored;
+    record.size = size;
     record.charged_to = key.name_space();
-    return core_.index->learn_object(row.digest, record);
+    return core_.index->learn_object(known->second, record);
   }
 
   Result<void> drop_stale_rows() {
@@ -155,7 +169,7 @@ class Reconciler {
 
   StoreCore& core_;
   std::stop_token stop_;
-  std::unordered_map<std::uint64_t, Digest> objects_;  // by inode
+  StoreCore::ObjectsByInode objects_;
   Store::ReconcileReport report_;
   std::uint64_t steps_ = 0;
 };
@@ -165,7 +179,7 @@ class Reconciler {
 Result<Store::ReconcileReport> Store::reconcile(std::stop_token stop) {
   LARDER_TRY_ASSIGN(const ReconcileReport report, Reconciler(*core_, std::move(stop)).run());
   core_->index_complete = true;
-  LARDER_TRY(core_->index->mark_reconciled());
+  core_->index->mark(Index::Condition::clean);
   return report;
 }
 

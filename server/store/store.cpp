@@ -87,7 +87,7 @@ Result<void> Store::close() {
 Index::Found Store::peek(const ArtifactKey& key, Entry& entry) const {
   NameRecord record;
   const Index::Found found = core_->index->peek(key, record);
-  if (found == Index::Found::miss && !core_->index_complete) return Index::Found::unknown;
+  if (!core_->index_complete) return Index::Found::unknown;
   if (found == Index::Found::hit) entry = to_entry(record);
   return found;
 }
@@ -222,7 +222,7 @@ Result<std::vector<bool>> Store::find_missing(std::string_view name_space, std::
     const auto batch = std::span(keys).subspan(first, std::min(k_batch, keys.size() - first));
     LARDER_TRY_ASSIGN(auto records, core_->index->names(batch));
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      if (!records[i] && !core_->index_complete) {
+      if (!core_->index_complete) {
         LARDER_TRY_ASSIGN(records[i], core_->find(batch[i]));
       }
       const auto& digest = wanted[first + i].digest;

@@ -38,7 +38,7 @@ StoreCore::StoreCore(FileSystem& disk_of_store, const Clock& clock_of_store, std
       options(std::move(store_options)),
       objects(disk),
       quota(options.free_space_floor, limits_of(options), sources_of(disk, *index)),
-      group_sync(disk) {
+      directories(disk, options.durability) {
   for (const NamespaceConfig& each : options.namespaces) namespaces_.emplace(each.name, each);
 }
 
@@ -60,17 +60,6 @@ Result<void> StoreCore::sync_file(File& file) {
   // Many threads sync at once and the file system's journal merges them:
   // measured better than one syncfs up to some sixty writers.
   return file.sync();
-}
-
-Result<void> StoreCore::sync_directories(const std::vector<std::string>& directories) {
-  switch (options.durability) {
-    case Durability::none: return {};
-    case Durability::batch: return group_sync.sync(directories);
-    case Durability::each:
-      for (const std::string& directory : directories) LARDER_TRY(disk.sync_directory(directory));
-      return {};
-  }
-  return {};
 }
 
 Result<Digest> StoreCore::hash(File& file) {
@@ -119,6 +108,18 @@ Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadReques
   return start;
 }
 
+IndexChange StoreCore::change_of(const ArtifactKey& key, LedgerAction action, const Digest& digest,
+                                 std::uint64_t size) const {
+  IndexChange change;
+  change.key = &key;
+  change.ledger.time = clock.now();
+  change.ledger.action = action;
+  change.ledger.key = key.str();
+  change.ledger.digest = digest;
+  change.ledger.size = size;
+  return change;
+}
+
 // The name holds something that stays: the same bytes, or others and a line in the ledger.
 Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content, const Origin& origin,
                                   const NameRecord& existing) {
@@ -129,12 +130,8 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
   if (existing.digest == content.digest) return receipt;
 
   receipt.outcome = Receipt::Outcome::conflict;
-  IndexChange change;
-  change.ledger.time = clock.now();
-  change.ledger.action = LedgerAction::conflict;
-  change.ledger.key = key.str();
-  change.ledger.digest = content.digest;
-  change.ledger.size = content.size;
+  IndexChange change = change_of(key, LedgerAction::conflict, content.digest, content.size);
+  change.key = nullptr;  // the name stays as it is
   change.ledger.actor = origin.actor;
   change.ledger.why = "other bytes (" + existing.digest.hex() + ") are there, from " + existing.uploader;
   LARDER_TRY(index->apply(change));
@@ -153,7 +150,7 @@ Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& conten
 
   auto linked = link_name(key, content, existing.has_value());
   if (!linked && linked.error().code() == Errc::exists) {  // the tree had it and the index did not know
-    LARDER_TRY_ASSIGN(existing, enter_locked(key));
+    LARDER_TRY_ASSIGN(existing, enter_locked(key, nullptr));
     if (existing) return refuse(key, content, origin, *existing);
     return Error(Errc::conflict, "cannot store " + key.str() + ": there is a directory of that name");
   }
@@ -161,8 +158,9 @@ Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& conten
     return Error(Errc::conflict, "cannot store " + key.str() + ": a file stands where its directory would be");
   if (!linked) return linked.error();
 
-  IndexChange change;
-  change.key = &key;
+  const LedgerAction action = existing ? LedgerAction::replace : origin.action;
+  IndexChange change = change_of(key, action, content.digest, content.size);
+  change.ledger.actor = origin.actor;
   change.name.emplace();
   change.name->digest = content.digest;
   change.name->size = content.size;
@@ -175,21 +173,14 @@ Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& conten
     change.new_object->verified = clock.now();
     change.new_object->charged_to = key.name_space();
   }
-  change.ledger.time = clock.now();
-  change.ledger.action = existing ? LedgerAction::replace : origin.action;
-  change.ledger.key = key.str();
-  change.ledger.digest = content.digest;
-  change.ledger.size = content.size;
-  change.ledger.actor = origin.actor;
-
-  Result<void> recorded = sync_directories(linked->directories);
+  Result<void> recorded = directories.sync(linked->directories);
   if (recorded) {
     const auto sequence = index->apply(change);
     if (!sequence) recorded = sequence.error();
   }
-  if (!recorded) {  // not acknowledged, so not there; a replaced name cannot go back and stays whole
-    if (!existing) (void)disk.remove(layout::tree_path(key));
-    if (!existing) collect(content.digest);
+  if (!recorded) {  // not acknowledged, so not there
+    take_back(key, existing);
+    collect(content.digest);
     return recorded.error();
   }
   if (existing) collect(existing->digest);
@@ -205,24 +196,40 @@ Result<ObjectStore::Linked> StoreCore::link_name(const ArtifactKey& key, const C
   const std::string name = layout::tree_path(key);
   if (content.size == 0) {  // nothing to share, and an empty inode would soon run out of links
     ObjectStore::Linked linked;
-    LARDER_TRY_ASSIGN(const auto made, make_directories(disk, parent_of(name)));
-    for (const std::string& directory : made) linked.directories.push_back(parent_of(directory));
+    LARDER_TRY(make_directories(disk, parent_of(name)));
     LARDER_TRY(content.place(name));
     linked.directories.push_back(parent_of(name));
     return linked;
   }
-  if (!replace) return objects.link(content.digest, content.place, name);
+  if (!replace) return objects.link(content.digest, content.size, content.place, name);
 
   const std::string staged = new_staging_path();
-  LARDER_TRY_ASSIGN(ObjectStore::Linked linked, objects.link(content.digest, content.place, staged));
+  LARDER_TRY_ASSIGN(ObjectStore::Linked linked, objects.link(content.digest, content.size, content.place, staged));
   const Result<void> replaced = disk.replace(staged, name);
   if (!replaced) {
     (void)disk.remove(staged);
     collect(content.digest);
     return replaced.error();
   }
+  std::erase(linked.directories, layout::k_staging);
   linked.directories.push_back(parent_of(name));
   return linked;
+}
+
+// Undoes link_name(). Where even that fails, the index no longer tells the
+// truth about this name, and says so until the next reconcile.
+void StoreCore::take_back(const ArtifactKey& key, const std::optional<NameRecord>& before) {
+  const std::string name = layout::tree_path(key);
+  Result<void> undone;
+  if (!before) {
+    undone = disk.remove(name);
+  } else {
+    const std::string staged = new_staging_path();
+    const auto no_bytes = [](const std::string&) -> Result<void> { return Error(Errc::io, "the old object is gone"); };
+    const auto linked = objects.link(before->digest, before->size, no_bytes, staged);
+    undone = linked ? disk.replace(staged, name) : linked.error();
+  }
+  if (!undone) distrust_index();
 }
 
 // Best effort: what stays behind is found by reconcile.
@@ -242,12 +249,12 @@ Result<std::string> StoreCore::move_to_trash(const ArtifactKey& key) {
 Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::string>& trash, const IndexChange& change) {
   const std::string name = layout::tree_path(key);
   Result<void> recorded;
-  if (trash) recorded = sync_directories({parent_of(*trash), parent_of(name)});
+  if (trash) recorded = directories.sync({parent_of(*trash), parent_of(name)});
   if (recorded) {
     const auto sequence = index->apply(change);
     if (!sequence) recorded = sequence.error();
   }
-  if (!recorded && trash) (void)disk.publish(*trash, name);
+  if (!recorded && trash && !disk.publish(*trash, name)) distrust_index();
   return recorded;
 }
 
@@ -258,129 +265,15 @@ Result<Entry> StoreCore::remove(const ArtifactKey& key, const std::string& actor
 
   const auto moved = move_to_trash(key);
   if (!moved && moved.error().code() != Errc::not_found) return moved.error();
-  IndexChange change;
-  change.key = &key;
-  change.ledger.time = clock.now();
-  change.ledger.action = moved ? LedgerAction::remove : LedgerAction::vanished;
-  change.ledger.key = key.str();
-  change.ledger.digest = existing->digest;
-  change.ledger.size = existing->size;
+  const LedgerAction action = moved ? LedgerAction::remove : LedgerAction::vanished;
+  IndexChange change = change_of(key, action, existing->digest, existing->size);
   change.ledger.actor = actor;
   change.ledger.why = why;
   const Result<void> recorded = record_move(key, moved, change);
   if (!recorded) return recorded.error();
-  remove_empty_directories(disk, parent_of(layout::tree_path(key)), layout::namespace_path(key.name_space()));
+  directories.remove_empty(parent_of(layout::tree_path(key)), layout::namespace_path(key.name_space()));
   if (!moved) return Error(Errc::not_found, "there is no " + key.str());
   return to_entry(*existing);
-}
-
-Result<std::optional<NameRecord>> StoreCore::find(const ArtifactKey& key) {
-  LARDER_TRY_ASSIGN(std::optional<NameRecord> record, index->name(key));
-  if (record || index_complete) return record;
-  return enter_from_tree(key);
-}
-
-Result<std::optional<NameRecord>> StoreCore::find_locked(const ArtifactKey& key) {
-  LARDER_TRY_ASSIGN(std::optional<NameRecord> record, index->name(key));
-  if (record || index_complete) return record;
-  return enter_locked(key);
-}
-
-Result<std::optional<NameRecord>> StoreCore::enter_from_tree(const ArtifactKey& key) {
-  const auto lock = key_locks.lock(key);
-  return enter_locked(key);
-}
-
-Result<std::optional<NameRecord>> StoreCore::enter_locked(const ArtifactKey& key) {
-  if (find_namespace(key.name_space()) == nullptr) return std::optional<NameRecord>();
-  const std::string path = layout::tree_path(key);
-  auto file = disk.open(path);
-  if (!file) {
-    const Errc code = file.error().code();
-    // A directory, a symbolic link, a file where a directory would be: no artifact.
-    if (code == Errc::not_found || code == Errc::conflict || code == Errc::invalid_name)
-      return std::optional<NameRecord>();
-    return file.error();
-  }
-  LARDER_TRY_ASSIGN(const FileStatus status, (*file)->status());
-  LARDER_TRY_ASSIGN(const Digest digest, hash(**file));
-  LARDER_TRY_ASSIGN(const std::optional<NameRecord> known, index->name(key));
-  if (known && known->digest == digest && known->size == status.size) return known;
-
-  IndexChange change;
-  change.key = &key;
-  change.name.emplace();
-  change.name->digest = digest;
-  change.name->size = status.size;
-  change.name->stored = status.modified;
-  change.name->uploader = "larderd";
-  const auto object = disk.status(layout::object_path(digest, 0));
-  if (status.size != 0 && !object && object.error().code() == Errc::not_found) {
-    // A name without an object: the objects directory lost it, or somebody put the file there by hand.
-    LARDER_TRY(make_directories(disk, layout::object_directory(digest)));
-    LARDER_TRY((*file)->seal());
-    const auto linked = disk.link(path, layout::object_path(digest, 0));
-    if (!linked && linked.error().code() != Errc::exists) return linked.error();
-    LARDER_TRY(sync_directories({layout::object_directory(digest), layout::k_objects}));
-  }
-  if (status.size != 0) {
-    change.new_object.emplace();
-    change.new_object->size = status.size;
-    change.new_object->verified = clock.now();
-    change.new_object->charged_to = key.name_space();
-  }
-  change.ledger.time = clock.now();
-  change.ledger.action = LedgerAction::found;
-  change.ledger.key = key.str();
-  change.ledger.digest = digest;
-  change.ledger.size = status.size;
-  change.ledger.actor = "larderd";
-  change.ledger.why = "in the tree, and not in the index";
-  LARDER_TRY(index->apply(change));
-  return change.name;
-}
-
-Result<void> StoreCore::drop_stale_row(const ArtifactKey& key) {
-  const auto lock = key_locks.lock(key);
-  const auto status = disk.status(layout::tree_path(key));
-  if (status && status->type == FileType::file) return {};
-  if (!status && status.error().code() != Errc::not_found && status.error().code() != Errc::conflict)
-    return status.error();
-  LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, index->name(key));
-  if (!existing) return {};
-
-  IndexChange change;
-  change.key = &key;
-  change.ledger.time = clock.now();
-  change.ledger.action = LedgerAction::vanished;
-  change.ledger.key = key.str();
-  change.ledger.digest = existing->digest;
-  change.ledger.size = existing->size;
-  change.ledger.actor = "larderd";
-  change.ledger.why = "in the index, and not in the tree";
-  LARDER_TRY(index->apply(change));
-  collect(existing->digest);
-  return {};
-}
-
-Result<void> StoreCore::set_aside(const ArtifactKey& key, const std::string& why) {
-  const auto lock = key_locks.lock(key);
-  LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, index->name(key));
-  if (!existing) return {};
-  const auto status = disk.status(layout::tree_path(key));
-  if (status && status->type == FileType::file && status->size == existing->size) return {};  // mended meanwhile
-  const Result<std::string> moved = move_to_trash(key);
-  if (!moved) return moved.error();
-  IndexChange change;
-  change.key = &key;
-  change.ledger.time = clock.now();
-  change.ledger.action = LedgerAction::corrupt;
-  change.ledger.key = key.str();
-  change.ledger.digest = existing->digest;
-  change.ledger.size = existing->size;
-  change.ledger.actor = "larderd";
-  change.ledger.why = why;
-  return record_move(key, moved, change);
 }
 
 }  // namespace larder

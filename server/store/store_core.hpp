@@ -7,13 +7,14 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <unordered_map>
 
 #include "common/clock.hpp"
 #include "common/namespace_kind.hpp"
 #include "server/config.hpp"
 #include "server/store/entry.hpp"
 #include "server/store/file_system.hpp"
-#include "server/store/group_sync.hpp"
+#include "server/store/directory_sync.hpp"
 #include "server/store/index.hpp"
 #include "server/store/lock_table.hpp"
 #include "server/store/object_store.hpp"
@@ -54,20 +55,21 @@ class StoreCore {
 
   Result<Entry> remove(const ArtifactKey& key, const std::string& actor, const std::string& why);
 
-  // The row of `key`; where the index is not complete, asks the tree as well
-  // and enters what it finds there.
+  // The row of `key`; where the index is not complete, compared with the tree,
+  // and set right by it, first.
   Result<std::optional<NameRecord>> find(const ArtifactKey& key);
 
   // The tree has `key` and the index does not, or says something else: hashes
-  // the file and enters it. Nothing when the tree has no such file.
-  Result<std::optional<NameRecord>> enter_from_tree(const ArtifactKey& key);
+  // the file and enters it. Nothing when the tree has no such file, or one whose
+  // bytes are not those that were stored; that is set aside.
+  using ObjectsByInode = std::unordered_map<std::uint64_t, Digest>;
+  Result<std::optional<NameRecord>> enter_from_tree(const ArtifactKey& key, const ObjectsByInode& known);
   // The index has `key` and the tree does not.
   Result<void> drop_stale_row(const ArtifactKey& key);
   // Its file is not what was stored: out of the tree, into the trash.
   Result<void> set_aside(const ArtifactKey& key, const std::string& why);
 
   Result<void> sync_file(File& file);
-  Result<void> sync_directories(const std::vector<std::string>& directories);
   Result<Digest> hash(File& file);
   std::string new_staging_path();
 
@@ -81,13 +83,24 @@ class StoreCore {
   ObjectStore objects;
   Quota quota;
   Recency recency;
-  GroupSync group_sync;
+  DirectorySync directories;
   LockTable<ArtifactKey> key_locks;
-  std::atomic<bool> index_complete{false};  // a miss in the index is a miss
+  std::atomic<bool> index_complete{false};  // what the index says needs no look at the tree
 
  private:
+  IndexChange change_of(const ArtifactKey& key, LedgerAction action, const Digest& digest, std::uint64_t size) const;
   Result<std::optional<NameRecord>> find_locked(const ArtifactKey& key);
-  Result<std::optional<NameRecord>> enter_locked(const ArtifactKey& key);
+  Result<std::optional<NameRecord>> enter_locked(const ArtifactKey& key, const ObjectsByInode* known);
+  Result<std::optional<NameRecord>> enter_row(const ArtifactKey& key, const Digest& digest, const FileStatus& status);
+  std::optional<Digest> digest_stored_as(std::uint64_t inode, const std::optional<NameRecord>& row,
+                                         const ObjectsByInode* known);
+  Result<void> file_under(const Digest& digest, const std::string& path, File& file);
+  Result<void> drop_row_locked(const ArtifactKey& key, const NameRecord& row);
+  Result<void> set_aside_locked(const ArtifactKey& key, const std::optional<NameRecord>& row, const std::string& why);
+  Result<void> set_damaged_aside(const ArtifactKey& key, const std::optional<NameRecord>& row, const Digest& digest,
+                                 std::uint64_t inode);
+  void take_back(const ArtifactKey& key, const std::optional<NameRecord>& before);
+  void distrust_index();
   Result<std::string> move_to_trash(const ArtifactKey& key);  // where it is now
   Result<void> record_move(const ArtifactKey& key, const Result<std::string>& trash, const IndexChange& change);
   Result<Receipt> refuse(const ArtifactKey& key, const Content& content, const Origin& origin,

@@ -152,7 +152,7 @@ TEST_CASE("paths with empty components have no sstate name", "[sstate_name]") {
   }
 }
 
-TEST_CASE("an archive, its siginfo and its signature are one group", "[sstate_name]") {
+TEST_CASE("the siginfo and the signature of a path lead to its archive", "[sstate_name]") {
   for (const std::string extension : {".tar.zst", ".tgz"}) {
     const std::string archive = "universal/ab/cd/sstate:z" + extension;
     CHECK(group_of(archive) == archive);

@@ -1,0 +1,171 @@
+// StoreCore, the part that brings index and tree together for one name. The tree
+// is right, as long as its bytes are what they were when they were stored: an
+// inode is filed under the digest of its bytes, and a crash without syncs can
+// leave it with others.
+#include "server/store/layout.hpp"
+#include "server/store/store_core.hpp"
+
+namespace larder {
+namespace {
+
+bool says_there_is_no_file(Errc code) {
+  // Missing; a directory or a device; a symbolic link; a file where a directory would be.
+  return code == Errc::not_found || code == Errc::conflict || code == Errc::invalid_name;
+}
+
+}  // namespace
+
+void StoreCore::distrust_index() {
+  index_complete = false;
+  index->mark(Index::Condition::unclean);
+}
+
+Result<std::optional<NameRecord>> StoreCore::find(const ArtifactKey& key) {
+  if (index_complete) return index->name(key);
+  const auto lock = key_locks.lock(key);
+  return find_locked(key);
+}
+
+Result<std::optional<NameRecord>> StoreCore::find_locked(const ArtifactKey& key) {
+  LARDER_TRY_ASSIGN(std::optional<NameRecord> row, index->name(key));
+  if (index_complete) return row;
+  if (!row) return enter_locked(key, nullptr);
+  const auto status = disk.status(layout::tree_path(key));
+  if (!status && !says_there_is_no_file(status.error().code())) return status.error();
+  if (!status || status->type != FileType::file) {
+    LARDER_TRY(drop_row_locked(key, *row));
+    return std::optional<NameRecord>();
+  }
+  if (status->size == row->size && (row->size == 0 || objects.holds(row->digest, status->inode))) return row;
+  return enter_locked(key, nullptr);
+}
+
+Result<std::optional<NameRecord>> StoreCore::enter_from_tree(const ArtifactKey& key, const ObjectsByInode& known) {
+  const auto lock = key_locks.lock(key);
+  return enter_locked(key, &known);
+}
+
+Result<std::optional<NameRecord>> StoreCore::enter_locked(const ArtifactKey& key, const ObjectsByInode* known) {
+  const NamespaceConfig* const name_space = find_namespace(key.name_space());
+  if (name_space == nullptr) return std::optional<NameRecord>();
+  const std::string path = layout::tree_path(key);
+  auto file = disk.open(path);
+  if (!file && says_there_is_no_file(file.error().code())) return std::optional<NameRecord>();
+  if (!file) return file.error();
+  LARDER_TRY_ASSIGN(const FileStatus status, (*file)->status());
+  LARDER_TRY_ASSIGN(const Digest digest, hash(**file));
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> row, index->name(key));
+
+  const bool filed = status.size != 0 && objects.holds(digest, status.inode);
+  if (!filed && status.links > 1) {
+    // Filed under another digest, the bytes are not those that were stored. Who cannot
+    // tell (the inode may have been linked into the tree by hand) calls it a miss for now.
+    const auto stored_as = digest_stored_as(status.inode, row, known);
+    if (stored_as) {
+      LARDER_TRY(set_damaged_aside(key, row, *stored_as, status.inode));
+      return std::optional<NameRecord>();
+    }
+    if (known == nullptr) return std::optional<NameRecord>();
+  }
+  const bool empty_and_wrong = status.size == 0 && name_space->kind != NamespaceKind::generic;
+  if (empty_and_wrong) {
+    LARDER_TRY(set_aside_locked(key, row, "it is empty"));
+    return std::optional<NameRecord>();
+  }
+  if (row && row->digest == digest && row->size == status.size) return row;
+  if (!filed && status.size != 0) LARDER_TRY(file_under(digest, path, **file));
+  return enter_row(key, digest, status);
+}
+
+// What the inode was stored as, if that is known and cannot be what it holds now.
+std::optional<Digest> StoreCore::digest_stored_as(std::uint64_t inode, const std::optional<NameRecord>& row,
+                                                  const ObjectsByInode* known) {
+  if (row && objects.holds(row->digest, inode)) return row->digest;
+  if (known == nullptr) return std::nullopt;
+  const auto found = known->find(inode);
+  if (found == known->end()) return std::nullopt;
+  return found->second;
+}
+
+// A name without an object: the objects directory lost it, or somebody put the file there.
+Result<void> StoreCore::file_under(const Digest& digest, const std::string& path, File& file) {
+  const std::string object = layout::object_path(digest, 0);
+  const auto there = disk.status(object);
+  if (there) return {};  // another inode has these bytes; two do no harm
+  if (there.error().code() != Errc::not_found) return there.error();
+  LARDER_TRY(make_directories(disk, layout::object_directory(digest)));
+  LARDER_TRY(file.seal());
+  const auto linked = disk.link(path, object);
+  if (!linked && linked.error().code() != Errc::exists) return linked;
+  return directories.sync({layout::object_directory(digest)});
+}
+
+Result<std::optional<NameRecord>> StoreCore::enter_row(const ArtifactKey& key, const Digest& digest,
+                                                       const FileStatus& status) {
+  IndexChange change = change_of(key, LedgerAction::found, digest, status.size);
+  change.ledger.actor = "larderd";
+  change.ledger.why = "in the tree, and not in the index";
+  change.name.emplace();
+  change.name->digest = digest;
+  change.name->size = status.size;
+  change.name->stored = status.modified;
+  change.name->uploader = "larderd";
+  if (status.size != 0) {
+    change.new_object.emplace();
+    change.new_object->size = status.size;
+    change.new_object->verified = clock.now();
+    change.new_object->charged_to = key.name_space();
+  }
+  LARDER_TRY(index->apply(change));
+  return change.name;
+}
+
+Result<void> StoreCore::drop_stale_row(const ArtifactKey& key) {
+  const auto lock = key_locks.lock(key);
+  const auto status = disk.status(layout::tree_path(key));
+  if (status && status->type == FileType::file) return {};
+  if (!status && !says_there_is_no_file(status.error().code())) return status.error();
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> row, index->name(key));
+  if (!row) return {};
+  return drop_row_locked(key, *row);
+}
+
+Result<void> StoreCore::drop_row_locked(const ArtifactKey& key, const NameRecord& row) {
+  IndexChange change = change_of(key, LedgerAction::vanished, row.digest, row.size);
+  change.ledger.actor = "larderd";
+  change.ledger.why = "in the index, and not in the tree";
+  LARDER_TRY(index->apply(change));
+  collect(row.digest);
+  return {};
+}
+
+Result<void> StoreCore::set_aside(const ArtifactKey& key, const std::string& why) {
+  const auto lock = key_locks.lock(key);
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> row, index->name(key));
+  if (!row) return {};
+  const auto status = disk.status(layout::tree_path(key));
+  if (!status) return status.error();
+  if (status->size == row->size) return {};  // replaced meanwhile
+  if (objects.holds(row->digest, status->inode)) return set_damaged_aside(key, row, row->digest, status->inode);
+  return set_aside_locked(key, row, why);
+}
+
+// The object goes, too: the next upload of what it should have been must not be given it.
+Result<void> StoreCore::set_damaged_aside(const ArtifactKey& key, const std::optional<NameRecord>& row,
+                                          const Digest& digest, std::uint64_t inode) {
+  LARDER_TRY(set_aside_locked(key, row, "its bytes are not those that were stored"));
+  return objects.discard(digest, inode, [&] { (void)index->forget_object(digest); });
+}
+
+Result<void> StoreCore::set_aside_locked(const ArtifactKey& key, const std::optional<NameRecord>& row,
+                                         const std::string& why) {
+  const Result<std::string> moved = move_to_trash(key);
+  if (!moved) return moved.error();
+  const NameRecord was = row.value_or(NameRecord());
+  IndexChange change = change_of(key, LedgerAction::corrupt, was.digest, was.size);
+  change.ledger.actor = "larderd";
+  change.ledger.why = why;
+  return record_move(key, moved, change);
+}
+
+}  // namespace larder

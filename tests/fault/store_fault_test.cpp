@@ -1,0 +1,288 @@
+// Every operation of the disk fails in turn, once by itself and once for good
+// followed by a power cut; whatever happens, what was acknowledged is there,
+// nothing is half there, and nothing is left behind.
+#include <cerrno>
+
+#include "server/store/layout.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/store_bench.hpp"
+
+using namespace larder;
+
+namespace {
+
+using Loss = MemoryFileSystem::Loss;
+
+const std::string k_old = "sstate-cache/00/sstate:old.tar.zst";
+const std::string k_new = "sstate-cache/ab/cd/sstate:new.tar.zst";
+const std::string k_tarball = "downloads/git2_host.repo.tar.gz";
+
+std::string text_of(std::size_t size, char seed) {
+  std::string text(size, seed);
+  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(seed + static_cast<char>(i % 23));
+  return text;
+}
+
+// Nothing in tmp/, no promise of space left over.
+void check_no_leftovers(StoreBench& bench) {
+  for (const std::string& file : bench.memory.files()) CHECK_FALSE(file.starts_with("tmp/"));
+  CHECK(bench.store->reserved_bytes() == 0);
+}
+
+// Whatever can be seen is whole: every name reads back with the digest it has.
+void check_whole(StoreBench& bench) {
+  for (const NamespaceConfig& each : bench.options.namespaces) {
+    const auto page = bench.store->list_names(each.name, "", 1000);
+    REQUIRE(page);
+    for (const std::string& path : page->paths) {
+      const std::string name = each.name + "/" + path;
+      const auto entry = bench.store->stat(bench.key(name));
+      REQUIRE(entry);
+      const auto content = bench.get(name);
+      INFO(name);
+      // A row that lags a crash may turn out to be a miss; it may never be wrong.
+      if (content) CHECK(Hasher::of(*content) == entry->digest);
+    }
+  }
+}
+
+// After a reconcile, tree and index say the same, and objects have names.
+void check_agreement(StoreBench& bench) {
+  REQUIRE(bench.store->reconcile({}));
+  std::vector<std::string> in_tree;
+  std::uint64_t objects = 0;
+  std::uint64_t physical = 0;
+  for (const std::string& file : bench.memory.files()) {
+    if (file.starts_with("tree/")) in_tree.push_back(file.substr(5));
+    if (!file.starts_with("objects/")) continue;
+    ++objects;
+    physical += bench.memory.content(file).size();
+    CHECK(bench.memory.links(file) > 1);
+    CHECK(Hasher::of(bench.memory.content(file)).hex() == file.substr(file.rfind('/') + 1));
+  }
+  std::vector<std::string> in_index;
+  for (const NamespaceConfig& each : bench.options.namespaces) {
+    const auto page = bench.store->list_names(each.name, "", 1000);
+    REQUIRE(page);
+    for (const std::string& path : page->paths) in_index.push_back(each.name + "/" + path);
+  }
+  std::sort(in_index.begin(), in_index.end());
+  CHECK(in_index == in_tree);
+  const auto stat = bench.store->totals();
+  REQUIRE(stat);
+  CHECK(stat->objects == objects);
+  CHECK(stat->physical_bytes == physical);
+}
+
+struct Step {
+  const char* name;
+  // Does the thing; true: the store acknowledged it.
+  std::function<bool(StoreBench&)> act;
+  // What has to hold when it was acknowledged, and what when it was not.
+  std::function<void(StoreBench&)> acknowledged;
+  std::function<void(StoreBench&)> refused;
+};
+
+void check_old_is_there(StoreBench& bench) {
+  const auto content = bench.get(k_old);
+  REQUIRE(content);
+  CHECK(*content == text_of(9000, 'o'));
+}
+
+void check_nothing(StoreBench&) {}
+
+std::vector<Step> steps() {
+  return {
+      {"an upload", [](StoreBench& bench) { return bench.put(k_new, text_of(9000, 'n')).ok(); },
+       [](StoreBench& bench) { CHECK(bench.get(k_new).ok()); },
+       [](StoreBench& bench) { CHECK_FALSE(bench.has(k_new)); }},
+      {"an upload of known bytes", [](StoreBench& bench) { return bench.put(k_new, text_of(9000, 'o')).ok(); },
+       [](StoreBench& bench) { CHECK(bench.get(k_new).ok()); },
+       [](StoreBench& bench) { CHECK_FALSE(bench.has(k_new)); }},
+      {"an upload next door", [](StoreBench& bench) { return bench.put("sstate-cache/00/x.siginfo", "info").ok(); },
+       [](StoreBench& bench) { CHECK(bench.get("sstate-cache/00/x.siginfo").ok()); },
+       [](StoreBench& bench) { CHECK_FALSE(bench.has("sstate-cache/00/x.siginfo")); }},
+      {"an empty upload", [](StoreBench& bench) { return bench.put("generic/e/empty", "").ok(); },
+       [](StoreBench& bench) { CHECK(bench.get("generic/e/empty").ok()); },
+       [](StoreBench& bench) { CHECK_FALSE(bench.has("generic/e/empty")); }},
+      {"a replacement", [](StoreBench& bench) { return bench.put(k_tarball, text_of(7000, 't')).ok(); },
+       [](StoreBench& bench) {
+         const auto content = bench.get(k_tarball);
+         REQUIRE(content);
+         CHECK(*content == text_of(7000, 't'));
+       },
+       // Either content is right, half of one is not.
+       [](StoreBench& bench) {
+         const auto content = bench.get(k_tarball);
+         REQUIRE(content);
+         CHECK((*content == text_of(5000, 'g') || *content == text_of(7000, 't')));
+       }},
+      {"a removal", [](StoreBench& bench) { return bench.remove(k_tarball).ok(); },
+       [](StoreBench& bench) { CHECK_FALSE(bench.has(k_tarball)); }, &check_nothing},
+  };
+}
+
+void prepare(StoreBench& bench) {
+  REQUIRE(bench.put(k_old, text_of(9000, 'o')));
+  REQUIRE(bench.put(k_tarball, text_of(5000, 'g')));
+  REQUIRE(bench.store->reconcile({}));
+}
+
+}  // namespace
+
+TEST_CASE("a store is whole after any one operation of the disk failed", "[store][fault]") {
+  const Durability durability = GENERATE(Durability::each, Durability::batch, Durability::none);
+  const int error_number = GENERATE(ENOSPC, EIO);
+  for (const Step& step : steps()) {
+    bool struck = true;
+    for (std::uint64_t nth = 1; struck; ++nth) {
+      REQUIRE(nth < 200);
+      StoreBench bench(durability);
+      prepare(bench);
+      bench.disk.fail(nth, FaultyFileSystem::Mode::once, error_number);
+      const bool acknowledged = step.act(bench);
+      struck = bench.disk.struck();
+      bench.disk.heal();
+      INFO(step.name << ", operation " << nth << ", " << name_of(durability));
+
+      if (!struck) CHECK(acknowledged);
+      check_old_is_there(bench);
+      acknowledged ? step.acknowledged(bench) : step.refused(bench);
+      CHECK(bench.store->reserved_bytes() == 0);
+      check_whole(bench);
+
+      // The next start finds everything in order, and the same thing can be done again.
+      REQUIRE(bench.close());
+      REQUIRE(bench.open());
+      check_no_leftovers(bench);
+      acknowledged ? step.acknowledged(bench) : step.refused(bench);
+      check_agreement(bench);
+    }
+  }
+}
+
+TEST_CASE("a store is whole after a power cut at any operation", "[store][fault]") {
+  const Durability durability = GENERATE(Durability::each, Durability::batch);
+  const Loss loss = GENERATE(Loss::everything, Loss::bytes_alone);
+  for (const Step& step : steps()) {
+    bool struck = true;
+    for (std::uint64_t nth = 1; struck; ++nth) {
+      REQUIRE(nth < 200);
+      StoreBench bench(durability);
+      prepare(bench);
+      bench.disk.fail(nth, FaultyFileSystem::Mode::from_then_on, EIO);
+      const bool acknowledged = step.act(bench);
+      struck = bench.disk.struck();
+      bench.disk.heal();
+      INFO(step.name << ", operation " << nth << ", " << name_of(durability));
+
+      bench.power_cut(loss);
+      REQUIRE(bench.open());
+      check_old_is_there(bench);
+      if (acknowledged) step.acknowledged(bench);
+      check_whole(bench);
+      check_no_leftovers(bench);
+      check_agreement(bench);
+      if (acknowledged) step.acknowledged(bench);
+    }
+  }
+}
+
+TEST_CASE("everything acknowledged survives a power cut that takes the index along", "[store][fault]") {
+  const Durability durability = GENERATE(Durability::each, Durability::batch);
+  const Loss loss = GENERATE(Loss::everything, Loss::bytes_alone);
+  StoreBench bench(durability);
+  prepare(bench);
+  REQUIRE(bench.put(k_new, text_of(100000, 'n')));
+  REQUIRE(bench.put("sstate-cache/ab/cd/again.tar.zst", text_of(100000, 'n')));
+
+  bench.power_cut(loss);
+  bench.forget_index();
+  REQUIRE(bench.open());
+
+  // Found before the background comparison has come that far …
+  CHECK(bench.get(k_new).ok());
+  check_agreement(bench);
+  // … and, by it, all the others.
+  CHECK(bench.get("sstate-cache/ab/cd/again.tar.zst").ok());
+  check_old_is_there(bench);
+}
+
+TEST_CASE("with durability none everything acknowledged survives kill -9", "[store][fault]") {
+  StoreBench bench(Durability::none);
+  prepare(bench);
+  REQUIRE(bench.put(k_new, text_of(9000, 'n')));
+  bench.kill();
+  REQUIRE(bench.open());
+  CHECK(bench.get(k_new).ok());
+  check_agreement(bench);
+}
+
+TEST_CASE("a power cut under durability none shows nothing half", "[store][fault]") {
+  const Loss loss = GENERATE(Loss::everything, Loss::bytes_alone);
+  StoreBench bench(Durability::none);
+  REQUIRE(bench.put(k_new, text_of(9000, 'n')));
+  bench.power_cut(loss);
+  REQUIRE(bench.open());
+  const auto content = bench.get(k_new);
+  if (content) CHECK(*content == text_of(9000, 'n'));
+  CHECK(bench.put(k_new, text_of(9000, 'n')).ok());
+  CHECK(bench.get(k_new).ok());
+}
+
+TEST_CASE("an upload leaves nothing behind when the disk fills midway", "[store][fault]") {
+  StoreBench bench;
+  prepare(bench);
+  bench.memory.limit_space(bench.memory.used() + 20000);
+  UploadRequest request;  // no size announced, so no promise could be refused
+  auto start = bench.store->begin_upload(bench.key(k_new), request);
+  REQUIRE(start);
+  Result<void> appended;
+  const std::string piece = text_of(8192, 'n');
+  for (int i = 0; i < 10 && appended; ++i) appended = start->upload->append(std::as_bytes(std::span(piece)));
+  REQUIRE_FALSE(appended);
+  CHECK(appended.error().code() == Errc::no_space);
+  start->upload.reset();
+  check_no_leftovers(bench);
+  check_old_is_there(bench);
+}
+
+TEST_CASE("adopting is whole after any one operation failed, and goes on when run again", "[store][fault]") {
+  const FaultyFileSystem::Mode mode = GENERATE(FaultyFileSystem::Mode::once, FaultyFileSystem::Mode::from_then_on);
+  const bool fail_source = GENERATE(false, true);
+  bool struck = true;
+  for (std::uint64_t nth = 1; struck; ++nth) {
+    REQUIRE(nth < 400);
+    StoreBench bench;
+    prepare(bench);
+    MemoryFileSystem elsewhere;
+    FaultyFileSystem source(elsewhere);
+    REQUIRE(make_directories(elsewhere, "ab/cd"));
+    for (const char* name : {"ab/cd/sstate:a.siginfo", "ab/cd/sstate:b.siginfo"}) {
+      auto file = elsewhere.create(name);
+      REQUIRE(file);
+      const std::string content = name;
+      REQUIRE((*file)->append(std::as_bytes(std::span(content))));
+    }
+    REQUIRE(elsewhere.sync_all());
+    Store::AdoptOptions options;
+    options.name_space = "generic";
+    const auto ignore = [](const api::AdoptEvent&) {};
+    FaultyFileSystem& failing = fail_source ? source : bench.disk;
+    failing.fail(nth, mode, EIO);
+    (void)bench.store->adopt(source, options, ignore, {});
+    struck = failing.struck();
+    failing.heal();
+    INFO("operation " << nth << (fail_source ? " of the source" : " of the store"));
+    check_whole(bench);
+    CHECK(bench.store->reserved_bytes() == 0);
+
+    bench.kill();
+    REQUIRE(bench.open());
+    const auto again = bench.store->adopt(source, options, ignore, {});
+    REQUIRE(again);
+    CHECK(bench.has("generic/ab/cd/sstate:a.siginfo"));
+    CHECK(bench.has("generic/ab/cd/sstate:b.siginfo"));
+    check_whole(bench);
+  }
+}

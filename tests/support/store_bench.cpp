@@ -1,0 +1,72 @@
+#include "tests/support/store_bench.hpp"
+
+#include <stdexcept>
+
+namespace larder {
+
+StoreBench::StoreBench(Durability durability) {
+  options.durability = durability;
+  options.namespaces.resize(3);
+  options.namespaces[0].name = "sstate-cache";
+  options.namespaces[0].kind = NamespaceKind::sstate;
+  options.namespaces[1].name = "downloads";
+  options.namespaces[1].kind = NamespaceKind::downloads;
+  options.namespaces[2].name = "generic";
+  options.namespaces[2].kind = NamespaceKind::generic;
+  const auto opened = open();
+  if (!opened) throw std::runtime_error(opened.error().message());
+}
+
+Result<void> StoreBench::open() {
+  LARDER_TRY_ASSIGN(store, Store::open(disk, index_directory.path(), clock, options, 8_MiB));
+  return {};
+}
+
+Result<void> StoreBench::close() {
+  const auto closed = store->close();
+  store.reset();
+  return closed;
+}
+
+void StoreBench::kill() { store.reset(); }
+
+void StoreBench::power_cut(MemoryFileSystem::Loss loss) {
+  kill();
+  memory.crash(loss);
+}
+
+void StoreBench::forget_index() { std::filesystem::remove_all(index_directory.path() / "index"); }
+
+ArtifactKey StoreBench::key(const std::string& text) const {
+  auto parsed = ArtifactKey::parse(text);
+  if (!parsed) throw std::runtime_error(parsed.error().message());
+  return std::move(*parsed);
+}
+
+Result<Receipt> StoreBench::put(const std::string& name, const std::string& content, std::optional<Digest> declared) {
+  UploadRequest request;
+  request.size = content.size();
+  request.declared = declared;
+  request.uploader = "test";
+  LARDER_TRY_ASSIGN(UploadStart start, store->begin_upload(key(name), request));
+  if (start.settled) return *start.settled;
+  const std::string_view all = content;
+  constexpr std::size_t k_piece = 4096;
+  for (std::size_t done = 0; done < all.size(); done += k_piece)
+    LARDER_TRY(start.upload->append(std::as_bytes(std::span(all.substr(done, k_piece)))));
+  return start.upload->commit();
+}
+
+Result<std::string> StoreBench::get(const std::string& name) {
+  LARDER_TRY_ASSIGN(const OpenArtifact artifact, store->open_artifact(key(name)));
+  std::string content(artifact.entry.size, '\0');
+  LARDER_TRY_ASSIGN(const std::size_t count, artifact.file->read_at(0, std::as_writable_bytes(std::span(content))));
+  content.resize(count);
+  return content;
+}
+
+bool StoreBench::has(const std::string& name) { return store->stat(key(name)).ok(); }
+
+Result<Entry> StoreBench::remove(const std::string& name) { return store->remove(key(name), "test", "test"); }
+
+}  // namespace larder

@@ -1,0 +1,40 @@
+// A store on a disk in memory, with the helpers that store tests share.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/store/store.hpp"
+#include "tests/support/faulty_file_system.hpp"
+#include "tests/support/manual_clock.hpp"
+#include "tests/support/memory_file_system.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace larder {
+
+struct StoreBench {
+  explicit StoreBench(Durability durability = Durability::batch);
+
+  Result<void> open();     // also after close() or power_cut()
+  Result<void> close();
+  void kill();             // the process ends; the disk keeps everything
+  void power_cut(MemoryFileSystem::Loss loss);
+  void forget_index();     // as if its files were gone
+
+  ArtifactKey key(const std::string& text) const;  // "sstate-cache/a/b"
+  Result<Receipt> put(const std::string& name, const std::string& content,
+                      std::optional<Digest> declared = std::nullopt);
+  Result<std::string> get(const std::string& name);
+  bool has(const std::string& name);
+  Result<Entry> remove(const std::string& name);
+
+  MemoryFileSystem memory;
+  FaultyFileSystem disk{memory};
+  ManualClock clock;
+  StoreOptions options;
+  TemporaryDirectory index_directory;
+  std::unique_ptr<Store> store;
+};
+
+}  // namespace larder

@@ -1,0 +1,347 @@
+#include "server/store/store.hpp"
+
+#include <thread>
+
+#include "server/store/layout.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/store_bench.hpp"
+
+using namespace larder;
+
+namespace {
+
+const std::string k_name = "sstate-cache/ab/cd/sstate:x.tar.zst";
+
+std::vector<std::string> files_below(const StoreBench& bench, const std::string& prefix) {
+  std::vector<std::string> found;
+  for (const std::string& file : bench.memory.files()) {
+    if (file.starts_with(prefix)) found.push_back(file);
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("what was put is found, read and described", "[store]") {
+  StoreBench bench;
+  bench.clock.set(1'234'567'890);
+  const auto receipt = bench.put(k_name, "content");
+  REQUIRE(receipt);
+  CHECK(receipt->outcome == Receipt::Outcome::created);
+
+  const auto entry = bench.store->stat(bench.key(k_name));
+  REQUIRE(entry);
+  CHECK(entry->digest == Hasher::of("content"));
+  CHECK(entry->size == 7);
+  CHECK(entry->stored == 1'234'567'890);
+  CHECK(*bench.get(k_name) == "content");
+  Entry peeked;
+  CHECK(bench.store->peek(bench.key(k_name), peeked) == Index::Found::hit);
+  CHECK(peeked == *entry);
+  CHECK(bench.store->peek(bench.key("sstate-cache/other"), peeked) == Index::Found::miss);
+}
+
+TEST_CASE("an object is sealed and stored once however many names it has", "[store]") {
+  StoreBench bench;
+  for (int i = 0; i < 5; ++i) REQUIRE(bench.put("sstate-cache/n" + std::to_string(i), "the same bytes"));
+  const auto objects = files_below(bench, "objects/");
+  REQUIRE(objects.size() == 1);
+  CHECK(objects[0] == layout::object_path(Hasher::of("the same bytes"), 0));
+  CHECK(bench.memory.links(objects[0]) == 6);
+  CHECK(bench.memory.status(objects[0])->mode == 0444);
+  const auto stat = bench.store->totals();
+  CHECK(stat->objects == 1);
+  CHECK(stat->logical_bytes == 5 * 14);
+  CHECK(stat->physical_bytes == 14);
+}
+
+TEST_CASE("the same bytes again are fine, other bytes are a conflict", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put(k_name, "first"));
+  CHECK(bench.put(k_name, "first")->outcome == Receipt::Outcome::present);
+
+  const auto conflict = bench.put(k_name, "second");
+  REQUIRE(conflict);
+  CHECK(conflict->outcome == Receipt::Outcome::conflict);
+  CHECK(conflict->entry.digest == Hasher::of("first"));
+  CHECK(conflict->offered == Hasher::of("second"));
+  CHECK(*bench.get(k_name) == "first");
+  CHECK(files_below(bench, "objects/").size() == 1);
+}
+
+TEST_CASE("a declared digest settles an upload before its first byte", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put(k_name, "first"));
+  UploadRequest request;
+  request.declared = Hasher::of("first");
+  CHECK(bench.store->begin_upload(bench.key(k_name), request)->settled->outcome == Receipt::Outcome::present);
+  request.declared = Hasher::of("second");
+  CHECK(bench.store->begin_upload(bench.key(k_name), request)->settled->outcome == Receipt::Outcome::conflict);
+}
+
+TEST_CASE("bytes that are not the declared ones are refused", "[store]") {
+  StoreBench bench;
+  const auto receipt = bench.put(k_name, "content", Hasher::of("other"));
+  REQUIRE_FALSE(receipt);
+  CHECK(receipt.error().code() == Errc::digest_mismatch);
+  CHECK(bench.memory.files() == std::vector<std::string>{"format"});
+}
+
+TEST_CASE("a growing tarball is replaced, and its old bytes go", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put("downloads/git2_a.tar.gz", "old"));
+  CHECK(bench.put("downloads/git2_a.tar.gz", "new and longer")->outcome == Receipt::Outcome::replaced);
+  CHECK(*bench.get("downloads/git2_a.tar.gz") == "new and longer");
+  CHECK(files_below(bench, "objects/").size() == 1);
+  CHECK(bench.store->totals()->physical_bytes == 14);
+  CHECK(bench.put("downloads/git2_a.tar.gz", "new and longer")->outcome == Receipt::Outcome::present);
+  CHECK(bench.put("downloads/a-1.0.tar.gz", "one")->outcome == Receipt::Outcome::created);
+  CHECK(bench.put("downloads/a-1.0.tar.gz", "two")->outcome == Receipt::Outcome::conflict);
+}
+
+TEST_CASE("create-only uploads fail on an existing name, same bytes or not", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put(k_name, "first"));
+  UploadRequest request;
+  request.create_only = true;
+  const auto start = bench.store->begin_upload(bench.key(k_name), request);
+  REQUIRE_FALSE(start);
+  CHECK(start.error().code() == Errc::precondition);
+}
+
+TEST_CASE("an upload is seen by nobody before it is committed", "[store]") {
+  StoreBench bench;
+  UploadRequest request;
+  auto start = bench.store->begin_upload(bench.key(k_name), request);
+  REQUIRE(start->upload->append(std::as_bytes(std::span(std::string_view("half")))));
+  CHECK_FALSE(bench.has(k_name));
+  CHECK(bench.store->list_names("sstate-cache", "", 10)->paths.empty());
+  CHECK_FALSE(bench.store->is_directory("sstate-cache", "ab").value());
+  start->upload.reset();
+  CHECK(files_below(bench, "tmp/").empty());
+}
+
+TEST_CASE("of uploads that race for a name, one wins", "[store]") {
+  StoreBench bench;
+  UploadRequest request;
+  auto first = bench.store->begin_upload(bench.key(k_name), request);
+  auto second = bench.store->begin_upload(bench.key(k_name), request);
+  REQUIRE(first->upload->append(std::as_bytes(std::span(std::string_view("one")))));
+  REQUIRE(second->upload->append(std::as_bytes(std::span(std::string_view("two")))));
+  CHECK(second->upload->commit()->outcome == Receipt::Outcome::created);
+  CHECK(first->upload->commit()->outcome == Receipt::Outcome::conflict);
+  CHECK(*bench.get(k_name) == "two");
+}
+
+TEST_CASE("many threads put, read and remove the same few names without damage", "[store]") {
+  StoreBench bench;
+  std::vector<std::thread> threads;
+  std::atomic<int> damaged{0};
+  for (int thread = 0; thread < 8; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int round = 0; round < 60; ++round) {
+        const std::string name = "generic/d" + std::to_string(round % 3) + "/n" + std::to_string(round % 5);
+        const std::string content = std::string(5000, static_cast<char>('a' + (thread + round) % 4));
+        (void)bench.put(name, content);
+        const auto read = bench.get(name);
+        if (read && (read->size() != 5000 || read->find_first_not_of((*read)[0]) != std::string::npos)) ++damaged;
+        if (round % 4 == 0) (void)bench.remove(name);
+      }
+    });
+  }
+  for (std::thread& each : threads) each.join();
+  CHECK(damaged == 0);
+  CHECK(files_below(bench, "tmp/").empty());
+  CHECK(bench.store->reserved_bytes() == 0);
+  const auto report = bench.store->reconcile({});
+  REQUIRE(report);
+  CHECK(report->found == 0);
+  CHECK(report->vanished == 0);
+  CHECK(report->orphans == 0);
+}
+
+TEST_CASE("a full inode gets a second copy", "[store]") {
+  StoreBench bench;
+  bench.memory.limit_links(4);  // the object's own name, and three more
+  for (int i = 0; i < 10; ++i) REQUIRE(bench.put("sstate-cache/n" + std::to_string(i), "empty archive"));
+  const Digest digest = Hasher::of("empty archive");
+  CHECK(files_below(bench, "objects/") ==
+        std::vector<std::string>{layout::object_path(digest, 0), layout::object_path(digest, 1),
+                                 layout::object_path(digest, 2), layout::object_path(digest, 3)});
+  for (int i = 0; i < 10; ++i) CHECK(*bench.get("sstate-cache/n" + std::to_string(i)) == "empty archive");
+}
+
+TEST_CASE("an empty artifact is refused where BitBake would choke on it", "[store]") {
+  StoreBench bench;
+  CHECK(bench.put("sstate-cache/x", "").error().code() == Errc::invalid_argument);
+  CHECK(bench.put("generic/x", "")->outcome == Receipt::Outcome::created);
+  CHECK(bench.put("generic/y", "")->outcome == Receipt::Outcome::created);
+  CHECK(files_below(bench, "objects/").empty());  // an empty inode is shared by nobody
+  CHECK(*bench.get("generic/y") == "");
+}
+
+TEST_CASE("a removed name is gone, and can be put again with other bytes", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put(k_name, "first"));
+  REQUIRE(bench.remove(k_name));
+  CHECK_FALSE(bench.has(k_name));
+  CHECK(bench.remove(k_name).error().code() == Errc::not_found);
+  CHECK(files_below(bench, "tree/").empty());
+  CHECK(files_below(bench, "trash/").size() == 1);  // kept for an undo
+  CHECK(bench.put(k_name, "second")->outcome == Receipt::Outcome::created);
+}
+
+TEST_CASE("a name and a directory of the same path exclude each other", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put("generic/a/b", "x"));
+  CHECK(bench.put("generic/a", "y").error().code() == Errc::conflict);
+  CHECK(bench.put("generic/a/b/c", "y").error().code() == Errc::conflict);
+  CHECK(files_below(bench, "objects/").size() == 1);
+}
+
+TEST_CASE("space is promised before the first byte, and given back", "[store]") {
+  StoreBench bench;
+  bench.close();
+  bench.options.namespaces[0].max_size = 1_MiB;
+  bench.options.namespaces[0].max_object_size = 600_KiB;
+  REQUIRE(bench.open());
+  UploadRequest request;
+  request.size = 700 << 10;
+  CHECK(bench.store->begin_upload(bench.key(k_name), request).error().code() == Errc::too_large);
+  request.size = 600 << 10;
+  auto first = bench.store->begin_upload(bench.key(k_name), request);
+  REQUIRE(first);
+  CHECK(bench.store->reserved_bytes() == 600 << 10);
+  CHECK(bench.store->begin_upload(bench.key(k_name + "2"), request).error().code() == Errc::no_space);
+  first->upload.reset();
+  CHECK(bench.store->reserved_bytes() == 0);
+  CHECK(bench.store->begin_upload(bench.key(k_name + "2"), request).ok());
+}
+
+TEST_CASE("a row whose file is gone is a miss, and is forgotten", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put(k_name, "first"));
+  REQUIRE(bench.memory.remove("tree/" + k_name));
+  CHECK(bench.get(k_name).error().code() == Errc::not_found);
+  CHECK_FALSE(bench.has(k_name));
+  CHECK(bench.store->totals()->logical_bytes == 0);
+}
+
+TEST_CASE("a file of another size than stored is never served", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put(k_name, "first"));
+  bench.memory.damage("tree/" + k_name, "fir");
+  CHECK(bench.get(k_name).error().code() == Errc::not_found);
+  CHECK_FALSE(bench.has(k_name));
+  CHECK(files_below(bench, "trash/").size() == 1);
+}
+
+TEST_CASE("directories are listed entry by entry, in pages, without repeats", "[store]") {
+  StoreBench bench;
+  for (const char* name : {"a", "ab/1", "ab/2", "ab-c", "ab.d/x/y", "b"}) REQUIRE(bench.put(std::string("generic/") + name, "x"));
+  const std::size_t page_size = GENERATE(1U, 2U, 3U, 100U);
+  std::vector<std::string> names;
+  std::string after;
+  for (bool more = true; more;) {
+    const auto page = bench.store->list_directory("generic", "", after, page_size);
+    REQUIRE(page);
+    CHECK(page->entries.size() <= page_size);
+    for (const auto& entry : page->entries) names.push_back(entry.name + (entry.directory ? "/" : ""));
+    after = page->next;
+    more = page->more;
+  }
+  std::sort(names.begin(), names.end());
+  CHECK(names == std::vector<std::string>{"a", "ab-c", "ab.d/", "ab/", "b"});
+  CHECK(bench.store->list_directory("generic", "ab", "", 10)->entries.size() == 2);
+  CHECK(bench.store->list_directory("generic", "a", "", 10).error().code() == Errc::not_found);
+}
+
+TEST_CASE("changes since a generation are told in order", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put("generic/a", "x"));
+  const std::uint64_t since = bench.store->generation();
+  REQUIRE(bench.put("generic/b", "y"));
+  REQUIRE(bench.put("downloads/elsewhere", "z"));
+  REQUIRE(bench.remove("generic/a"));
+  const auto page = bench.store->changes("generic", since, 100);
+  REQUIRE(page);
+  REQUIRE(page->changes.size() == 2);
+  CHECK(page->changes[0].path == "b");
+  CHECK_FALSE(page->changes[0].removed);
+  CHECK(page->changes[1].path == "a");
+  CHECK(page->changes[1].removed);
+  CHECK(page->reached == bench.store->generation());
+}
+
+TEST_CASE("find-missing tells what is not there, and what has other bytes", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put("generic/a", "x"));
+  std::vector<Store::Wanted> wanted(4);
+  wanted[0].path = "a";
+  wanted[1].path = "b";
+  wanted[2].path = "a";
+  wanted[2].digest = Hasher::of("x");
+  wanted[3].path = "a";
+  wanted[3].digest = Hasher::of("y");
+  CHECK(bench.store->find_missing("generic", wanted).value() == std::vector<bool>{false, true, false, true});
+  CHECK(bench.store->find_missing("nowhere", wanted).error().code() == Errc::not_found);
+}
+
+TEST_CASE("use is remembered across a restart", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put("generic/a", "x"));
+  bench.clock.set(1000);
+  bench.store->note(bench.key("generic/a"), Access::used);
+  bench.clock.set(2000);
+  bench.store->note(bench.key("generic/a"), Access::seen);
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  const auto recency = bench.store->recency(bench.key("generic/a"));
+  REQUIRE(recency->has_value());
+  CHECK((*recency)->used == 1000);
+  CHECK((*recency)->seen == 2000);
+}
+
+TEST_CASE("a new store is in agreement at once, and so is one that was closed", "[store]") {
+  StoreBench bench;
+  CHECK(bench.store->reconciled());
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  CHECK(bench.store->reconciled());
+  bench.kill();
+  REQUIRE(bench.open());
+  CHECK_FALSE(bench.store->reconciled());
+}
+
+TEST_CASE("a directory that is not larder's is not touched", "[store]") {
+  MemoryFileSystem memory;
+  TemporaryDirectory index;
+  ManualClock clock;
+  REQUIRE(memory.create("somebody's file"));
+  const auto store = Store::open(memory, index.path(), clock, StoreOptions(), 8_MiB);
+  REQUIRE_FALSE(store);
+  CHECK(store.error().code() == Errc::conflict);
+  CHECK(memory.files() == std::vector<std::string>{"somebody's file"});
+}
+
+TEST_CASE("two daemons cannot share a data directory", "[store]") {
+  StoreBench bench;
+  const auto second = Store::open(bench.memory, bench.index_directory.path(), bench.clock, bench.options, 8_MiB);
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code() == Errc::busy);
+}
+
+TEST_CASE("a file put into the tree by hand is found after an unclean stop", "[store]") {
+  StoreBench bench;
+  bench.kill();
+  REQUIRE(make_directories(bench.memory, "tree/generic/by"));
+  {
+    auto file = bench.memory.create("tree/generic/by/hand");
+    REQUIRE((*file)->append(std::as_bytes(std::span(std::string_view("hello")))));
+  }
+  REQUIRE(bench.open());
+  CHECK(*bench.get("generic/by/hand") == "hello");
+  const auto report = bench.store->reconcile({});
+  REQUIRE(report);
+  CHECK(bench.memory.links("tree/generic/by/hand") == 2);  // an object like any other
+}
