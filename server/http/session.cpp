@@ -117,7 +117,7 @@ Task<void> HttpSession::dispatch(const Target& target) {
     }
     case Target::Kind::artifact: break;
   }
-  if (target.path == "index.txt" && method != Method::put && method != Method::delete_)
+  if (target.path == "index.txt" && method != Method::put)  // put() says why it cannot be stored
     co_return co_await serve_index(exchange_, target);
   const bool understood = method == Method::get || method == Method::head || method == Method::put ||
                           method == Method::delete_;
