@@ -24,6 +24,19 @@ Reply text_reply(std::string_view content_type) {
 
 bool is_read(const Request& request) { return request.method == Method::get || request.method == Method::head; }
 
+bool understands_encoding(const Request& request) {
+  const std::string_view encoding = request.content_encoding;
+  return encoding.empty() || encoding == "identity" || encoding == "gzip";
+}
+
+Task<void> answer_unknown_encoding(Exchange& exchange) {
+  api::Problem problem;
+  problem.status = 415;
+  problem.code = name_of(Errc::invalid_argument);
+  problem.detail = "this Content-Encoding is not understood; gzip is";
+  co_await exchange.answer_problem(std::move(problem), "Accept-Encoding: gzip\r\n");
+}
+
 // The text a client sent, unpacked; an error for what is too large or damaged.
 Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit) {
   std::vector<std::byte> body;
@@ -35,9 +48,7 @@ Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit) {
     if (body.size() > limit) co_return Error(Errc::too_large, "the request's body is too large");
   }
   std::string text(reinterpret_cast<const char*>(body.data()), body.size());
-  const std::string& encoding = exchange.request().content_encoding;
-  if (encoding.empty() || encoding == "identity") co_return text;
-  if (encoding != "gzip") co_return Error(Errc::invalid_argument, "this Content-Encoding is not understood; gzip is");
+  if (exchange.request().content_encoding != "gzip") co_return text;
   auto unpacked = co_await exchange.context().repository.pool().run(&gunzip, std::string_view(text), limit);
   co_return unpacked;
 }
@@ -57,6 +68,7 @@ Task<void> find_missing(Exchange& exchange, const Target& target) {
     const Error unclear(Errc::invalid_argument, "find-missing needs ?namespace=NAME");
     co_return co_await exchange.answer_error(unclear);
   }
+  if (!understands_encoding(exchange.request())) co_return co_await answer_unknown_encoding(exchange);
   const auto text = co_await read_text(exchange, k_find_missing_limit);
   if (!text) co_return co_await exchange.answer_error(text.error());
   DiskPool& pool = exchange.context().repository.pool();
