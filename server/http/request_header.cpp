@@ -50,6 +50,13 @@ std::optional<std::uint64_t> decimal(std::string_view text) {
   return value;
 }
 
+// Without the blanks and tabs around it.
+std::string_view without_spaces(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
 // What RFC 3986 allows in an authority, but for user names: no white space,
 // slash, comma or bracket trick survives into an answer.
 bool is_host(std::string_view text) {
@@ -102,6 +109,7 @@ class HeaderReader final : public beast::http::basic_parser<true> {
   void on_host(std::string_view value);
   void on_content_length(std::string_view value);
   void on_transfer_encoding(std::string_view value);
+  void refuse_coding(std::string_view codings);
   void on_expect(std::string_view value);
   std::string* kept_as(field name, std::string_view text);
   Refusal refusal_of(const Failure& failure, std::string_view block) const;
@@ -192,9 +200,26 @@ void HeaderReader::on_content_length(std::string_view value) {
 void HeaderReader::on_transfer_encoding(std::string_view value) {
   if (request_.version == 10) return refuse(400, "HTTP/1.0 knows no Transfer-Encoding.");
   if (request_.chunked) return refuse(400, "There is more than one Transfer-Encoding header.");
-  if (!beast::iequals(value, "chunked"))
-    return refuse(501, "This server understands no Transfer-Encoding but 'chunked'.");
+  if (!beast::iequals(value, "chunked")) return refuse_coding(value);
   request_.chunked = true;
+}
+
+// 501 for a coding we do not know below the final "chunked". Without that at the
+// end, or with it twice, nobody can tell where the body ends: 400, as RFC 9112
+// has it in sections 6.1 and 6.3.
+void HeaderReader::refuse_coding(std::string_view codings) {
+  int times_chunked = 0;
+  bool last_is_chunked = false;
+  for (bool more = true; more;) {
+    const auto comma = codings.find(',');
+    last_is_chunked = beast::iequals(without_spaces(codings.substr(0, comma)), "chunked");
+    if (last_is_chunked) ++times_chunked;
+    more = comma != codings.npos;
+    if (more) codings.remove_prefix(comma + 1);
+  }
+  if (times_chunked != 1 || !last_is_chunked)
+    return refuse(400, "Transfer-Encoding does not end with the only 'chunked'.");
+  refuse(501, "This server understands no Transfer-Encoding but 'chunked'.");
 }
 
 void HeaderReader::on_expect(std::string_view value) {
