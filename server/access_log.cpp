@@ -2,78 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include <cstdio>
-#include <ctime>
-
 namespace larder {
-namespace {
-
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7F) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
-      out += escape;
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
-void append_number(std::string& out, std::string_view name, std::uint64_t value) {
-  out.append(",\"").append(name).append("\":").append(std::to_string(value));
-}
-
-void append_text(std::string& out, std::string_view name, std::string_view value) {
-  out.append(",\"").append(name).append("\":");
-  append_quoted(out, value);
-}
-
-std::string timestamp(std::int64_t unix_milliseconds) {
-  const std::time_t seconds = unix_milliseconds / 1000;
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[40];
-  const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::snprintf(text + length, sizeof text - length, ".%03dZ", static_cast<int>(unix_milliseconds % 1000));
-  return text;
-}
-
-}  // namespace
-
-std::string format_access(const AccessRecord& record, LogFormat format, std::int64_t unix_milliseconds) {
-  const std::string time = timestamp(unix_milliseconds);
-  std::string out;
-  if (format == LogFormat::json) {
-    out = "{\"time\":\"" + time + "\",\"log\":\"access\"";
-    append_text(out, "client", record.client);
-    append_text(out, "protocol", record.protocol);
-    append_text(out, "method", record.method);
-    append_text(out, "name", record.name);
-    append_number(out, "status", static_cast<std::uint64_t>(record.status));
-    if (!record.outcome.empty()) append_text(out, "outcome", record.outcome);
-    append_number(out, "bytes_in", record.bytes_in);
-    append_number(out, "bytes_out", record.bytes_out);
-    append_number(out, "microseconds", static_cast<std::uint64_t>(record.duration.count()));
-    out += '}';
-    return out;
-  }
-  out = time;
-  out.append(" ").append(record.client).append(" ").append(record.protocol).append(" ").append(record.method);
-  out += ' ';
-  append_quoted(out, record.name);
-  out.append(" ").append(std::to_string(record.status)).append(" ");
-  out.append(record.outcome.empty() ? "-" : record.outcome);
-  out.append(" in=").append(std::to_string(record.bytes_in)).append(" out=").append(std::to_string(record.bytes_out));
-  out.append(" us=").append(std::to_string(record.duration.count()));
-  return out;
-}
 
 void AccessLog::write(const AccessRecord& record) {
   if (!logger_) return;

@@ -1,0 +1,30 @@
+// What is told about one request, and the line that tells it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "server/config.hpp"
+
+namespace larder {
+
+struct AccessRecord {
+  std::string_view client;      // address
+  std::string_view protocol;    // "http"
+  std::string_view method;      // "GET"
+  std::string_view name;        // as requested; control characters are made visible
+  int status = 0;
+  std::string_view outcome;     // "hit", "miss", "created" …; empty: none
+  std::uint64_t bytes_in = 0;   // of bodies
+  std::uint64_t bytes_out = 0;
+  std::chrono::microseconds duration{0};
+};
+
+// One line without its end, in UTF-8. Values a client chose cannot forge another
+// line or field: quotes, backslashes, control characters and bytes that are not
+// UTF-8 are escaped.
+std::string format_access(const AccessRecord& record, LogFormat format, std::int64_t unix_milliseconds);
+
+}  // namespace larder
