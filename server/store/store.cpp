@@ -5,8 +5,10 @@
 namespace larder {
 namespace {
 
+enum class Layout { found, made };
+
 // What a data directory is made of. A directory with other content is somebody else's.
-Result<void> prepare_layout(FileSystem& disk, const std::filesystem::path& data) {
+Result<Layout> prepare_layout(FileSystem& disk, const std::filesystem::path& data) {
   const auto format = disk.open(layout::k_format);
   if (format) {
     std::string line(64, '\0');
@@ -31,7 +33,7 @@ Result<void> prepare_layout(FileSystem& disk, const std::filesystem::path& data)
   for (const std::string& directory :
        {layout::k_tree, layout::k_objects, layout::k_snapshots, layout::k_trash, layout::k_staging})
     LARDER_TRY(make_directories(disk, directory));
-  if (format) return {};
+  if (format) return Layout::found;
 
   const std::string fresh = layout::k_format + ".new";
   (void)disk.remove(fresh);
@@ -39,7 +41,8 @@ Result<void> prepare_layout(FileSystem& disk, const std::filesystem::path& data)
   LARDER_TRY(file->append(std::as_bytes(std::span(layout::k_format_line))));
   LARDER_TRY(file->sync());
   LARDER_TRY(disk.replace(fresh, layout::k_format));
-  return disk.sync_directory("");
+  LARDER_TRY(disk.sync_directory(""));
+  return Layout::made;
 }
 
 // Uploads that a crash cut off.
@@ -68,11 +71,14 @@ Store::~Store() = default;
 
 Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesystem::path& data, const Clock& clock,
                                            StoreOptions options, ByteSize index_cache) {
-  LARDER_TRY(prepare_layout(disk, data));
+  LARDER_TRY_ASSIGN(const Layout directory, prepare_layout(disk, data));
   // First of all the index: its lock keeps a second daemon from emptying our tmp/.
   LARDER_TRY_ASSIGN(auto index, Index::open(data / layout::k_index, index_cache));
   LARDER_TRY(empty_staging(disk));
-  const bool complete = index->condition() == Index::Condition::clean;
+  // An empty index of an empty tree says all there is to say.
+  const bool nothing_yet = directory == Layout::made && index->last_sequence() == 0;
+  if (nothing_yet) LARDER_TRY(index->mark_reconciled());
+  const bool complete = nothing_yet || index->condition() == Index::Condition::clean;
   auto core = std::make_unique<StoreCore>(disk, clock, std::move(index), std::move(options));
   LARDER_TRY(core->objects.probe_links());
   core->index_complete = complete;
