@@ -145,12 +145,9 @@ std::optional<ConfFormat> conf_format(std::string_view name) {
 
 std::string conf_text(ConfFormat format, const ServerUrl& server, const api::Stat& stat) {
   switch (format) {
-    case ConfFormat::local_conf:
-      return bitbake_lines(server, stat);
-    case ConfFormat::kas:
-      return kas_text(server, stat);
-    case ConfFormat::buildroot:
-      return buildroot_text(server, stat);
+    case ConfFormat::local_conf: return bitbake_lines(server, stat);
+    case ConfFormat::kas: return kas_text(server, stat);
+    case ConfFormat::buildroot: return buildroot_text(server, stat);
   }
   return {};
 }

@@ -17,17 +17,12 @@ std::vector<std::string> resume_headers(const Partial& partial) {
 GetStep get_step(const Partial& partial, int status, std::string_view content_range) {
   const std::string expected = "bytes " + std::to_string(partial.bytes) + "-";
   switch (status) {
-    case 200:
-      return GetStep::restart;
-    case 206:
-      return content_range.starts_with(expected) ? GetStep::append : GetStep::refused;
+    case 200: return GetStep::restart;
+    case 206: return content_range.starts_with(expected) ? GetStep::append : GetStep::refused;
     case 404:
-    case 410:
-      return GetStep::not_there;
-    case 416:
-      return GetStep::compare;
-    default:
-      return GetStep::refused;
+    case 410: return GetStep::not_there;
+    case 416: return GetStep::compare;
+    default: return GetStep::refused;
   }
 }
 

@@ -155,16 +155,12 @@ class Worker {
   void report_unreadable(const PlannedFile& file, const Error& error) {
     const std::string& path = file.file.path;
     switch (error.code()) {
-      case Errc::cancelled:
-        return;
+      case Errc::cancelled: return;
       case Errc::corrupt:
         return shared_.add(&SeedSummary::corrupt, {path, without_name(error, path), "", ""});
-      case Errc::not_found:
-        return shared_.add(&SeedSummary::changed, {path, "it vanished", "", ""});
-      case Errc::busy:
-        return shared_.add(&SeedSummary::changed, {path, error.message(), "", ""});
-      default:
-        return shared_.add(&SeedSummary::failed, {path, error.message(), "", ""});
+      case Errc::not_found: return shared_.add(&SeedSummary::changed, {path, "it vanished", "", ""});
+      case Errc::busy: return shared_.add(&SeedSummary::changed, {path, error.message(), "", ""});
+      default: return shared_.add(&SeedSummary::failed, {path, error.message(), "", ""});
     }
   }
 
@@ -209,12 +205,8 @@ class Worker {
 
   Fate record(const PlannedFile& file, const PlannedName& name, const ReadFile& read, const Answer& answer) {
     switch (put_outcome(answer.status(), name)) {
-      case PutOutcome::stored:
-        shared_.add_sent(read.size);
-        return Fate::on_server;
-      case PutOutcome::same:
-        shared_.add_present(1);
-        return Fate::on_server;
+      case PutOutcome::stored: shared_.add_sent(read.size); return Fate::on_server;
+      case PutOutcome::same: shared_.add_present(1); return Fate::on_server;
       case PutOutcome::conflict: {
         const api::Problem problem = problem_of(answer);
         shared_.add(&SeedSummary::conflicts, {name.name, "", problem.existing, read.digest.hex()});
@@ -226,9 +218,7 @@ class Worker {
       case PutOutcome::rejected:
         shared_.add(&SeedSummary::failed, {name.name, describe_refusal(answer), "", ""});
         return Fate::not_sent;
-      case PutOutcome::stop:
-        shared_.stop(describe_refusal(answer));
-        return Fate::not_sent;
+      case PutOutcome::stop: shared_.stop(describe_refusal(answer)); return Fate::not_sent;
     }
     return Fate::not_sent;
   }
@@ -274,15 +264,11 @@ void sort_by_path(SeedSummary& summary) {
 
 PutOutcome put_outcome(int status, const PlannedName& name) {
   switch (status) {
-    case 200:
-      return name.replaces ? PutOutcome::stored : PutOutcome::same;
+    case 200: return name.replaces ? PutOutcome::stored : PutOutcome::same;
     case 201:
-    case 204:
-      return PutOutcome::stored;
-    case 409:
-      return PutOutcome::conflict;
-    case 422:
-      return PutOutcome::damaged;
+    case 204: return PutOutcome::stored;
+    case 409: return PutOutcome::conflict;
+    case 422: return PutOutcome::damaged;
     case 401:
     case 403:
     case 405:
@@ -290,10 +276,8 @@ PutOutcome put_outcome(int status, const PlannedName& name) {
     case 502:
     case 503:
     case 504:
-    case 507:
-      return PutOutcome::stop;
-    default:
-      return PutOutcome::rejected;
+    case 507: return PutOutcome::stop;
+    default: return PutOutcome::rejected;
   }
 }
 

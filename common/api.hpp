@@ -30,11 +30,11 @@ struct NamespaceStat {
   std::uint64_t physical_bytes = 0;  // of the objects this namespace stored first
   std::uint64_t max_bytes = 0;       // 0: no limit
   // Since the daemon started:
-  std::uint64_t hits = 0;            // GET and HEAD (RETR, SIZE) answered from the store
+  std::uint64_t hits = 0;  // GET and HEAD (RETR, SIZE) answered from the store
   std::uint64_t misses = 0;
-  std::uint64_t uploads = 0;         // accepted, new
-  std::uint64_t duplicates = 0;      // accepted, the same bytes were there
-  std::uint64_t rejects = 0;         // refused: conflict, full, too large, wrong digest …
+  std::uint64_t uploads = 0;     // accepted, new
+  std::uint64_t duplicates = 0;  // accepted, the same bytes were there
+  std::uint64_t rejects = 0;     // refused: conflict, full, too large, wrong digest …
   std::uint64_t removals = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
@@ -43,11 +43,11 @@ struct NamespaceStat {
 struct Stat {
   std::string version;
   std::string data_directory;
-  std::string durability;  // each, batch, none
+  std::string durability;    // each, batch, none
   std::int64_t started = 0;  // UnixSeconds
   std::int64_t now = 0;
   bool ready = false;
-  bool reconciling = false;  // index and tree are being compared after an unclean stop
+  bool reconciling = false;          // index and tree are being compared after an unclean stop
   std::uint64_t objects = 0;         // distinct contents
   std::uint64_t logical_bytes = 0;   // what the names add up to
   std::uint64_t physical_bytes = 0;  // what the objects take
@@ -55,7 +55,7 @@ struct Stat {
   std::uint64_t disk_free_bytes = 0;
   std::uint64_t resident_bytes = 0;  // the process
   std::uint64_t connections = 0;
-  std::uint64_t generation = 0;      // last ledger sequence
+  std::uint64_t generation = 0;  // last ledger sequence
   std::vector<NamespaceStat> namespaces;
 };
 
@@ -76,11 +76,11 @@ Result<Problem> problem_from_json(std::string_view json);
 
 // One entry of a directory listing (Accept: application/json).
 struct ListingEntry {
-  std::string name;          // one component
+  std::string name;  // one component
   bool directory = false;
-  std::uint64_t size = 0;    // bytes; 0 for directories
-  std::int64_t stored = 0;   // UnixSeconds; 0 for directories
-  std::string digest;        // SHA-256 hex; empty for directories
+  std::uint64_t size = 0;   // bytes; 0 for directories
+  std::int64_t stored = 0;  // UnixSeconds; 0 for directories
+  std::string digest;       // SHA-256 hex; empty for directories
 };
 
 // {"path": "/sstate-cache/ab/", "entries": […]}
@@ -95,14 +95,14 @@ Result<Listing> listing_from_json(std::string_view json);
 // A line of the adopt stream: one per file left out or failed, one with counts
 // now and then, and a last one with `done`.
 struct AdoptEvent {
-  std::string path;    // relative to the directory; empty in count lines
-  std::string outcome; // skipped, conflict, corrupt, failed; empty in count lines
+  std::string path;     // relative to the directory; empty in count lines
+  std::string outcome;  // skipped, conflict, corrupt, failed; empty in count lines
   std::string reason;
   std::uint64_t adopted = 0;
   std::uint64_t present = 0;
   std::uint64_t skipped = 0;
-  std::uint64_t failed = 0;   // conflicts and corrupt files included
-  std::uint64_t bytes = 0;    // adopted
+  std::uint64_t failed = 0;  // conflicts and corrupt files included
+  std::uint64_t bytes = 0;   // adopted
   bool done = false;
 };
 

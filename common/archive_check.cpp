@@ -215,16 +215,11 @@ class FilterSource final : public Source {
 
 std::unique_ptr<Source> open_source(int descriptor, Compression compression) {
   switch (compression) {
-    case Compression::none:
-      return std::make_unique<FileSource>(descriptor);
-    case Compression::gzip:
-      return std::make_unique<GzipSource>(descriptor);
-    case Compression::zstd:
-      return std::make_unique<FilterSource>(descriptor, ARCHIVE_FILTER_ZSTD);
-    case Compression::xz:
-      return std::make_unique<FilterSource>(descriptor, ARCHIVE_FILTER_XZ);
-    case Compression::bzip2:
-      return std::make_unique<FilterSource>(descriptor, ARCHIVE_FILTER_BZIP2);
+    case Compression::none: return std::make_unique<FileSource>(descriptor);
+    case Compression::gzip: return std::make_unique<GzipSource>(descriptor);
+    case Compression::zstd: return std::make_unique<FilterSource>(descriptor, ARCHIVE_FILTER_ZSTD);
+    case Compression::xz: return std::make_unique<FilterSource>(descriptor, ARCHIVE_FILTER_XZ);
+    case Compression::bzip2: return std::make_unique<FilterSource>(descriptor, ARCHIVE_FILTER_BZIP2);
   }
   return nullptr;
 }

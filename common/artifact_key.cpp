@@ -59,7 +59,8 @@ Result<ArtifactKey> ArtifactKey::make(std::string_view name_space, std::string_v
 
 Result<ArtifactKey> ArtifactKey::parse(std::string_view text) {
   const auto slash = text.find('/');
-  if (slash == std::string_view::npos) return Error(Errc::invalid_name, "a name needs a namespace and a path");
+  if (slash == std::string_view::npos)
+    return Error(Errc::invalid_name, "a name needs a namespace and a path");
   return make(text.substr(0, slash), text.substr(slash + 1));
 }
 

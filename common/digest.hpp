@@ -21,8 +21,8 @@ class Digest {
   Digest() = default;  // all zero: no content has it
   explicit Digest(const Bytes& bytes) : bytes_(bytes) {}
 
-  static std::optional<Digest> from_hex(std::string_view hex);  // 64 digits, either case
-  static std::optional<Digest> from_bytes(std::string_view raw);  // exactly 32 bytes
+  static std::optional<Digest> from_hex(std::string_view hex);      // 64 digits, either case
+  static std::optional<Digest> from_bytes(std::string_view raw);    // exactly 32 bytes
   static std::optional<Digest> from_base64(std::string_view text);  // as HTTP digest fields carry it
 
   std::string hex() const;  // 64 lower-case digits

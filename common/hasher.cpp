@@ -6,7 +6,9 @@
 
 namespace larder {
 
-void Hasher::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+void Hasher::Free::operator()(evp_md_ctx_st* context) const {
+  EVP_MD_CTX_free(context);
+}
 
 Hasher::Hasher() : context_(EVP_MD_CTX_new()) {
   if (!context_) throw std::bad_alloc();
@@ -20,7 +22,8 @@ Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 // fetched once, an init costs a tenth.
 void Hasher::restart() {
   static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  if (algorithm == nullptr || EVP_DigestInit_ex2(context_.get(), algorithm, nullptr) != 1) throw std::bad_alloc();
+  if (algorithm == nullptr || EVP_DigestInit_ex2(context_.get(), algorithm, nullptr) != 1)
+    throw std::bad_alloc();
 }
 
 void Hasher::update(std::span<const std::byte> bytes) {
@@ -30,7 +33,8 @@ void Hasher::update(std::span<const std::byte> bytes) {
 Digest Hasher::finish() {
   Digest::Bytes bytes;
   unsigned int length = 0;
-  if (EVP_DigestFinal_ex(context_.get(), bytes.data(), &length) != 1 || length != bytes.size()) throw std::bad_alloc();
+  if (EVP_DigestFinal_ex(context_.get(), bytes.data(), &length) != 1 || length != bytes.size())
+    throw std::bad_alloc();
   restart();
   return Digest(bytes);
 }

@@ -81,15 +81,14 @@ class [[nodiscard]] Result<void> {
 #define LARDER_CONCAT(a, b) LARDER_CONCAT_INNER(a, b)
 
 // Returns the error of `expression` from the enclosing function, if it has one.
-#define LARDER_TRY(expression)                                                    \
-  do {                                                                            \
-    auto larder_result = (expression);                                            \
-    if (!larder_result) return larder_result.error();                             \
+#define LARDER_TRY(expression)                        \
+  do {                                                \
+    auto larder_result = (expression);                \
+    if (!larder_result) return larder_result.error(); \
   } while (false)
 
 // LARDER_TRY_ASSIGN(auto entry, store.stat(key));
-#define LARDER_TRY_ASSIGN(declaration, expression)                                \
-  auto LARDER_CONCAT(larder_result_, __LINE__) = (expression);                    \
-  if (!LARDER_CONCAT(larder_result_, __LINE__))                                   \
-    return LARDER_CONCAT(larder_result_, __LINE__).error();                       \
+#define LARDER_TRY_ASSIGN(declaration, expression)                                                      \
+  auto LARDER_CONCAT(larder_result_, __LINE__) = (expression);                                          \
+  if (!LARDER_CONCAT(larder_result_, __LINE__)) return LARDER_CONCAT(larder_result_, __LINE__).error(); \
   declaration = std::move(LARDER_CONCAT(larder_result_, __LINE__)).value()

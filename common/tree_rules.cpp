@@ -135,66 +135,39 @@ Verdict judge_directory(NamespaceKind kind, std::string_view path) {
 
 std::string_view name_of(SkipReason reason) {
   switch (reason) {
-    case SkipReason::none:
-      return "";
-    case SkipReason::symlink:
-      return "symlink";
-    case SkipReason::special_file:
-      return "special-file";
-    case SkipReason::empty:
-      return "empty";
-    case SkipReason::temporary:
-      return "temporary";
-    case SkipReason::lock:
-      return "lock";
-    case SkipReason::stamp:
-      return "stamp";
-    case SkipReason::partial_download:
-      return "partial-download";
-    case SkipReason::bad_checksum:
-      return "bad-checksum";
-    case SkipReason::unfinished:
-      return "unfinished";
-    case SkipReason::checkout:
-      return "checkout";
-    case SkipReason::flat_sstate:
-      return "flat-sstate";
-    case SkipReason::foreign:
-      return "foreign";
-    case SkipReason::unstorable_name:
-      return "unstorable-name";
+    case SkipReason::none: return "";
+    case SkipReason::symlink: return "symlink";
+    case SkipReason::special_file: return "special-file";
+    case SkipReason::empty: return "empty";
+    case SkipReason::temporary: return "temporary";
+    case SkipReason::lock: return "lock";
+    case SkipReason::stamp: return "stamp";
+    case SkipReason::partial_download: return "partial-download";
+    case SkipReason::bad_checksum: return "bad-checksum";
+    case SkipReason::unfinished: return "unfinished";
+    case SkipReason::checkout: return "checkout";
+    case SkipReason::flat_sstate: return "flat-sstate";
+    case SkipReason::foreign: return "foreign";
+    case SkipReason::unstorable_name: return "unstorable-name";
   }
   return "";
 }
 
 std::string_view sentence_of(SkipReason reason) {
   switch (reason) {
-    case SkipReason::none:
-      return "";
-    case SkipReason::symlink:
-      return "is a symbolic link, most likely into another mirror";
-    case SkipReason::special_file:
-      return "is neither a file nor a directory";
-    case SkipReason::empty:
-      return "is empty; clients take an empty file for an error";
-    case SkipReason::temporary:
-      return "is a temporary file of a running or interrupted build";
-    case SkipReason::lock:
-      return "is a lock file";
-    case SkipReason::stamp:
-      return "is a stamp of the fetcher, of use in its own directory only";
-    case SkipReason::partial_download:
-      return "is a download that was never finished";
-    case SkipReason::bad_checksum:
-      return "was put aside by the fetcher for its wrong checksum";
-    case SkipReason::unfinished:
-      return "has no .done stamp, so the fetcher has not finished it";
-    case SkipReason::checkout:
-      return "is a version control checkout; its mirror tarball is what is shared";
-    case SkipReason::flat_sstate:
-      return "lies outside the hash directories, where no client asks for it";
-    case SkipReason::foreign:
-      return "is not named like an sstate file";
+    case SkipReason::none: return "";
+    case SkipReason::symlink: return "is a symbolic link, most likely into another mirror";
+    case SkipReason::special_file: return "is neither a file nor a directory";
+    case SkipReason::empty: return "is empty; clients take an empty file for an error";
+    case SkipReason::temporary: return "is a temporary file of a running or interrupted build";
+    case SkipReason::lock: return "is a lock file";
+    case SkipReason::stamp: return "is a stamp of the fetcher, of use in its own directory only";
+    case SkipReason::partial_download: return "is a download that was never finished";
+    case SkipReason::bad_checksum: return "was put aside by the fetcher for its wrong checksum";
+    case SkipReason::unfinished: return "has no .done stamp, so the fetcher has not finished it";
+    case SkipReason::checkout: return "is a version control checkout; its mirror tarball is what is shared";
+    case SkipReason::flat_sstate: return "lies outside the hash directories, where no client asks for it";
+    case SkipReason::foreign: return "is not named like an sstate file";
     case SkipReason::unstorable_name:
       return "has a name that no cache can serve (control characters, no UTF-8, too long)";
   }

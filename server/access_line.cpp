@@ -81,7 +81,10 @@ std::string format_access(const AccessRecord& record, LogFormat format, std::int
   append_quoted(out, record.name);
   out.append(" ").append(std::to_string(record.status)).append(" ");
   out.append(record.outcome.empty() ? "-" : record.outcome);
-  out.append(" in=").append(std::to_string(record.bytes_in)).append(" out=").append(std::to_string(record.bytes_out));
+  out.append(" in=")
+      .append(std::to_string(record.bytes_in))
+      .append(" out=")
+      .append(std::to_string(record.bytes_out));
   out.append(" us=").append(std::to_string(record.duration.count()));
   return out;
 }

@@ -23,7 +23,9 @@ struct Activity {
   Counter bytes_sent{0};
   Counter bytes_received{0};
 
-  static void add(Counter& counter, std::uint64_t amount = 1) { counter.fetch_add(amount, std::memory_order_relaxed); }
+  static void add(Counter& counter, std::uint64_t amount = 1) {
+    counter.fetch_add(amount, std::memory_order_relaxed);
+  }
   static std::uint64_t read(const Counter& counter) { return counter.load(std::memory_order_relaxed); }
 };
 

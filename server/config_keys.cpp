@@ -12,12 +12,9 @@ namespace larder {
 
 std::string_view name_of(Durability durability) {
   switch (durability) {
-    case Durability::each:
-      return "each";
-    case Durability::batch:
-      return "batch";
-    case Durability::none:
-      return "none";
+    case Durability::each: return "each";
+    case Durability::batch: return "batch";
+    case Durability::none: return "none";
   }
   return "unknown";
 }

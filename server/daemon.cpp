@@ -15,8 +15,8 @@ using std::chrono::steady_clock;
 // Threads that tidy up stand back behind those that serve.
 void lower_priority() {
   constexpr int k_nice = 15;
-  constexpr int k_this_thread = 1;           // IOPRIO_WHO_PROCESS
-  constexpr int k_idle_class = 3 << 13;      // IOPRIO_CLASS_IDLE
+  constexpr int k_this_thread = 1;       // IOPRIO_WHO_PROCESS
+  constexpr int k_idle_class = 3 << 13;  // IOPRIO_CLASS_IDLE
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), k_nice);
   ::syscall(SYS_ioprio_set, k_this_thread, 0, k_idle_class);
 }
@@ -61,7 +61,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
   LARDER_TRY(daemon->http_->listen(daemon->config_.http.listen));
   daemon->loops_.start();
   daemon->http_->start();
-  daemon->reconciler_ = std::jthread([raw = daemon.get()](std::stop_token stop) { raw->reconcile(std::move(stop)); });
+  daemon->reconciler_ =
+      std::jthread([raw = daemon.get()](std::stop_token stop) { raw->reconcile(std::move(stop)); });
   daemon->recency_keeper_ =
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->keep_recency(std::move(stop)); });
   return daemon;
@@ -84,7 +85,9 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
   http_ = std::make_unique<http::HttpServer>(context_, loops_, logs_.main);
 }
 
-Daemon::~Daemon() { (void)stop(); }
+Daemon::~Daemon() {
+  (void)stop();
+}
 
 void Daemon::complete_stat(api::Stat& stat) const {
   stat.version = LARDER_VERSION;
@@ -109,7 +112,8 @@ void Daemon::reconcile(std::stop_token stop) {
 }
 
 void Daemon::reconcile_once(const std::stop_token& stop) {
-  logs_.main->info("tree and index may differ (an unclean stop, or a failing disk): comparing them in the background");
+  logs_.main->info(
+      "tree and index may differ (an unclean stop, or a failing disk): comparing them in the background");
   const auto report = store_.store->reconcile(stop);
   if (!report && report.error().code() == Errc::cancelled) return;
   if (!report) {
@@ -166,6 +170,8 @@ Result<void> Daemon::stop() {
   return closed;
 }
 
-void Daemon::reopen_logs() { logs_.reopen(); }
+void Daemon::reopen_logs() {
+  logs_.reopen();
+}
 
 }  // namespace larder

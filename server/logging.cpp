@@ -89,8 +89,9 @@ Result<Logs> make_logs(const LogConfig& config) {
     if (!config.access.empty() && config.access != "off") {
       constexpr std::size_t k_queue = 65536;  // lines
       writer = std::make_shared<spdlog::details::thread_pool>(k_queue, 1);
-      auto access = std::make_shared<spdlog::async_logger>("access", make_sink(config.access, *reopeners), writer,
-                                                           spdlog::async_overflow_policy::overrun_oldest);
+      auto access =
+          std::make_shared<spdlog::async_logger>("access", make_sink(config.access, *reopeners), writer,
+                                                 spdlog::async_overflow_policy::overrun_oldest);
       access->set_pattern("%v");
       const bool access_terminal = config.access == "stderr" && ::isatty(STDERR_FILENO) == 1;
       logs.access = AccessLog(access, chosen_format(config.format, access_terminal));

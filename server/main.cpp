@@ -179,13 +179,16 @@ int run(int argc, char* argv[]) {
   Arguments arguments;
   CLI::App app("larderd keeps and serves build artifacts for Yocto, OpenEmbedded and Buildroot.");
   app.set_version_flag("--version", std::string("larderd ") + LARDER_VERSION);
-  app.add_option("--config", arguments.config_file, std::string("Configuration; otherwise ") + k_default_config);
+  app.add_option("--config", arguments.config_file,
+                 std::string("Configuration; otherwise ") + k_default_config);
   app.add_option("--data", arguments.data, "Data directory (overrides the configuration)");
   app.add_option("--listen-http", arguments.listen_http, "ADDRESS:PORT to serve HTTP on; may be repeated");
   app.add_option("--port-file", arguments.port_file, "Write the listeners' addresses here once they accept");
-  app.footer("Exit status: 0 after a clean stop, 1 for a failure, 2 for a wrong command line or configuration.");
+  app.footer(
+      "Exit status: 0 after a clean stop, 1 for a failure, 2 for a wrong command line or configuration.");
 
-  CLI::App* const check = app.add_subcommand("check-config", "Say everything that is wrong with a configuration");
+  CLI::App* const check =
+      app.add_subcommand("check-config", "Say everything that is wrong with a configuration");
   check->add_option("FILE", arguments.checked_file, "The file to check")->required();
   CLI::App* const adoption = app.add_subcommand(
       "adopt", "Take an existing directory of the same file system in by hard links, without copying");
@@ -209,4 +212,6 @@ int run(int argc, char* argv[]) {
 }  // namespace
 }  // namespace larder
 
-int main(int argc, char* argv[]) { return larder::run(argc, argv); }
+int main(int argc, char* argv[]) {
+  return larder::run(argc, argv);
+}

@@ -7,7 +7,8 @@
 namespace larder {
 
 Repository::Repository(Store& store, DiskPool& pool) : store_(store), pool_(pool) {
-  for (const NamespaceConfig& each : store.namespaces()) activities_.emplace(each.name, std::make_unique<Activity>());
+  for (const NamespaceConfig& each : store.namespaces())
+    activities_.emplace(each.name, std::make_unique<Activity>());
   activities_.emplace("", std::make_unique<Activity>());  // requests for namespaces that are not there
 }
 
@@ -47,7 +48,9 @@ Result<OpenArtifact> Repository::open_now(const ArtifactKey& key) {
   return other ? store_.open_artifact(*other) : std::move(artifact);
 }
 
-Task<Result<Entry>> Repository::stat(const ArtifactKey& key) { return pool_.run(&Repository::stat_now, this, key); }
+Task<Result<Entry>> Repository::stat(const ArtifactKey& key) {
+  return pool_.run(&Repository::stat_now, this, key);
+}
 
 Task<Result<OpenArtifact>> Repository::open(const ArtifactKey& key) {
   return pool_.run(&Repository::open_now, this, key);
@@ -58,7 +61,9 @@ void Repository::count_hit(const ArtifactKey& key, Access access) {
   store_.note(key, access);
 }
 
-void Repository::count_miss(const ArtifactKey& key) { Activity::add(activity(key.name_space()).misses); }
+void Repository::count_miss(const ArtifactKey& key) {
+  Activity::add(activity(key.name_space()).misses);
+}
 
 void Repository::count_sent(const ArtifactKey& key, std::uint64_t bytes) {
   Activity::add(activity(key.name_space()).bytes_sent, bytes);
@@ -66,18 +71,21 @@ void Repository::count_sent(const ArtifactKey& key, std::uint64_t bytes) {
 
 Task<Result<Store::DirectoryPage>> Repository::list_directory(std::string name_space, std::string path,
                                                               std::string after, std::size_t limit) {
-  return pool_.run(&Store::list_directory, &store_, std::move(name_space), std::move(path), std::move(after), limit);
+  return pool_.run(&Store::list_directory, &store_, std::move(name_space), std::move(path), std::move(after),
+                   limit);
 }
 
 Task<Result<bool>> Repository::is_directory(std::string name_space, std::string path) {
   return pool_.run(&Store::is_directory, &store_, std::move(name_space), std::move(path));
 }
 
-Task<Result<Store::NamePage>> Repository::list_names(std::string name_space, std::string after, std::size_t limit) {
+Task<Result<Store::NamePage>> Repository::list_names(std::string name_space, std::string after,
+                                                     std::size_t limit) {
   return pool_.run(&Store::list_names, &store_, std::move(name_space), std::move(after), limit);
 }
 
-Task<Result<Store::ChangePage>> Repository::changes(std::string name_space, std::uint64_t since, std::size_t limit) {
+Task<Result<Store::ChangePage>> Repository::changes(std::string name_space, std::uint64_t since,
+                                                    std::size_t limit) {
   return pool_.run(&Store::changes, &store_, std::move(name_space), since, limit);
 }
 
@@ -131,7 +139,8 @@ Task<Result<Entry>> Repository::remove(const ArtifactKey& key, std::string actor
 }
 
 void Repository::adopt(std::string directory, Store::AdoptOptions options,
-                       std::function<void(const api::AdoptEvent&)> report, AdoptDone done, std::stop_token stop) {
+                       std::function<void(const api::AdoptEvent&)> report, AdoptDone done,
+                       std::stop_token stop) {
   pool_.post([=, &store = store_] {
     const auto source = PosixFileSystem::open_root(directory);
     done(source ? store.adopt(**source, options, report, stop) : source.error());
@@ -154,6 +163,8 @@ Result<api::Stat> Repository::stat_all_now() {
   return stat;
 }
 
-Task<Result<api::Stat>> Repository::stat_all() { return pool_.run(&Repository::stat_all_now, this); }
+Task<Result<api::Stat>> Repository::stat_all() {
+  return pool_.run(&Repository::stat_all_now, this);
+}
 
 }  // namespace larder

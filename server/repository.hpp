@@ -36,8 +36,8 @@ class Repository {
   void count_miss(const ArtifactKey& key);
   void count_sent(const ArtifactKey& key, std::uint64_t bytes);
 
-  Task<Result<Store::DirectoryPage>> list_directory(std::string name_space, std::string path, std::string after,
-                                                    std::size_t limit);
+  Task<Result<Store::DirectoryPage>> list_directory(std::string name_space, std::string path,
+                                                    std::string after, std::size_t limit);
   Task<Result<bool>> is_directory(std::string name_space, std::string path);
   Task<Result<Store::NamePage>> list_names(std::string name_space, std::string after, std::size_t limit);
   Task<Result<Store::ChangePage>> changes(std::string name_space, std::uint64_t since, std::size_t limit);

@@ -7,8 +7,8 @@
 namespace larder::http {
 namespace {
 
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                         LoopExecutor>;
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                         asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
 
 // What the adopting thread tells the session's loop.
 class Progress {
@@ -54,10 +54,13 @@ Result<std::string> allowed_directory(const Exchange& exchange, const std::vecto
   std::error_code failure;
   const auto directory = std::filesystem::canonical(wanted, failure);
   if (wanted.empty() || wanted.front() != '/' || failure)
-    return Error(Errc::invalid_argument, "adopt needs ?directory=/PATH of an existing directory that larderd may read");
+    return Error(Errc::invalid_argument,
+                 "adopt needs ?directory=/PATH of an existing directory that larderd may read");
   if (!lies_below(directory, allowed))
-    return Error(Errc::forbidden, "'" + wanted + "' is not below a directory listed in adopt_from; list it there, or stop "
-                                  "the daemon and use 'larderd adopt'");
+    return Error(Errc::forbidden,
+                 "'" + wanted +
+                     "' is not below a directory listed in adopt_from; list it there, or stop "
+                     "the daemon and use 'larderd adopt'");
   return directory.string();
 }
 
@@ -81,7 +84,8 @@ Task<void> serve_adopt(Exchange& exchange, const Target& target) {
   std::stop_source stop;
   const auto progress = std::make_shared<Progress>();
   context.repository.adopt(
-      std::move(*directory), std::move(options), [progress](const api::AdoptEvent& event) { progress->report(event); },
+      std::move(*directory), std::move(options),
+      [progress](const api::AdoptEvent& event) { progress->report(event); },
       [progress](const Result<api::AdoptEvent>& outcome) { progress->done(outcome); }, stop.get_token());
 
   Reply reply(200);

@@ -67,7 +67,8 @@ Task<void> send_artifact(Exchange& exchange, const ArtifactKey& key, const OpenA
   exchange.set_outcome("hit");
 
   const Precondition precondition = evaluate(exchange.request(), validators);
-  if (precondition == Precondition::not_modified) co_return exchange.answer_now(bodiless(304, reply), k_no_body);
+  if (precondition == Precondition::not_modified)
+    co_return exchange.answer_now(bodiless(304, reply), k_no_body);
   if (precondition == Precondition::failed) co_return exchange.answer_now(bodiless(412, reply), k_no_body);
 
   std::uint64_t offset = 0;
@@ -148,14 +149,17 @@ Task<void> answer_receipt(Exchange& exchange, const ArtifactKey& key, const Rece
     api::Problem problem;
     problem.status = 409;
     problem.code = name_of(Errc::conflict);
-    problem.detail = key.str() + " holds other bytes, and a name never changes its content; "
-                                 "remove it first if the new ones are right";
+    problem.detail = key.str() +
+                     " holds other bytes, and a name never changes its content; "
+                     "remove it first if the new ones are right";
     problem.existing = receipt.entry.digest.hex();
     problem.offered = receipt.offered.hex();
     co_return co_await exchange.answer_problem(std::move(problem));
   }
   const bool created = receipt.outcome == Receipt::Outcome::created;
-  exchange.set_outcome(created ? "created" : receipt.outcome == Receipt::Outcome::replaced ? "replaced" : "present");
+  exchange.set_outcome(created                                         ? "created"
+                       : receipt.outcome == Receipt::Outcome::replaced ? "replaced"
+                                                                       : "present");
   Reply reply(created ? 201 : 200);
   reply.etag = receipt.entry.digest.hex();
   reply.last_modified = receipt.entry.stored;
@@ -260,7 +264,8 @@ bool answer_check_from_memory(Exchange& exchange, const ArtifactKey& key) {
   if (found == Index::Found::unknown) return false;
   if (found == Index::Found::hit && !head) return false;
   // Somebody who can read a listing may have meant a directory.
-  if (found == Index::Found::miss && choose_listing_format(request.accept) != ListingFormat::none) return false;
+  if (found == Index::Found::miss && choose_listing_format(request.accept) != ListingFormat::none)
+    return false;
   exchange.set_artifact(true);
   if (found == Index::Found::hit)
     answer_head(exchange, key, entry);
@@ -274,7 +279,8 @@ Task<void> answer_missing(Exchange& exchange, const ArtifactKey& key) {
     co_return answer_not_found(exchange, key);
   std::string name_space(key.name_space());
   std::string path(key.path());
-  const auto directory = co_await exchange.context().repository.is_directory(std::move(name_space), std::move(path));
+  const auto directory =
+      co_await exchange.context().repository.is_directory(std::move(name_space), std::move(path));
   if (!directory || !*directory) co_return answer_not_found(exchange, key);
   Reply reply(301);
   reply.extra = "Location: /" + percent_encode(key.str()) + "/\r\n";

@@ -52,10 +52,8 @@ ChunkDecoder::Step ChunkDecoder::decode(std::string_view bytes) {
         }
         break;
       case State::complete:
-      case State::failed:
-        return {at, {}};
-      default:
-        on_framing(bytes[at++]);
+      case State::failed: return {at, {}};
+      default: on_framing(bytes[at++]);
     }
   }
   return {at, {}};
@@ -63,11 +61,9 @@ ChunkDecoder::Step ChunkDecoder::decode(std::string_view bytes) {
 
 void ChunkDecoder::on_framing(char c) {
   switch (state_) {
-    case State::size:
-      return on_size(c);
+    case State::size: return on_size(c);
     case State::space:
-    case State::extension:
-      return on_extension(c);
+    case State::extension: return on_extension(c);
     case State::size_lf:
       if (c != '\n') return refuse("A carriage return stands alone in a chunk's first line.");
       return start_chunk();
@@ -79,8 +75,7 @@ void ChunkDecoder::on_framing(char c) {
       if (c != '\n') return refuse("A chunk does not end with CRLF.");
       state_ = State::size;
       return;
-    default:
-      return;
+    default: return;
   }
 }
 

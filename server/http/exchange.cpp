@@ -9,8 +9,8 @@
 namespace larder::http {
 namespace {
 
-constexpr std::size_t k_flush_threshold = 64 << 10;     // bytes of gathered answers
-constexpr std::uint64_t k_small_remainder = 1 << 20;    // bytes of an unwanted body worth reading
+constexpr std::size_t k_flush_threshold = 64 << 10;   // bytes of gathered answers
+constexpr std::uint64_t k_small_remainder = 1 << 20;  // bytes of an unwanted body worth reading
 
 // The Date field changes once a second; formatting it costs more than the rest of a header.
 std::string_view current_date() {
@@ -154,7 +154,8 @@ Task<void> Exchange::settle_body() {
   if (parser_.complete() || broken_) co_return;
   const Request& asked = request();
   const bool held_back = asked.expects_continue && !continued_;
-  const bool small = asked.content_length && *asked.content_length - parser_.body_bytes() <= k_small_remainder;
+  const bool small =
+      asked.content_length && *asked.content_length - parser_.body_bytes() <= k_small_remainder;
   if (held_back || !small || !keep_alive_) {
     keep_alive_ = false;
     linger_ = true;

@@ -39,8 +39,8 @@ class InputBuffer {
   void consume(std::size_t count);
   std::span<char> room();  // where the next bytes go; the buffer has to be empty
   void filled(std::size_t count) { end_ += count; }
-  void grow_for_body();    // large reads while a body comes
-  void shrink();           // back to the usual size
+  void grow_for_body();  // large reads while a body comes
+  void shrink();         // back to the usual size
 
  private:
   static constexpr std::size_t k_usual = 16 << 10;
@@ -109,7 +109,7 @@ class Exchange {
   // Of the current request:
   SteadyTime started_;
   bool keep_alive_ = false;
-  bool linger_ = false;    // the client still sends: end gently
+  bool linger_ = false;  // the client still sends: end gently
   bool continued_ = false;
   bool streaming_chunks_ = false;
   bool artifact_ = false;

@@ -45,11 +45,14 @@ bool accepts_gzip(std::string_view accept_encoding) {
 
 GzipWriter::GzipWriter() : stream_(std::make_unique<z_stream>()) {
   constexpr int k_memory_level = 8;
-  if (deflateInit2(stream_.get(), Z_BEST_SPEED, Z_DEFLATED, k_gzip_window, k_memory_level, Z_DEFAULT_STRATEGY) != Z_OK)
+  if (deflateInit2(stream_.get(), Z_BEST_SPEED, Z_DEFLATED, k_gzip_window, k_memory_level,
+                   Z_DEFAULT_STRATEGY) != Z_OK)
     throw std::bad_alloc();
 }
 
-GzipWriter::~GzipWriter() { deflateEnd(stream_.get()); }
+GzipWriter::~GzipWriter() {
+  deflateEnd(stream_.get());
+}
 
 std::string GzipWriter::deflate(std::string_view text, int flush) {
   std::string out;
@@ -64,8 +67,12 @@ std::string GzipWriter::deflate(std::string_view text, int flush) {
   return out;
 }
 
-std::string GzipWriter::compress(std::string_view text) { return deflate(text, Z_NO_FLUSH); }
-std::string GzipWriter::finish() { return deflate({}, Z_FINISH); }
+std::string GzipWriter::compress(std::string_view text) {
+  return deflate(text, Z_NO_FLUSH);
+}
+std::string GzipWriter::finish() {
+  return deflate({}, Z_FINISH);
+}
 
 Result<std::string> gunzip(std::string_view compressed, std::size_t limit) {
   z_stream stream{};

@@ -73,29 +73,18 @@ std::size_t HeaderScanner::scan(std::string_view bytes) {
 
 const char* HeaderScanner::step(const char* at, const char* end) {
   switch (state_) {
-    case State::before:
-      return scan_start(at);
-    case State::before_lf:
-      return expect_line_feed(at, State::before);
-    case State::method:
-      return scan_method(at, end);
-    case State::target:
-      return scan_target(at, end);
-    case State::version:
-      return scan_version(at, end);
-    case State::line_lf:
-      return expect_line_feed(at, State::line_start);
-    case State::line_start:
-      return scan_line_start(at);
-    case State::name:
-      return scan_name(at, end);
-    case State::value:
-      return scan_value(at, end);
-    case State::end_lf:
-      return expect_line_feed(at, State::complete);
+    case State::before: return scan_start(at);
+    case State::before_lf: return expect_line_feed(at, State::before);
+    case State::method: return scan_method(at, end);
+    case State::target: return scan_target(at, end);
+    case State::version: return scan_version(at, end);
+    case State::line_lf: return expect_line_feed(at, State::line_start);
+    case State::line_start: return scan_line_start(at);
+    case State::name: return scan_name(at, end);
+    case State::value: return scan_value(at, end);
+    case State::end_lf: return expect_line_feed(at, State::complete);
     case State::complete:
-    case State::failed:
-      break;
+    case State::failed: break;
   }
   return end;
 }

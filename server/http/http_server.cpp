@@ -14,7 +14,8 @@ HttpServer::HttpServer(Context& context, LoopGroup& loops, std::shared_ptr<spdlo
       loops_(loops),
       log_(std::move(log)),
       admission_(context.config.http.max_connections, context.config.http.max_connections_per_address) {
-  for (std::size_t i = 0; i < loops.size(); ++i) sessions_.push_back(std::make_unique<SessionSet>(loops.at(i)));
+  for (std::size_t i = 0; i < loops.size(); ++i)
+    sessions_.push_back(std::make_unique<SessionSet>(loops.at(i)));
 }
 
 Result<void> HttpServer::listen(const std::vector<Endpoint>& endpoints) {
@@ -38,14 +39,15 @@ void HttpServer::start() {
 void HttpServer::accept(Socket socket, std::size_t loop, Admission::Ticket ticket) {
   if (sessions_[loop]->draining()) return;
   auto session = HttpSession::serve(context_, *sessions_[loop], std::move(socket), std::move(ticket));
-  asio::co_spawn(loops_.at(loop).get_executor(), std::move(session), [log = log_](std::exception_ptr failure) {
-    if (!failure) return;
-    try {
-      std::rethrow_exception(failure);
-    } catch (const std::exception& bug) {
-      log->error("a connection ended by a bug in larderd: {}", bug.what());
-    }
-  });
+  asio::co_spawn(loops_.at(loop).get_executor(), std::move(session),
+                 [log = log_](std::exception_ptr failure) {
+                   if (!failure) return;
+                   try {
+                     std::rethrow_exception(failure);
+                   } catch (const std::exception& bug) {
+                     log->error("a connection ended by a bug in larderd: {}", bug.what());
+                   }
+                 });
 }
 
 void HttpServer::stop_listening() {

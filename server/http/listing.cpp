@@ -23,23 +23,12 @@ std::string escaped(std::string_view text) {
   html.reserve(text.size() + 16);
   for (const char c : text) {
     switch (c) {
-      case '&':
-        html += "&amp;";
-        break;
-      case '<':
-        html += "&lt;";
-        break;
-      case '>':
-        html += "&gt;";
-        break;
-      case '"':
-        html += "&quot;";
-        break;
-      case '\'':
-        html += "&#39;";
-        break;
-      default:
-        html += c;
+      case '&': html += "&amp;"; break;
+      case '<': html += "&lt;"; break;
+      case '>': html += "&gt;"; break;
+      case '"': html += "&quot;"; break;
+      case '\'': html += "&#39;"; break;
+      default: html += c;
     }
   }
   return html;
@@ -179,8 +168,7 @@ std::string usage_lines(std::string_view host, const api::NamespaceStat& name_sp
     case NamespaceKind::downloads:
       return "# conf/local.conf\nINHERIT += \"own-mirrors\"\nSOURCE_MIRROR_URL = \"" + url +
              "\"\n# Buildroot\nBR2_PRIMARY_SITE=\"" + url + "\"\n";
-    case NamespaceKind::generic:
-      break;
+    case NamespaceKind::generic: break;
   }
   return "curl -O " + url + "/NAME\n";
 }

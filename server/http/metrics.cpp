@@ -23,12 +23,16 @@ std::string number_text(double value) {
 }
 
 // Namespace names need no escaping: [a-z0-9._-].
-void append_family(std::string& out, const api::Stat& stat, const char* name, const char* type, const char* help,
-                   std::uint64_t api::NamespaceStat::*member) {
+void append_family(std::string& out, const api::Stat& stat, const char* name, const char* type,
+                   const char* help, std::uint64_t api::NamespaceStat::*member) {
   append_help(out, name, type, help);
   for (const api::NamespaceStat& each : stat.namespaces)
-    out.append(name).append("{namespace=\"").append(each.name).append("\"} ").append(
-        std::to_string(each.*member)).append("\n");
+    out.append(name)
+        .append("{namespace=\"")
+        .append(each.name)
+        .append("\"} ")
+        .append(std::to_string(each.*member))
+        .append("\n");
 }
 
 }  // namespace
@@ -55,7 +59,8 @@ std::string Latency::render() const {
       out.append(k_name).append("_bucket").append(label).append(",le=\"").append(bound).append("\"} ");
       out.append(std::to_string(count)).append("\n");
     }
-    const double sum = static_cast<double>(histograms_[kind].nanoseconds.load(std::memory_order_relaxed)) / 1e9;
+    const double sum =
+        static_cast<double>(histograms_[kind].nanoseconds.load(std::memory_order_relaxed)) / 1e9;
     out.append(k_name).append("_sum").append(label).append("} ").append(number_text(sum)).append("\n");
     out.append(k_name).append("_count").append(label).append("} ").append(std::to_string(count)).append("\n");
   }
@@ -76,7 +81,8 @@ std::string render_metrics(const api::Stat& stat, const Latency& latency) {
   out.append("larder_build_info{version=\"").append(stat.version).append("\"} 1\n");
   append_help(out, "larder_start_time_seconds", "gauge", "When the daemon started, seconds since 1970.");
   append_value(out, "larder_start_time_seconds", static_cast<std::uint64_t>(stat.started));
-  append_help(out, "larder_reconciling", "gauge", "1 while tree and index are compared after an unclean stop.");
+  append_help(out, "larder_reconciling", "gauge",
+              "1 while tree and index are compared after an unclean stop.");
   append_value(out, "larder_reconciling", stat.reconciling ? 1 : 0);
   append_help(out, "larder_objects", "gauge", "Distinct contents.");
   append_value(out, "larder_objects", stat.objects);
@@ -96,9 +102,11 @@ std::string render_metrics(const api::Stat& stat, const Latency& latency) {
   append_family(out, stat, "larder_physical_bytes", "gauge", "What the objects first stored here take.",
                 &Row::physical_bytes);
   append_family(out, stat, "larder_hits_total", "counter", "Reads and checks answered.", &Row::hits);
-  append_family(out, stat, "larder_misses_total", "counter", "Reads and checks of what is not there.", &Row::misses);
+  append_family(out, stat, "larder_misses_total", "counter", "Reads and checks of what is not there.",
+                &Row::misses);
   append_family(out, stat, "larder_uploads_total", "counter", "Uploads that were new.", &Row::uploads);
-  append_family(out, stat, "larder_duplicates_total", "counter", "Uploads whose bytes were there.", &Row::duplicates);
+  append_family(out, stat, "larder_duplicates_total", "counter", "Uploads whose bytes were there.",
+                &Row::duplicates);
   append_family(out, stat, "larder_rejects_total", "counter", "Uploads refused.", &Row::rejects);
   append_family(out, stat, "larder_removals_total", "counter", "Names removed.", &Row::removals);
   append_family(out, stat, "larder_sent_bytes_total", "counter", "Artifact bytes sent.", &Row::bytes_sent);

@@ -15,7 +15,11 @@ namespace larder::http {
 // How long answers took, by kind of request. Any thread may observe.
 class Latency {
  public:
-  enum class Kind : std::uint8_t { read, write, other };  // GET and HEAD of artifacts; PUT and DELETE; the rest
+  enum class Kind : std::uint8_t {
+    read,
+    write,
+    other
+  };  // GET and HEAD of artifacts; PUT and DELETE; the rest
   static constexpr std::array<double, 12> k_bounds = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
                                                       0.01,   0.05,    0.25,   1,     10,     60};  // seconds
 

@@ -19,7 +19,8 @@ Result<std::vector<Store::Wanted>> parse_wanted(std::string_view text) {
     if (tab != std::string_view::npos) {
       item.digest = Digest::from_hex(line.substr(tab + 1));
       if (!item.digest)
-        return Error(Errc::invalid_argument, "line " + std::to_string(number) + ": behind the tab is no SHA-256");
+        return Error(Errc::invalid_argument,
+                     "line " + std::to_string(number) + ": behind the tab is no SHA-256");
     }
     const std::string_view defect = path_defect(item.path);
     if (!defect.empty())

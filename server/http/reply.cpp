@@ -53,7 +53,8 @@ std::string_view reason_phrase(int status) {
   }
 }
 
-void append_head(std::string& out, const Reply& reply, int version, KeepAlive keep_alive, std::string_view date) {
+void append_head(std::string& out, const Reply& reply, int version, KeepAlive keep_alive,
+                 std::string_view date) {
   out.append("HTTP/1.1 ");
   append_number(out, static_cast<std::uint64_t>(reply.status));
   out.append(" ").append(reason_phrase(reply.status)).append("\r\n");

@@ -19,14 +19,14 @@ struct Reply {
   explicit Reply(int status_code) : status(status_code) {}
 
   int status = 200;
-  std::string_view content_type;                 // empty: none is said
-  std::optional<std::uint64_t> content_length;   // nothing: chunked, or no body is possible (1xx, 204, 304)
+  std::string_view content_type;                // empty: none is said
+  std::optional<std::uint64_t> content_length;  // nothing: chunked, or no body is possible (1xx, 204, 304)
   bool chunked = false;
-  std::string etag;                              // without quotes; empty: none
+  std::string etag;  // without quotes; empty: none
   std::optional<UnixSeconds> last_modified;
   bool accept_ranges = false;
   std::string content_range;
-  std::string extra;                             // further complete lines, "Allow: GET\r\n"
+  std::string extra;  // further complete lines, "Allow: GET\r\n"
 };
 
 enum class KeepAlive { yes, no };
@@ -35,7 +35,8 @@ std::string_view reason_phrase(int status);
 
 // Appends status line and fields up to and with the empty line. `date` is the
 // value of the Date field. An HTTP/1.0 client that keeps the connection is told so.
-void append_head(std::string& out, const Reply& reply, int version, KeepAlive keep_alive, std::string_view date);
+void append_head(std::string& out, const Reply& reply, int version, KeepAlive keep_alive,
+                 std::string_view date);
 
 // The one place where a code becomes a status.
 int status_of(Errc code);

@@ -20,24 +20,15 @@ std::string_view plain(beast::string_view text) {
 
 Method method_of(verb known) {
   switch (known) {
-    case verb::get:
-      return Method::get;
-    case verb::head:
-      return Method::head;
-    case verb::put:
-      return Method::put;
-    case verb::delete_:
-      return Method::delete_;
-    case verb::post:
-      return Method::post;
-    case verb::options:
-      return Method::options;
-    case verb::mkcol:
-      return Method::mkcol;
-    case verb::propfind:
-      return Method::propfind;
-    default:
-      return Method::other;
+    case verb::get: return Method::get;
+    case verb::head: return Method::head;
+    case verb::put: return Method::put;
+    case verb::delete_: return Method::delete_;
+    case verb::post: return Method::post;
+    case verb::options: return Method::options;
+    case verb::mkcol: return Method::mkcol;
+    case verb::propfind: return Method::propfind;
+    default: return Method::other;
   }
 }
 
@@ -143,40 +134,23 @@ void HeaderReader::on_field(field name, std::string_view text, std::string_view 
 
 std::string* HeaderReader::kept_as(field name, std::string_view text) {
   switch (name) {
-    case field::range:
-      return &request_.range;
-    case field::if_range:
-      return &request_.if_range;
-    case field::if_match:
-      return &request_.if_match;
-    case field::if_none_match:
-      return &request_.if_none_match;
-    case field::if_modified_since:
-      return &request_.if_modified_since;
-    case field::if_unmodified_since:
-      return &request_.if_unmodified_since;
-    case field::accept:
-      return &request_.accept;
-    case field::accept_encoding:
-      return &request_.accept_encoding;
-    case field::content_encoding:
-      return &request_.content_encoding;
-    case field::content_range:
-      return &request_.content_range;
-    case field::content_type:
-      return &request_.content_type;
-    case field::authorization:
-      return &request_.authorization;
-    case field::user_agent:
-      return &request_.user_agent;
-    case field::digest:
-      return &request_.digest;
-    case field::depth:
-      return &request_.depth;
-    case field::unknown:
-      break;
-    default:
-      return nullptr;
+    case field::range: return &request_.range;
+    case field::if_range: return &request_.if_range;
+    case field::if_match: return &request_.if_match;
+    case field::if_none_match: return &request_.if_none_match;
+    case field::if_modified_since: return &request_.if_modified_since;
+    case field::if_unmodified_since: return &request_.if_unmodified_since;
+    case field::accept: return &request_.accept;
+    case field::accept_encoding: return &request_.accept_encoding;
+    case field::content_encoding: return &request_.content_encoding;
+    case field::content_range: return &request_.content_range;
+    case field::content_type: return &request_.content_type;
+    case field::authorization: return &request_.authorization;
+    case field::user_agent: return &request_.user_agent;
+    case field::digest: return &request_.digest;
+    case field::depth: return &request_.depth;
+    case field::unknown: break;
+    default: return nullptr;
   }
   if (beast::iequals(text, "repr-digest")) return &request_.repr_digest;
   if (beast::iequals(text, "content-digest")) return &request_.content_digest;

@@ -14,24 +14,15 @@ constexpr std::size_t k_kept_capacity = 4 * 1024;
 
 std::string_view name_of(Method method) {
   switch (method) {
-    case Method::get:
-      return "GET";
-    case Method::head:
-      return "HEAD";
-    case Method::put:
-      return "PUT";
-    case Method::delete_:
-      return "DELETE";
-    case Method::post:
-      return "POST";
-    case Method::options:
-      return "OPTIONS";
-    case Method::mkcol:
-      return "MKCOL";
-    case Method::propfind:
-      return "PROPFIND";
-    case Method::other:
-      break;
+    case Method::get: return "GET";
+    case Method::head: return "HEAD";
+    case Method::put: return "PUT";
+    case Method::delete_: return "DELETE";
+    case Method::post: return "POST";
+    case Method::options: return "OPTIONS";
+    case Method::mkcol: return "MKCOL";
+    case Method::propfind: return "PROPFIND";
+    case Method::other: break;
   }
   return {};
 }
@@ -87,14 +78,10 @@ void RequestParser::reset() {
 
 ParseStep RequestParser::feed(std::string_view input) {
   switch (phase_) {
-    case Phase::header:
-      return feed_header(input);
-    case Phase::body:
-      return request_.chunked ? feed_chunked_body(input) : feed_fixed_body(input);
-    case Phase::complete:
-      return {ParseEvent::complete, 0, {}};
-    case Phase::failed:
-      break;
+    case Phase::header: return feed_header(input);
+    case Phase::body: return request_.chunked ? feed_chunked_body(input) : feed_fixed_body(input);
+    case Phase::complete: return {ParseEvent::complete, 0, {}};
+    case Phase::failed: break;
   }
   return {ParseEvent::failed, 0, {}};
 }

@@ -13,7 +13,7 @@
 namespace larder::http {
 namespace {
 
-constexpr std::size_t k_page = 4096;                // names read from the index at once
+constexpr std::size_t k_page = 4096;                    // names read from the index at once
 constexpr std::size_t k_find_missing_limit = 64 << 20;  // bytes of names in one request, unpacked
 
 Reply text_reply(std::string_view content_type) {
@@ -22,7 +22,9 @@ Reply text_reply(std::string_view content_type) {
   return reply;
 }
 
-bool is_read(const Request& request) { return request.method == Method::get || request.method == Method::head; }
+bool is_read(const Request& request) {
+  return request.method == Method::get || request.method == Method::head;
+}
 
 bool understands_encoding(const Request& request) {
   const std::string_view encoding = request.content_encoding;
@@ -157,10 +159,12 @@ Task<void> stream_names(Exchange& exchange, const std::string& name_space, TextS
 }
 
 // "+PATH" for a name that came or changed, "-PATH" for one that went.
-Task<void> stream_changes(Exchange& exchange, const std::string& name_space, std::uint64_t since, TextStream& out) {
+Task<void> stream_changes(Exchange& exchange, const std::string& name_space, std::uint64_t since,
+                          TextStream& out) {
   for (bool more = true; more;) {
     std::string wanted_namespace = name_space;
-    const auto page = co_await exchange.context().repository.changes(std::move(wanted_namespace), since, k_page);
+    const auto page =
+        co_await exchange.context().repository.changes(std::move(wanted_namespace), since, k_page);
     if (!page) co_return exchange.abort();
     std::string text;
     for (const Store::Change& change : page->changes)
@@ -204,8 +208,10 @@ Task<void> answer_directory_hint(Exchange& exchange, const Target& target) {
   api::Problem problem;
   problem.status = 404;
   problem.code = name_of(Errc::not_found);
-  problem.detail = "a directory is no artifact; its listing is for those who send Accept: text/html or "
-                   "application/json, and the names of all artifacts are in /" + target.name_space + "/index.txt";
+  problem.detail =
+      "a directory is no artifact; its listing is for those who send Accept: text/html or "
+      "application/json, and the names of all artifacts are in /" +
+      target.name_space + "/index.txt";
   co_await exchange.answer_problem(std::move(problem));
 }
 
@@ -215,7 +221,8 @@ Task<void> answer_directory_check(Exchange& exchange, const Target& target) {
   if (!there) {
     std::string name_space = target.name_space;
     std::string path = target.path;
-    const auto found = co_await exchange.context().repository.is_directory(std::move(name_space), std::move(path));
+    const auto found =
+        co_await exchange.context().repository.is_directory(std::move(name_space), std::move(path));
     there = found && *found;
   }
   Reply reply(there ? 200 : 404);
@@ -244,8 +251,9 @@ Task<void> serve_options(Exchange& exchange) {
 Task<void> serve_mkcol(Exchange& exchange, const Target& target) {
   const bool known = exchange.context().repository.find_namespace(target.name_space) != nullptr;
   if (!exchange.may_write() || !known) {
-    const Error refusal(known ? Errc::forbidden : Errc::not_found,
-                        known ? "this server takes no uploads from here" : "there is no namespace " + target.name_space);
+    const Error refusal(
+        known ? Errc::forbidden : Errc::not_found,
+        known ? "this server takes no uploads from here" : "there is no namespace " + target.name_space);
     co_return co_await exchange.answer_error(refusal);
   }
   Reply reply(201);
@@ -253,7 +261,8 @@ Task<void> serve_mkcol(Exchange& exchange, const Target& target) {
 }
 
 Task<void> serve_root(Exchange& exchange) {
-  if (!is_read(exchange.request())) co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, OPTIONS");
+  if (!is_read(exchange.request()))
+    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, OPTIONS");
   const auto stat = co_await full_stat(exchange);
   if (!stat) co_return co_await exchange.answer_error(stat.error());
   RootPage page;
@@ -287,7 +296,8 @@ Task<void> serve_root(Exchange& exchange) {
 }
 
 Task<void> serve_listing(Exchange& exchange, const Target& target) {
-  if (!is_read(exchange.request())) co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, OPTIONS");
+  if (!is_read(exchange.request()))
+    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, OPTIONS");
   if (exchange.context().repository.find_namespace(target.name_space) == nullptr) {
     const Error missing(Errc::not_found, "there is no namespace " + target.name_space);
     co_return co_await exchange.answer_error(missing);
@@ -313,7 +323,8 @@ Task<void> serve_listing(Exchange& exchange, const Target& target) {
 
 Task<void> serve_index(Exchange& exchange, const Target& target) {
   Repository& repository = exchange.context().repository;
-  if (!is_read(exchange.request())) co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, OPTIONS");
+  if (!is_read(exchange.request()))
+    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, OPTIONS");
   if (repository.find_namespace(target.name_space) == nullptr) {
     const Error missing(Errc::not_found, "there is no namespace " + target.name_space);
     co_return co_await exchange.answer_error(missing);
@@ -338,7 +349,8 @@ Task<void> serve_index(Exchange& exchange, const Target& target) {
   }
 
   Reply reply = text_reply("text/plain; charset=utf-8");
-  reply.etag = std::to_string(generation) + (since ? "-since-" + std::to_string(*since) : "") + (packed ? "-gzip" : "");
+  reply.etag = std::to_string(generation) + (since ? "-since-" + std::to_string(*since) : "") +
+               (packed ? "-gzip" : "");
   reply.extra = "Larder-Generation: " + std::to_string(generation) + "\r\nVary: Accept-Encoding\r\n";
   if (packed) reply.extra += "Content-Encoding: gzip\r\n";
   Validators validators;
@@ -360,8 +372,10 @@ Task<void> serve_admin(Exchange& exchange, const Target& target) {
   const std::string& path = target.path;
   const bool reads = path == api::k_health || path == api::k_metrics || path == api::k_stat;
   const bool posts = path == api::k_find_missing || path == api::k_adopt;
-  if (reads && !is_read(exchange.request())) co_return co_await answer_method_not_allowed(exchange, "GET, HEAD");
-  if (posts && exchange.request().method != Method::post) co_return co_await answer_method_not_allowed(exchange, "POST");
+  if (reads && !is_read(exchange.request()))
+    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD");
+  if (posts && exchange.request().method != Method::post)
+    co_return co_await answer_method_not_allowed(exchange, "POST");
   if (path == api::k_health) co_return co_await serve_health(exchange);
   if (path == api::k_metrics) co_return co_await serve_metrics(exchange);
   if (path == api::k_stat) co_return co_await serve_stat(exchange);

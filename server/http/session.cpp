@@ -9,7 +9,8 @@ namespace larder::http {
 HttpSession::HttpSession(Context& context, Socket socket)
     : context_(context), connection_(std::move(socket)), exchange_(context, connection_) {}
 
-Task<void> HttpSession::serve(Context& context, SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
+Task<void> HttpSession::serve(Context& context, SessionSet& sessions, Socket socket,
+                              Admission::Ticket ticket) {
   (void)ticket;  // held for as long as the session lives
   HttpSession session(context, std::move(socket));
   const SessionSet::Guard registered(sessions, session);
@@ -119,8 +120,8 @@ Task<void> HttpSession::dispatch(const Target& target) {
   }
   if (target.path == "index.txt" && method != Method::put)  // put() says why it cannot be stored
     co_return co_await serve_index(exchange_, target);
-  const bool understood = method == Method::get || method == Method::head || method == Method::put ||
-                          method == Method::delete_;
+  const bool understood =
+      method == Method::get || method == Method::head || method == Method::put || method == Method::delete_;
   if (!understood)
     co_return co_await answer_method_not_allowed(exchange_, "GET, HEAD, PUT, DELETE, OPTIONS, MKCOL");
   const auto key = target.key();

@@ -15,8 +15,8 @@
 namespace larder {
 namespace {
 
-constexpr std::uint64_t k_window = 512 << 10;   // bytes for one sendfile and one look into the page cache
-constexpr std::uint64_t k_turn = 2 << 20;       // bytes before other sessions of the loop get their turn
+constexpr std::uint64_t k_window = 512 << 10;  // bytes for one sendfile and one look into the page cache
+constexpr std::uint64_t k_turn = 2 << 20;      // bytes before other sessions of the loop get their turn
 
 // Whether the byte at `offset` can be had without waiting. File systems that
 // cannot tell (tmpfs) count as warm.
@@ -32,7 +32,8 @@ bool warm_up(int file, std::uint64_t offset, std::uint64_t length) {
   std::vector<char> scratch(128 << 10);
   ::posix_fadvise(file, static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
   for (std::uint64_t done = 0; done < length;) {
-    const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(scratch.size(), length - done));
+    const std::size_t wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(scratch.size(), length - done));
     const ssize_t count = ::pread(file, scratch.data(), wanted, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return false;
@@ -47,7 +48,9 @@ asio::ip::address plain_address(const asio::ip::address& address) {
   return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
 }
 
-ErrorCode system_error(int error_number) { return ErrorCode(error_number, boost::system::system_category()); }
+ErrorCode system_error(int error_number) {
+  return ErrorCode(error_number, boost::system::system_category());
+}
 
 }  // namespace
 

@@ -42,8 +42,8 @@ class Connection {
   Task<ErrorCode> write(std::string_view bytes);
   // Sends `length` bytes of the file from `offset` on. `sent` tells how many went
   // out, also when it fails. Data that is not in the page cache is fetched by the pool.
-  Task<ErrorCode> send_file(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length, const Pace& pace,
-                            std::uint64_t& sent);
+  Task<ErrorCode> send_file(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
+                            const Pace& pace, std::uint64_t& sent);
 
   // Holds small segments back while a header and a body go out together.
   void cork(bool on);

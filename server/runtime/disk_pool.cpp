@@ -5,10 +5,13 @@
 namespace larder {
 
 DiskPool::DiskPool(std::size_t threads) {
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, threads); ++i) threads_.emplace_back([this] { work(); });
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, threads); ++i)
+    threads_.emplace_back([this] { work(); });
 }
 
-DiskPool::~DiskPool() { stop(); }
+DiskPool::~DiskPool() {
+  stop();
+}
 
 void DiskPool::post(std::function<void()> job) {
   class PlainJob final : public Job {

@@ -9,7 +9,8 @@ namespace {
 using asio::ip::tcp;
 
 Error listen_error(const std::string& address, std::uint16_t port, const ErrorCode& error) {
-  return posix_error("listen on", (address.empty() ? "*" : address) + ":" + std::to_string(port), error.value());
+  return posix_error("listen on", (address.empty() ? "*" : address) + ":" + std::to_string(port),
+                     error.value());
 }
 
 }  // namespace
@@ -48,11 +49,13 @@ std::uint64_t Admission::refused() const {
   return refused_;
 }
 
-Result<std::unique_ptr<Listener>> Listener::open(LoopGroup& loops, const std::string& address, std::uint16_t port,
-                                                 Admission& admission, OnConnection on_connection) {
+Result<std::unique_ptr<Listener>> Listener::open(LoopGroup& loops, const std::string& address,
+                                                 std::uint16_t port, Admission& admission,
+                                                 OnConnection on_connection) {
   ErrorCode error;
   const auto parsed = asio::ip::make_address(address.empty() ? "::" : address, error);
-  if (error) return Error(Errc::invalid_argument, "cannot listen on '" + address + "': this is no IP address");
+  if (error)
+    return Error(Errc::invalid_argument, "cannot listen on '" + address + "': this is no IP address");
 
   tcp::endpoint endpoint(parsed, port);
   Acceptor acceptor(loops.at(0).get_executor());
@@ -65,7 +68,8 @@ Result<std::unique_ptr<Listener>> Listener::open(LoopGroup& loops, const std::st
   acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(!address.empty()), error);
   acceptor.bind(endpoint, error);
-  if (error == boost::system::errc::address_not_available && address.empty()) {  // IPv6 is compiled in and switched off
+  if (error == boost::system::errc::address_not_available &&
+      address.empty()) {  // IPv6 is compiled in and switched off
     ErrorCode ignored;
     acceptor.close(ignored);
     endpoint = tcp::endpoint(tcp::v4(), port);
@@ -131,9 +135,10 @@ void Listener::hand_over(Socket socket, std::size_t loop) {
   if (error) return;
   auto ticket = admission_.admit(peer);
   if (!ticket) return;
-  asio::post(loops_.at(loop), [this, loop, socket = std::move(socket), ticket = std::move(*ticket)]() mutable {
-    on_connection_(std::move(socket), loop, std::move(ticket));
-  });
+  asio::post(loops_.at(loop),
+             [this, loop, socket = std::move(socket), ticket = std::move(*ticket)]() mutable {
+               on_connection_(std::move(socket), loop, std::move(ticket));
+             });
 }
 
 }  // namespace larder

@@ -25,7 +25,8 @@ class Admission {
   class Ticket {
    public:
     Ticket(Admission& admission, const asio::ip::address& peer) : admission_(&admission), peer_(peer) {}
-    Ticket(Ticket&& other) noexcept : admission_(std::exchange(other.admission_, nullptr)), peer_(other.peer_) {}
+    Ticket(Ticket&& other) noexcept
+        : admission_(std::exchange(other.admission_, nullptr)), peer_(other.peer_) {}
     Ticket& operator=(Ticket&&) = delete;
     ~Ticket();
 
@@ -55,8 +56,9 @@ class Listener {
   using OnConnection = std::function<void(Socket socket, std::size_t loop, Admission::Ticket ticket)>;
 
   // An empty address listens on every address of both families; port 0 takes any.
-  static Result<std::unique_ptr<Listener>> open(LoopGroup& loops, const std::string& address, std::uint16_t port,
-                                                Admission& admission, OnConnection on_connection);
+  static Result<std::unique_ptr<Listener>> open(LoopGroup& loops, const std::string& address,
+                                                std::uint16_t port, Admission& admission,
+                                                OnConnection on_connection);
 
   std::uint16_t port() const { return port_; }
   std::string name() const;  // "127.0.0.1:8480"
@@ -65,9 +67,10 @@ class Listener {
 
  private:
   using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, LoopExecutor>;
-  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                           LoopExecutor>;
-  Listener(LoopGroup& loops, Acceptor acceptor, std::string address, Admission& admission, OnConnection on_connection);
+  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                           asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
+  Listener(LoopGroup& loops, Acceptor acceptor, std::string address, Admission& admission,
+           OnConnection on_connection);
 
   void accept_next();
   void hand_over(Socket socket, std::size_t loop);

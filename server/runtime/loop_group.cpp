@@ -13,7 +13,9 @@ LoopGroup::LoopGroup(std::size_t count) {
   }
 }
 
-LoopGroup::~LoopGroup() { stop(); }
+LoopGroup::~LoopGroup() {
+  stop();
+}
 
 void LoopGroup::start() {
   for (auto& loop : loops_) threads_.emplace_back([&loop] { loop->run(); });

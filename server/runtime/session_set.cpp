@@ -4,7 +4,9 @@ namespace larder {
 
 SessionSet::SessionSet(asio::io_context& loop) : timer_(loop.get_executor()) {}
 
-void SessionSet::start() { schedule(); }
+void SessionSet::start() {
+  schedule();
+}
 
 void SessionSet::schedule() {
   timer_.expires_after(std::chrono::seconds(1));

@@ -45,8 +45,8 @@ class SessionSet {
   std::size_t size() const { return size_.load(std::memory_order_relaxed); }  // from any thread
 
  private:
-  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                           LoopExecutor>;
+  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                           asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
   void schedule();
   void close_expired();
 

@@ -93,7 +93,8 @@ class Adoption {
         continue;
       }
       facts.size = status->size;
-      if (std::binary_search(stamps.begin(), stamps.end(), entry.name + ".done")) facts.own_stamp = DoneStamps::some;
+      if (std::binary_search(stamps.begin(), stamps.end(), entry.name + ".done"))
+        facts.own_stamp = DoneStamps::some;
       const Verdict verdict = judge(tree_, path, facts);
       if (!verdict.take()) {
         leave_out(path, "skipped", std::string(sentence_of(verdict.reason)), counts_.skipped);
@@ -136,7 +137,8 @@ class Adoption {
       return Fate::left_out;
     }
     if (options_.verify && is_checkable_archive(path) && (*file)->descriptor() >= 0) {
-      const auto sound = check_archive((*file)->descriptor(), path, [this] { return stop_.stop_requested(); });
+      const auto sound =
+          check_archive((*file)->descriptor(), path, [this] { return stop_.stop_requested(); });
       if (!sound && sound.error().code() == Errc::cancelled) return sound.error();
       if (!sound) {
         leave_out(path, "corrupt", sound.error().message(), counts_.failed);
@@ -159,8 +161,8 @@ class Adoption {
   }
 
   // `file` is null when only further names of a stored content are wanted.
-  Result<Fate> publish_names(const std::string& path, const std::vector<std::string>& names, const Digest& digest,
-                             std::uint64_t size, File* file) {
+  Result<Fate> publish_names(const std::string& path, const std::vector<std::string>& names,
+                             const Digest& digest, std::uint64_t size, File* file) {
     StoreCore::Content content;
     content.digest = digest;
     content.size = size;
@@ -198,12 +200,15 @@ class Adoption {
 
   Result<Fate> refused(const std::string& path, const Error& error) {
     if (error.code() == Errc::not_supported)
-      return Error(Errc::not_supported, "cannot adopt: the directory and the data directory are not on one file "
-                                        "system, and hard links do not cross (" + error.message() + ")");
+      return Error(Errc::not_supported,
+                   "cannot adopt: the directory and the data directory are not on one file "
+                   "system, and hard links do not cross (" +
+                       error.message() + ")");
     if (error.code() == Errc::no_space) return error;
     if (error.code() == Errc::forbidden)
-      leave_out(path, "failed", "may not be sealed and linked: the daemon's user has to own it (" +
-                                    error.message() + ")", counts_.failed);
+      leave_out(path, "failed",
+                "may not be sealed and linked: the daemon's user has to own it (" + error.message() + ")",
+                counts_.failed);
     else
       leave_out(path, "failed", error.message(), counts_.failed);
     return Fate::left_out;
@@ -237,7 +242,8 @@ class Adoption {
 }  // namespace
 
 Result<api::AdoptEvent> Store::adopt(FileSystem& source, const AdoptOptions& options,
-                                     const std::function<void(const api::AdoptEvent&)>& report, std::stop_token stop) {
+                                     const std::function<void(const api::AdoptEvent&)>& report,
+                                     std::stop_token stop) {
   return Adoption(*core_, source, options, report, std::move(stop)).run();
 }
 

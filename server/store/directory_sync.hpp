@@ -18,7 +18,8 @@ namespace larder {
 
 class DirectorySync {
  public:
-  DirectorySync(FileSystem& disk, Durability durability) : disk_(disk), durability_(durability), group_(disk) {}
+  DirectorySync(FileSystem& disk, Durability durability)
+      : disk_(disk), durability_(durability), group_(disk) {}
 
   // The entries that `changed` directories have now, and the way to them.
   Result<void> sync(const std::vector<std::string>& changed);
@@ -27,7 +28,8 @@ class DirectorySync {
   void remove_empty(std::string path, const std::string& root);
 
  private:
-  std::vector<std::string> with_unsynced_parents(const std::vector<std::string>& changed, std::uint64_t& removals);
+  std::vector<std::string> with_unsynced_parents(const std::vector<std::string>& changed,
+                                                 std::uint64_t& removals);
   void remember(const std::vector<std::string>& synced, std::uint64_t removals);
   void forget(const std::string& path);
 

@@ -43,10 +43,10 @@ struct UploadRequest {
   // Travels through co_await: built by name, never inside one (ARCHITECTURE.md).
   UploadRequest() = default;
 
-  std::optional<std::uint64_t> size;   // bytes, when known beforehand
-  std::optional<Digest> declared;      // what the sender says the bytes are
-  std::string uploader;                // for the ledger: an address, a user
-  bool create_only = false;            // Errc::precondition when the name is taken
+  std::optional<std::uint64_t> size;  // bytes, when known beforehand
+  std::optional<Digest> declared;     // what the sender says the bytes are
+  std::string uploader;               // for the ledger: an address, a user
+  bool create_only = false;           // Errc::precondition when the name is taken
 };
 
 }  // namespace larder

@@ -24,11 +24,11 @@ enum class FileType { file, directory, symlink, other };  // other: devices, soc
 
 struct FileStatus {
   FileType type = FileType::other;
-  std::uint64_t size = 0;    // bytes
+  std::uint64_t size = 0;  // bytes
   std::uint64_t inode = 0;
-  std::uint64_t links = 0;   // hard links, directories' own bookkeeping included
-  std::uint32_t mode = 0;    // permission bits
-  std::uint32_t owner = 0;   // user id
+  std::uint64_t links = 0;  // hard links, directories' own bookkeeping included
+  std::uint32_t mode = 0;   // permission bits
+  std::uint32_t owner = 0;  // user id
   UnixSeconds modified = 0;
 };
 
@@ -63,8 +63,8 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;  // new, 0600, for appending
-  virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;    // regular files only, for reading
-  virtual Result<FileStatus> status(const std::string& path) = 0;             // of the name itself
+  virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;  // regular files only, for reading
+  virtual Result<FileStatus> status(const std::string& path) = 0;           // of the name itself
 
   // One more name for an existing file. Errc::exists when `to` is taken,
   // Errc::too_many_links when the inode is full, Errc::not_supported across disks.
@@ -82,7 +82,8 @@ class FileSystem {
   virtual Result<void> sync_directory(const std::string& path) = 0;    // its entries survive a power cut
   virtual Result<void> sync_all() = 0;  // everything of this file system, syncfs(2)
   // Calls `visit` for every entry, in no particular order, until it returns false.
-  virtual Result<void> list(const std::string& path, const std::function<bool(const DirectoryEntry&)>& visit) = 0;
+  virtual Result<void> list(const std::string& path,
+                            const std::function<bool(const DirectoryEntry&)>& visit) = 0;
 
   virtual Result<DiskSpace> space() = 0;
 };

@@ -19,8 +19,12 @@ namespace {
 constexpr std::string_view k_clean_mark = "clean";
 constexpr std::string_view k_totals_prefix = "totals/";
 
-rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
-std::string_view view(const rocksdb::Slice& text) { return {text.data(), text.size()}; }
+rocksdb::Slice slice(std::string_view text) {
+  return {text.data(), text.size()};
+}
+std::string_view view(const rocksdb::Slice& text) {
+  return {text.data(), text.size()};
+}
 
 Error index_error(std::string_view doing, const rocksdb::Status& status) {
   const std::string text = "cannot " + std::string(doing) + " the index: " + status.ToString();
@@ -29,7 +33,9 @@ Error index_error(std::string_view doing, const rocksdb::Status& status) {
   return Error(Errc::io, text);
 }
 
-std::string totals_key(std::string_view name_space) { return std::string(k_totals_prefix).append(name_space); }
+std::string totals_key(std::string_view name_space) {
+  return std::string(k_totals_prefix).append(name_space);
+}
 
 rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -79,7 +85,8 @@ class Index::State {
   }
 
   // Writes `batch` with the new totals of `name_space`. `write_mutex` is held.
-  Result<void> write_with_totals(rocksdb::WriteBatch& batch, std::string_view name_space, const NamespaceTotals& sum) {
+  Result<void> write_with_totals(rocksdb::WriteBatch& batch, std::string_view name_space,
+                                 const NamespaceTotals& sum) {
     batch.Put(family(meta), totals_key(name_space), encode(sum));
     LARDER_TRY(write(batch));
     totals.insert_or_assign(std::string(name_space), sum);
@@ -156,9 +163,13 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
   return std::unique_ptr<Index>(new Index(std::move(state)));
 }
 
-Index::Condition Index::condition() const { return state_->found; }
+Index::Condition Index::condition() const {
+  return state_->found;
+}
 
-void Index::mark(Condition condition) { state_->reconciled = condition == Condition::clean; }
+void Index::mark(Condition condition) {
+  state_->reconciled = condition == Condition::clean;
+}
 
 Result<void> Index::close() {
   if (state_->reconciled) {
@@ -290,14 +301,16 @@ Result<std::optional<RecencyRecord>> Index::recency(const ArtifactKey& key) cons
   return state_->get<RecencyRecord>(State::recency, key.str(), &decode_recency);
 }
 
-Result<void> Index::scan_names(std::string_view prefix, std::string_view after, const NameVisitor& visit) const {
+Result<void> Index::scan_names(std::string_view prefix, std::string_view after,
+                               const NameVisitor& visit) const {
   std::unique_ptr<rocksdb::Iterator> row(
       state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::names)));
   row->Seek(slice(std::max(prefix, after)));
   if (row->Valid() && view(row->key()) == after) row->Next();
   while (row->Valid() && view(row->key()).starts_with(prefix)) {
     const auto record = decode_name(view(row->value()));
-    if (!record) return Error(Errc::corrupt, "the index has a row that does not decode: " + row->key().ToString());
+    if (!record)
+      return Error(Errc::corrupt, "the index has a row that does not decode: " + row->key().ToString());
     const Step step = visit(view(row->key()), *record);
     if (step.kind == Step::Kind::stop) return {};
     if (step.kind == Step::Kind::seek) row->Seek(slice(step.where));
@@ -320,7 +333,9 @@ Result<void> Index::scan_ledger(std::uint64_t since, const LedgerVisitor& visit)
   return {};
 }
 
-std::uint64_t Index::last_sequence() const { return state_->sequence.load(); }
+std::uint64_t Index::last_sequence() const {
+  return state_->sequence.load();
+}
 
 NamespaceTotals Index::totals(std::string_view name_space) const {
   const std::lock_guard lock(state_->write_mutex);

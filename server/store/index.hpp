@@ -25,9 +25,9 @@ namespace larder {
 
 // One step: what becomes of a name, with its ledger line, all or nothing.
 struct IndexChange {
-  const ArtifactKey* key = nullptr;                  // null: the ledger line alone
-  std::optional<NameRecord> name;                    // nothing: the name goes
-  std::optional<ObjectRecord> new_object;            // the content is new to the store
+  const ArtifactKey* key = nullptr;        // null: the ledger line alone
+  std::optional<NameRecord> name;          // nothing: the name goes
+  std::optional<ObjectRecord> new_object;  // the content is new to the store
   LedgerRecord ledger;
 };
 
@@ -44,7 +44,7 @@ class Index {
   static Result<std::unique_ptr<Index>> open(const std::filesystem::path& directory, ByteSize cache);
   ~Index();
 
-  Condition condition() const;   // as found by open()
+  Condition condition() const;     // as found by open()
   void mark(Condition condition);  // clean: from now on a close is a clean one
   Result<void> close();            // flushes; nothing may be called afterwards
 
@@ -55,8 +55,8 @@ class Index {
   Result<std::vector<std::optional<NameRecord>>> names(std::span<const ArtifactKey> keys) const;
   Result<std::optional<ObjectRecord>> object(const Digest& digest) const;
 
-  Result<std::uint64_t> apply(const IndexChange& change);  // the ledger sequence it got
-  Result<void> forget_object(const Digest& digest);        // its last link is gone
+  Result<std::uint64_t> apply(const IndexChange& change);                       // the ledger sequence it got
+  Result<void> forget_object(const Digest& digest);                             // its last link is gone
   Result<void> learn_object(const Digest& digest, const ObjectRecord& record);  // reconcile: unknown so far
   Result<void> touch(const std::vector<std::pair<std::string, RecencyRecord>>& batch);
   Result<std::optional<RecencyRecord>> recency(const ArtifactKey& key) const;

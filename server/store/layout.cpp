@@ -4,11 +4,17 @@
 
 namespace larder::layout {
 
-std::string tree_path(const ArtifactKey& key) { return k_tree + "/" + key.str(); }
+std::string tree_path(const ArtifactKey& key) {
+  return k_tree + "/" + key.str();
+}
 
-std::string namespace_path(std::string_view name) { return k_tree + "/" + std::string(name); }
+std::string namespace_path(std::string_view name) {
+  return k_tree + "/" + std::string(name);
+}
 
-std::string object_directory(const Digest& digest) { return k_objects + "/" + digest.hex().substr(0, 2); }
+std::string object_directory(const Digest& digest) {
+  return k_objects + "/" + digest.hex().substr(0, 2);
+}
 
 std::string object_path(const Digest& digest, unsigned copy) {
   const std::string hex = digest.hex();
@@ -17,7 +23,9 @@ std::string object_path(const Digest& digest, unsigned copy) {
   return path;
 }
 
-std::string staging_path(std::uint64_t number) { return k_staging + "/" + std::to_string(number); }
+std::string staging_path(std::uint64_t number) {
+  return k_staging + "/" + std::to_string(number);
+}
 
 std::string trash_path(std::uint64_t generation, const ArtifactKey& key) {
   return k_trash + "/" + std::to_string(generation) + "/" + key.str();
@@ -27,8 +35,9 @@ bool parse_object_name(std::string_view name, Digest& digest) {
   const auto parsed = Digest::from_hex(name.substr(0, 2 * Digest::k_bytes));
   if (!parsed) return false;
   const std::string_view copy = name.substr(2 * Digest::k_bytes);
-  const bool numbered = copy.size() >= 2 && copy.front() == '.' &&
-                        std::all_of(copy.begin() + 1, copy.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool numbered =
+      copy.size() >= 2 && copy.front() == '.' &&
+      std::all_of(copy.begin() + 1, copy.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (!copy.empty() && !numbered) return false;
   digest = *parsed;
   return true;

@@ -23,13 +23,13 @@ inline const std::string k_index = "index";
 inline const std::string k_format = "format";
 inline constexpr std::string_view k_format_line = "larder 1\n";
 
-std::string tree_path(const ArtifactKey& key);         // tree/<namespace>/<path>
-std::string namespace_path(std::string_view name);     // tree/<namespace>
-std::string object_directory(const Digest& digest);    // objects/ab
+std::string tree_path(const ArtifactKey& key);       // tree/<namespace>/<path>
+std::string namespace_path(std::string_view name);   // tree/<namespace>
+std::string object_directory(const Digest& digest);  // objects/ab
 // objects/ab/<sha256>, and .1, .2 … for further inodes of the same bytes
 // where the file system limits the links of one.
 std::string object_path(const Digest& digest, unsigned copy);
-std::string staging_path(std::uint64_t number);        // tmp/<number>
+std::string staging_path(std::uint64_t number);  // tmp/<number>
 std::string trash_path(std::uint64_t generation, const ArtifactKey& key);
 
 // The digest that an entry of objects/ab stands for; false for any other name.

@@ -5,7 +5,9 @@
 namespace larder {
 namespace {
 
-bool is(const Result<void>& result, Errc code) { return !result && result.error().code() == code; }
+bool is(const Result<void>& result, Errc code) {
+  return !result && result.error().code() == code;
+}
 
 }  // namespace
 
@@ -99,7 +101,8 @@ bool ObjectStore::holds(const Digest& digest, std::uint64_t inode) {
   }
 }
 
-Result<void> ObjectStore::discard(const Digest& digest, std::uint64_t inode, const std::function<void()>& gone) {
+Result<void> ObjectStore::discard(const Digest& digest, std::uint64_t inode,
+                                  const std::function<void()>& gone) {
   const auto lock = locks_.lock(digest);
   LARDER_TRY_ASSIGN(unsigned copies, count_copies(digest));
   for (unsigned copy = copies; copy-- > 0;) {
@@ -121,7 +124,8 @@ Result<void> ObjectStore::probe_links() {
   if (!linked)
     return Error(Errc::not_supported,
                  "the data directory's file system makes no hard links, on which larder stands; "
-                 "put it on ext4, xfs, btrfs, zfs or another that does (" + linked.error().message() + ")");
+                 "put it on ext4, xfs, btrfs, zfs or another that does (" +
+                     linked.error().message() + ")");
   return disk_.remove(second);
 }
 

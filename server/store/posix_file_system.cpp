@@ -34,11 +34,14 @@ FileStatus to_status(const struct stat& raw) {
   return status;
 }
 
-std::string last_component(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string last_component(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 class PosixFile final : public File {
  public:
-  PosixFile(Descriptor descriptor, std::string path) : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+  PosixFile(Descriptor descriptor, std::string path)
+      : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
 
   Result<void> append(std::span<const std::byte> bytes) override {
     while (!bytes.empty()) {
@@ -54,7 +57,8 @@ class PosixFile final : public File {
     std::size_t filled = 0;
     while (filled < buffer.size()) {
       const auto rest = buffer.subspan(filled);
-      const ssize_t count = ::pread(descriptor_.get(), rest.data(), rest.size(), static_cast<off_t>(offset + filled));
+      const ssize_t count =
+          ::pread(descriptor_.get(), rest.data(), rest.size(), static_cast<off_t>(offset + filled));
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) return posix_error("read", path_, errno);
       if (count == 0) break;
@@ -95,7 +99,8 @@ Descriptor open_by_component(int root, const std::string& path, int flags, unsig
   for (auto slash = rest.find('/'); directory && slash != std::string_view::npos; slash = rest.find('/')) {
     const std::string component(rest.substr(0, slash));
     rest.remove_prefix(slash + 1);
-    directory = Descriptor(::openat(directory.get(), component.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    directory = Descriptor(
+        ::openat(directory.get(), component.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   }
   if (!directory) return Descriptor();
   const std::string component(rest.empty() ? std::string_view(".") : rest);
@@ -160,7 +165,8 @@ Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path) {
   if (!descriptor) return posix_error("open", path, errno);
   auto file = std::unique_ptr<File>(new PosixFile(std::move(descriptor), path));
   LARDER_TRY_ASSIGN(const FileStatus status, file->status());
-  if (status.type != FileType::file) return Error(Errc::conflict, "cannot open " + path + ": it is not a regular file");
+  if (status.type != FileType::file)
+    return Error(Errc::conflict, "cannot open " + path + ": it is not a regular file");
   return file;
 }
 
@@ -202,7 +208,8 @@ Result<void> PosixFileSystem::publish(const std::string& from, const std::string
   if (!target) return posix_error("publish", to, errno);
   const std::string old_name = last_component(from);
   const std::string new_name = last_component(to);
-  if (::renameat2(source.get(), old_name.c_str(), target.get(), new_name.c_str(), RENAME_NOREPLACE) == 0) return {};
+  if (::renameat2(source.get(), old_name.c_str(), target.get(), new_name.c_str(), RENAME_NOREPLACE) == 0)
+    return {};
   if (errno != EINVAL && errno != ENOSYS) return posix_error("publish", to, errno);
 
   // A file system that cannot rename without replacing: link is as exclusive.
@@ -221,14 +228,16 @@ Result<void> PosixFileSystem::replace(const std::string& from, const std::string
   if (::renameat(source.get(), old_name.c_str(), target.get(), last_component(to).c_str()) != 0)
     return posix_error("rename", to, errno);
   // rename(2) between two names of one inode succeeds and leaves both.
-  if (::unlinkat(source.get(), old_name.c_str(), 0) != 0 && errno != ENOENT) return posix_error("remove", from, errno);
+  if (::unlinkat(source.get(), old_name.c_str(), 0) != 0 && errno != ENOENT)
+    return posix_error("remove", from, errno);
   return {};
 }
 
 Result<void> PosixFileSystem::remove(const std::string& path) {
   const Descriptor directory = directory_of(path);
   if (!directory) return posix_error("remove", path, errno);
-  if (::unlinkat(directory.get(), last_component(path).c_str(), 0) != 0) return posix_error("remove", path, errno);
+  if (::unlinkat(directory.get(), last_component(path).c_str(), 0) != 0)
+    return posix_error("remove", path, errno);
   return {};
 }
 

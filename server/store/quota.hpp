@@ -15,8 +15,8 @@ namespace larder {
 
 class Quota {
  public:
-  struct Sources {  // asked at every reservation
-    std::function<Result<std::uint64_t>()> free_bytes;                          // of the disk
+  struct Sources {                                                // asked at every reservation
+    std::function<Result<std::uint64_t>()> free_bytes;            // of the disk
     std::function<std::uint64_t(const std::string&)> used_bytes;  // physical, of a namespace
   };
   using Limits = std::map<std::string, ByteSize>;  // by namespace; 0 or absent: no limit

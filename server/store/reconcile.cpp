@@ -142,7 +142,8 @@ class Reconciler {
     return {};
   }
 
-  Result<bool> next_page(const std::string& prefix, const std::string& after, std::vector<ArtifactKey>& page) {
+  Result<bool> next_page(const std::string& prefix, const std::string& after,
+                         std::vector<ArtifactKey>& page) {
     constexpr std::size_t k_page = 1024;
     bool more = false;
     LARDER_TRY(core_.index->scan_names(prefix, after, [&](std::string_view text, const NameRecord&) {

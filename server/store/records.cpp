@@ -100,10 +100,13 @@ std::string_view name_of(LedgerAction action) {
   return "unknown";
 }
 
-bool changes_names(LedgerAction action) { return action != LedgerAction::conflict; }
+bool changes_names(LedgerAction action) {
+  return action != LedgerAction::conflict;
+}
 
 bool removes_name(LedgerAction action) {
-  return action == LedgerAction::remove || action == LedgerAction::vanished || action == LedgerAction::corrupt;
+  return action == LedgerAction::remove || action == LedgerAction::vanished ||
+         action == LedgerAction::corrupt;
 }
 
 std::string encode(const NameRecord& record) {
@@ -140,7 +143,9 @@ std::optional<ObjectRecord> decode_object(std::string_view bytes) {
   return when_finished(reader, std::move(record));
 }
 
-std::string encode(const RecencyRecord& record) { return Writer().time(record.used).time(record.seen).take(); }
+std::string encode(const RecencyRecord& record) {
+  return Writer().time(record.used).time(record.seen).take();
+}
 
 std::optional<RecencyRecord> decode_recency(std::string_view bytes) {
   Reader reader(bytes);
@@ -167,7 +172,8 @@ std::optional<LedgerRecord> decode_ledger(std::string_view bytes) {
   LedgerRecord record;
   record.time = reader.time();
   const std::uint8_t action = reader.byte();
-  if (action < static_cast<std::uint8_t>(LedgerAction::put) || action > static_cast<std::uint8_t>(LedgerAction::corrupt))
+  if (action < static_cast<std::uint8_t>(LedgerAction::put) ||
+      action > static_cast<std::uint8_t>(LedgerAction::corrupt))
     return std::nullopt;
   record.action = static_cast<LedgerAction>(action);
   record.key = reader.text();

@@ -26,8 +26,8 @@ struct NameRecord {
 // What is known of a content.
 struct ObjectRecord {
   std::uint64_t size = 0;
-  UnixSeconds verified = 0;     // when its bytes were last hashed
-  std::string charged_to;       // the namespace that stored it first
+  UnixSeconds verified = 0;  // when its bytes were last hashed
+  std::string charged_to;    // the namespace that stored it first
   bool operator==(const ObjectRecord&) const = default;
 };
 
@@ -42,10 +42,10 @@ enum class LedgerAction : std::uint8_t {
   replace = 2,
   remove = 3,
   adopt = 4,
-  conflict = 5,   // other bytes were offered for a write-once name; nothing changed
-  found = 6,      // reconcile: the tree had it, the index did not
-  vanished = 7,   // the index had it, the tree did not
-  corrupt = 8,    // does not read back as stored; taken out of the tree
+  conflict = 5,  // other bytes were offered for a write-once name; nothing changed
+  found = 6,     // reconcile: the tree had it, the index did not
+  vanished = 7,  // the index had it, the tree did not
+  corrupt = 8,   // does not read back as stored; taken out of the tree
 };
 
 std::string_view name_of(LedgerAction action);
@@ -55,10 +55,10 @@ bool removes_name(LedgerAction action);
 struct LedgerRecord {
   UnixSeconds time = 0;
   LedgerAction action = LedgerAction::put;
-  std::string key;     // ArtifactKey::str()
-  Digest digest;       // of the bytes put, removed or refused
+  std::string key;  // ArtifactKey::str()
+  Digest digest;    // of the bytes put, removed or refused
   std::uint64_t size = 0;
-  std::string actor;   // who: an address, a user, "larderd"
+  std::string actor;  // who: an address, a user, "larderd"
   std::string why;
   bool operator==(const LedgerRecord&) const = default;
 };

@@ -12,7 +12,8 @@ Result<Layout> prepare_layout(FileSystem& disk, const std::filesystem::path& dat
   const auto format = disk.open(layout::k_format);
   if (format) {
     std::string line(64, '\0');
-    LARDER_TRY_ASSIGN(const std::size_t length, (*format)->read_at(0, std::as_writable_bytes(std::span(line))));
+    LARDER_TRY_ASSIGN(const std::size_t length,
+                      (*format)->read_at(0, std::as_writable_bytes(std::span(line))));
     line.resize(length);
     if (line != layout::k_format_line)
       return Error(Errc::not_supported, "the data directory " + data.string() +
@@ -21,7 +22,8 @@ Result<Layout> prepare_layout(FileSystem& disk, const std::filesystem::path& dat
     if (format.error().code() != Errc::not_found) return format.error();
     std::string stranger;
     LARDER_TRY(disk.list("", [&](const DirectoryEntry& entry) {
-      if (entry.name != "lost+found" && entry.name != layout::k_index && entry.name != layout::k_format + ".new")
+      if (entry.name != "lost+found" && entry.name != layout::k_index &&
+          entry.name != layout::k_format + ".new")
         stranger = entry.name;
       return stranger.empty();
     }));
@@ -69,15 +71,15 @@ std::string directory_prefix(std::string_view name_space, std::string_view path)
 Store::Store(std::unique_ptr<StoreCore> core) : core_(std::move(core)) {}
 Store::~Store() = default;
 
-Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesystem::path& data, const Clock& clock,
-                                           StoreOptions options, ByteSize index_cache) {
+Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesystem::path& data,
+                                           const Clock& clock, StoreOptions options, ByteSize index_cache) {
   LARDER_TRY_ASSIGN(const Layout directory, prepare_layout(disk, data));
   // First of all the index: its lock keeps a second daemon from emptying our tmp/.
   LARDER_TRY_ASSIGN(auto index, Index::open(data / layout::k_index, index_cache));
   LARDER_TRY(empty_staging(disk));
   // An empty index of an empty tree says all there is to say.
   const bool nothing_yet = directory == Layout::made && index->last_sequence() == 0;
-  if (nothing_yet) LARDER_TRY(index->mark_reconciled());
+  if (nothing_yet) index->mark(Index::Condition::clean);
   const bool complete = nothing_yet || index->condition() == Index::Condition::clean;
   auto core = std::make_unique<StoreCore>(disk, clock, std::move(index), std::move(options));
   LARDER_TRY(core->objects.probe_links());
@@ -125,7 +127,9 @@ Result<OpenArtifact> Store::open_artifact(const ArtifactKey& key) {
   return OpenArtifact{to_entry(*record), std::move(*file)};
 }
 
-void Store::note(const ArtifactKey& key, Access access) { core_->recency.note(key, access, core_->clock.now()); }
+void Store::note(const ArtifactKey& key, Access access) {
+  core_->recency.note(key, access, core_->clock.now());
+}
 
 Result<Store::DirectoryPage> Store::list_directory(std::string_view name_space, std::string_view path,
                                                    std::string_view after, std::size_t limit) const {
@@ -193,7 +197,8 @@ Result<Store::NamePage> Store::list_names(std::string_view name_space, std::stri
   return page;
 }
 
-Result<Store::ChangePage> Store::changes(std::string_view name_space, std::uint64_t since, std::size_t limit) const {
+Result<Store::ChangePage> Store::changes(std::string_view name_space, std::uint64_t since,
+                                         std::size_t limit) const {
   const std::string prefix = directory_prefix(name_space, {});
   ChangePage page;
   page.reached = since;
@@ -210,7 +215,9 @@ Result<Store::ChangePage> Store::changes(std::string_view name_space, std::uint6
   return page;
 }
 
-std::uint64_t Store::generation() const { return core_->index->last_sequence(); }
+std::uint64_t Store::generation() const {
+  return core_->index->last_sequence();
+}
 
 Result<std::vector<bool>> Store::find_missing(std::string_view name_space, std::span<const Wanted> wanted) {
   if (core_->find_namespace(name_space) == nullptr)
@@ -220,7 +227,8 @@ Result<std::vector<bool>> Store::find_missing(std::string_view name_space, std::
   std::vector<std::size_t> positions;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     auto key = ArtifactKey::make(name_space, wanted[i].path);
-    if (!key) return Error(Errc::invalid_name, "name " + std::to_string(i + 1) + ": " + key.error().message());
+    if (!key)
+      return Error(Errc::invalid_name, "name " + std::to_string(i + 1) + ": " + key.error().message());
     keys.push_back(std::move(*key));
   }
   constexpr std::size_t k_batch = 1024;  // names a look-up
@@ -247,9 +255,13 @@ Result<Entry> Store::remove(const ArtifactKey& key, const std::string& actor, co
   return core_->remove(key, actor, why);
 }
 
-bool Store::reconciled() const { return core_->index_complete; }
+bool Store::reconciled() const {
+  return core_->index_complete;
+}
 
-Result<void> Store::flush_recency() { return core_->index->touch(core_->recency.take()); }
+Result<void> Store::flush_recency() {
+  return core_->index->touch(core_->recency.take());
+}
 
 Result<api::Stat> Store::totals() {
   api::Stat stat;
@@ -276,9 +288,15 @@ Result<api::Stat> Store::totals() {
   return stat;
 }
 
-const std::vector<NamespaceConfig>& Store::namespaces() const { return core_->options.namespaces; }
-const NamespaceConfig* Store::find_namespace(std::string_view name) const { return core_->find_namespace(name); }
-std::uint64_t Store::reserved_bytes() const { return core_->quota.reserved(); }
+const std::vector<NamespaceConfig>& Store::namespaces() const {
+  return core_->options.namespaces;
+}
+const NamespaceConfig* Store::find_namespace(std::string_view name) const {
+  return core_->find_namespace(name);
+}
+std::uint64_t Store::reserved_bytes() const {
+  return core_->quota.reserved();
+}
 
 Result<std::optional<RecencyRecord>> Store::recency(const ArtifactKey& key) const {
   return core_->index->recency(key);

@@ -22,8 +22,8 @@ class Store {
  public:
   // `data` is the directory that `disk` is rooted at; the index needs its path.
   // Empties tmp/, opens the index, and is ready: nothing is walked.
-  static Result<std::unique_ptr<Store>> open(FileSystem& disk, const std::filesystem::path& data, const Clock& clock,
-                                             StoreOptions options, ByteSize index_cache);
+  static Result<std::unique_ptr<Store>> open(FileSystem& disk, const std::filesystem::path& data,
+                                             const Clock& clock, StoreOptions options, ByteSize index_cache);
   ~Store();
 
   // Flushes what is known of use and closes the index cleanly. Last call.
@@ -44,8 +44,8 @@ class Store {
     std::string next;
     bool more = false;
   };
-  Result<DirectoryPage> list_directory(std::string_view name_space, std::string_view path, std::string_view after,
-                                       std::size_t limit) const;
+  Result<DirectoryPage> list_directory(std::string_view name_space, std::string_view path,
+                                       std::string_view after, std::size_t limit) const;
   // Whether any name lies below it.
   Result<bool> is_directory(std::string_view name_space, std::string_view path) const;
 
@@ -84,22 +84,23 @@ class Store {
   struct AdoptOptions {
     AdoptOptions() = default;
     std::string name_space;
-    bool verify = true;   // archives are read to the end first
+    bool verify = true;  // archives are read to the end first
     std::string actor;
   };
   // Takes the files of `source` in by hard links, as the skip lists allow.
   // Calls `report` for every file left out, with counts now and then, and at the end.
   Result<api::AdoptEvent> adopt(FileSystem& source, const AdoptOptions& options,
-                                const std::function<void(const api::AdoptEvent&)>& report, std::stop_token stop);
+                                const std::function<void(const api::AdoptEvent&)>& report,
+                                std::stop_token stop);
 
   // Upkeep ------------------------------------------------------------------
 
   bool reconciled() const;  // index and tree are known to agree
   struct ReconcileReport {
-    std::uint64_t names = 0;    // in the tree
-    std::uint64_t found = 0;    // entered into the index
+    std::uint64_t names = 0;     // in the tree
+    std::uint64_t found = 0;     // entered into the index
     std::uint64_t vanished = 0;  // dropped from it
-    std::uint64_t orphans = 0;  // objects without a name, removed
+    std::uint64_t orphans = 0;   // objects without a name, removed
   };
   // Compares the tree with the index after an unclean stop, at low priority.
   Result<ReconcileReport> reconcile(std::stop_token stop);

@@ -40,12 +40,14 @@ Result<std::optional<NameRecord>> StoreCore::find_locked(const ArtifactKey& key)
   return enter_locked(key, nullptr);
 }
 
-Result<std::optional<NameRecord>> StoreCore::enter_from_tree(const ArtifactKey& key, const ObjectsByInode& known) {
+Result<std::optional<NameRecord>> StoreCore::enter_from_tree(const ArtifactKey& key,
+                                                             const ObjectsByInode& known) {
   const auto lock = key_locks.lock(key);
   return enter_locked(key, &known);
 }
 
-Result<std::optional<NameRecord>> StoreCore::enter_locked(const ArtifactKey& key, const ObjectsByInode* known) {
+Result<std::optional<NameRecord>> StoreCore::enter_locked(const ArtifactKey& key,
+                                                          const ObjectsByInode* known) {
   const NamespaceConfig* const name_space = find_namespace(key.name_space());
   if (name_space == nullptr) return std::optional<NameRecord>();
   const std::string path = layout::tree_path(key);
@@ -146,7 +148,8 @@ Result<void> StoreCore::set_aside(const ArtifactKey& key, const std::string& why
   const auto status = disk.status(layout::tree_path(key));
   if (!status) return status.error();
   if (status->size == row->size) return {};  // replaced meanwhile
-  if (objects.holds(row->digest, status->inode)) return set_damaged_aside(key, row, row->digest, status->inode);
+  if (objects.holds(row->digest, status->inode))
+    return set_damaged_aside(key, row, row->digest, status->inode);
   return set_aside_locked(key, row, why);
 }
 

@@ -28,10 +28,12 @@ Quota::Sources sources_of(FileSystem& disk, const Index& index) {
 
 }  // namespace
 
-Entry to_entry(const NameRecord& record) { return {record.digest, record.size, record.stored}; }
+Entry to_entry(const NameRecord& record) {
+  return {record.digest, record.size, record.stored};
+}
 
-StoreCore::StoreCore(FileSystem& disk_of_store, const Clock& clock_of_store, std::unique_ptr<Index> index_of_store,
-                     StoreOptions store_options)
+StoreCore::StoreCore(FileSystem& disk_of_store, const Clock& clock_of_store,
+                     std::unique_ptr<Index> index_of_store, StoreOptions store_options)
     : disk(disk_of_store),
       clock(clock_of_store),
       index(std::move(index_of_store)),
@@ -53,7 +55,9 @@ std::uint64_t StoreCore::max_object_size(std::string_view name_space) const {
   return own == 0 ? options.max_object_size.bytes : std::min(own, options.max_object_size.bytes);
 }
 
-std::string StoreCore::new_staging_path() { return layout::staging_path(++staging_number_); }
+std::string StoreCore::new_staging_path() {
+  return layout::staging_path(++staging_number_);
+}
 
 Result<void> StoreCore::sync_file(File& file) {
   if (options.durability == Durability::none) return {};
@@ -78,8 +82,8 @@ Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadReques
   if (name_space == nullptr)
     return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
   if (request.size && *request.size > max_object_size(key.name_space()))
-    return Error(Errc::too_large, "cannot store " + key.str() + ": " + human_size(*request.size) + " are more than the " +
-                                      human_size(max_object_size(key.name_space())) +
+    return Error(Errc::too_large, "cannot store " + key.str() + ": " + human_size(*request.size) +
+                                      " are more than the " + human_size(max_object_size(key.name_space())) +
                                       " that one object may have (max_object_size)");
   LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, find(key));
   if (existing && request.create_only)
@@ -140,13 +144,15 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
 
 Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& content, const Origin& origin) {
   const NamespaceConfig* const name_space = find_namespace(key.name_space());
-  if (name_space == nullptr) return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
+  if (name_space == nullptr)
+    return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
   const auto lock = key_locks.lock(key);
   LARDER_TRY_ASSIGN(std::optional<NameRecord> existing, find_locked(key));
   if (existing && origin.create_only)
     return Error(Errc::precondition, "cannot store " + key.str() + ": it exists (If-None-Match: *)");
   const bool fixed = overwrite_rule(name_space->kind, key.path()) == OverwriteRule::write_once;
-  if (existing && (fixed || existing->digest == content.digest)) return refuse(key, content, origin, *existing);
+  if (existing && (fixed || existing->digest == content.digest))
+    return refuse(key, content, origin, *existing);
 
   auto linked = link_name(key, content, existing.has_value());
   if (!linked && linked.error().code() == Errc::exists) {  // the tree had it and the index did not know
@@ -155,7 +161,8 @@ Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& conten
     return Error(Errc::conflict, "cannot store " + key.str() + ": there is a directory of that name");
   }
   if (!linked && linked.error().code() == Errc::conflict)
-    return Error(Errc::conflict, "cannot store " + key.str() + ": a file stands where its directory would be");
+    return Error(Errc::conflict,
+                 "cannot store " + key.str() + ": a file stands where its directory would be");
   if (!linked) return linked.error();
 
   const LedgerAction action = existing ? LedgerAction::replace : origin.action;
@@ -192,7 +199,8 @@ Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& conten
   return receipt;
 }
 
-Result<ObjectStore::Linked> StoreCore::link_name(const ArtifactKey& key, const Content& content, bool replace) {
+Result<ObjectStore::Linked> StoreCore::link_name(const ArtifactKey& key, const Content& content,
+                                                 bool replace) {
   const std::string name = layout::tree_path(key);
   if (content.size == 0) {  // nothing to share, and an empty inode would soon run out of links
     ObjectStore::Linked linked;
@@ -204,7 +212,8 @@ Result<ObjectStore::Linked> StoreCore::link_name(const ArtifactKey& key, const C
   if (!replace) return objects.link(content.digest, content.size, content.place, name);
 
   const std::string staged = new_staging_path();
-  LARDER_TRY_ASSIGN(ObjectStore::Linked linked, objects.link(content.digest, content.size, content.place, staged));
+  LARDER_TRY_ASSIGN(ObjectStore::Linked linked,
+                    objects.link(content.digest, content.size, content.place, staged));
   const Result<void> replaced = disk.replace(staged, name);
   if (!replaced) {
     (void)disk.remove(staged);
@@ -225,7 +234,9 @@ void StoreCore::take_back(const ArtifactKey& key, const std::optional<NameRecord
     undone = disk.remove(name);
   } else {
     const std::string staged = new_staging_path();
-    const auto no_bytes = [](const std::string&) -> Result<void> { return Error(Errc::io, "the old object is gone"); };
+    const auto no_bytes = [](const std::string&) -> Result<void> {
+      return Error(Errc::io, "the old object is gone");
+    };
     const auto linked = objects.link(before->digest, before->size, no_bytes, staged);
     undone = linked ? disk.replace(staged, name) : linked.error();
   }
@@ -246,7 +257,8 @@ Result<std::string> StoreCore::move_to_trash(const ArtifactKey& key) {
 }
 
 // A move that cannot be recorded is undone: the error means that nothing changed.
-Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::string>& trash, const IndexChange& change) {
+Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::string>& trash,
+                                    const IndexChange& change) {
   const std::string name = layout::tree_path(key);
   Result<void> recorded;
   if (trash) recorded = directories.sync({parent_of(*trash), parent_of(name)});

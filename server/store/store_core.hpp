@@ -12,9 +12,9 @@
 #include "common/clock.hpp"
 #include "common/namespace_kind.hpp"
 #include "server/config.hpp"
+#include "server/store/directory_sync.hpp"
 #include "server/store/entry.hpp"
 #include "server/store/file_system.hpp"
-#include "server/store/directory_sync.hpp"
 #include "server/store/index.hpp"
 #include "server/store/lock_table.hpp"
 #include "server/store/object_store.hpp"
@@ -88,21 +88,25 @@ class StoreCore {
   std::atomic<bool> index_complete{false};  // what the index says needs no look at the tree
 
  private:
-  IndexChange change_of(const ArtifactKey& key, LedgerAction action, const Digest& digest, std::uint64_t size) const;
+  IndexChange change_of(const ArtifactKey& key, LedgerAction action, const Digest& digest,
+                        std::uint64_t size) const;
   Result<std::optional<NameRecord>> find_locked(const ArtifactKey& key);
   Result<std::optional<NameRecord>> enter_locked(const ArtifactKey& key, const ObjectsByInode* known);
-  Result<std::optional<NameRecord>> enter_row(const ArtifactKey& key, const Digest& digest, const FileStatus& status);
+  Result<std::optional<NameRecord>> enter_row(const ArtifactKey& key, const Digest& digest,
+                                              const FileStatus& status);
   std::optional<Digest> digest_stored_as(std::uint64_t inode, const std::optional<NameRecord>& row,
                                          const ObjectsByInode* known);
   Result<void> file_under(const Digest& digest, const std::string& path, File& file);
   Result<void> drop_row_locked(const ArtifactKey& key, const NameRecord& row);
-  Result<void> set_aside_locked(const ArtifactKey& key, const std::optional<NameRecord>& row, const std::string& why);
-  Result<void> set_damaged_aside(const ArtifactKey& key, const std::optional<NameRecord>& row, const Digest& digest,
-                                 std::uint64_t inode);
+  Result<void> set_aside_locked(const ArtifactKey& key, const std::optional<NameRecord>& row,
+                                const std::string& why);
+  Result<void> set_damaged_aside(const ArtifactKey& key, const std::optional<NameRecord>& row,
+                                 const Digest& digest, std::uint64_t inode);
   void take_back(const ArtifactKey& key, const std::optional<NameRecord>& before);
   void distrust_index();
   Result<std::string> move_to_trash(const ArtifactKey& key);  // where it is now
-  Result<void> record_move(const ArtifactKey& key, const Result<std::string>& trash, const IndexChange& change);
+  Result<void> record_move(const ArtifactKey& key, const Result<std::string>& trash,
+                           const IndexChange& change);
   Result<Receipt> refuse(const ArtifactKey& key, const Content& content, const Origin& origin,
                          const NameRecord& existing);
   Result<ObjectStore::Linked> link_name(const ArtifactKey& key, const Content& content, bool replace);

@@ -16,7 +16,9 @@ Upload::Upload(StoreCore& core, ArtifactKey key, UploadRequest request)
       request_(std::move(request)),
       max_size_(core.max_object_size(key_.name_space())) {}
 
-Upload::~Upload() { discard(); }
+Upload::~Upload() {
+  discard();
+}
 
 void Upload::discard() {
   file_.reset();
@@ -47,15 +49,18 @@ Result<void> Upload::reserve_for(std::uint64_t bytes) {
 
 Result<void> Upload::check_complete(const Digest& digest) const {
   if (request_.size && received_ != *request_.size)
-    return Error(Errc::invalid_argument, "cannot store " + key_.str() + ": " + std::to_string(received_) + " of " +
-                                             std::to_string(*request_.size) + " announced bytes arrived");
+    return Error(Errc::invalid_argument, "cannot store " + key_.str() + ": " + std::to_string(received_) +
+                                             " of " + std::to_string(*request_.size) +
+                                             " announced bytes arrived");
   if (request_.declared && *request_.declared != digest)
-    return Error(Errc::digest_mismatch, "cannot store " + key_.str() + ": the bytes that arrived have the SHA-256 " +
-                                            digest.hex() + ", declared was " + request_.declared->hex());
+    return Error(Errc::digest_mismatch, "cannot store " + key_.str() +
+                                            ": the bytes that arrived have the SHA-256 " + digest.hex() +
+                                            ", declared was " + request_.declared->hex());
   const NamespaceConfig* const name_space = core_.find_namespace(key_.name_space());
   if (received_ == 0 && name_space != nullptr && name_space->kind != NamespaceKind::generic)
-    return Error(Errc::invalid_argument, "cannot store " + key_.str() +
-                                             ": it is empty, and BitBake takes an empty artifact for a failed fetch");
+    return Error(Errc::invalid_argument,
+                 "cannot store " + key_.str() +
+                     ": it is empty, and BitBake takes an empty artifact for a failed fetch");
   return {};
 }
 
@@ -72,8 +77,9 @@ Result<Receipt> Upload::commit() {
   }
   content.place = [this](const std::string& path) -> Result<void> {
     if (staging_.empty())
-      return Error(Errc::busy, "cannot store " + key_.str() + ": the name was removed while its bytes were compared; "
-                                                              "send it again");
+      return Error(Errc::busy, "cannot store " + key_.str() +
+                                   ": the name was removed while its bytes were compared; "
+                                   "send it again");
     LARDER_TRY(core_.disk.publish(staging_, path));
     staging_.clear();
     return {};

@@ -43,7 +43,7 @@ class Upload {
   const UploadRequest request_;
   const std::uint64_t max_size_;
   Quota::Reservation reservation_;
-  std::string staging_;           // empty while comparing: the name is taken and only its digest matters
+  std::string staging_;  // empty while comparing: the name is taken and only its digest matters
   std::unique_ptr<File> file_;
   Hasher hasher_;
   std::uint64_t received_ = 0;

@@ -43,7 +43,9 @@ void FaultyFileSystem::fail(std::uint64_t nth, Mode mode, int error_number) {
   failing_ = count_ + nth;
 }
 
-void FaultyFileSystem::heal() { failing_ = 0; }
+void FaultyFileSystem::heal() {
+  failing_ = 0;
+}
 
 Result<void> FaultyFileSystem::step(const char* operation, const std::string& subject) {
   const std::uint64_t number = ++count_;

@@ -32,7 +32,8 @@ class FaultyFileSystem final : public FileSystem {
   Result<void> remove_directory(const std::string& path) override;
   Result<void> sync_directory(const std::string& path) override;
   Result<void> sync_all() override;
-  Result<void> list(const std::string& path, const std::function<bool(const DirectoryEntry&)>& visit) override;
+  Result<void> list(const std::string& path,
+                    const std::function<bool(const DirectoryEntry&)>& visit) override;
   Result<DiskSpace> space() override;
 
  private:

@@ -27,7 +27,9 @@ std::uint64_t new_inode() {
   return ++last;
 }
 
-std::string name_in(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string name_in(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 }  // namespace
 
@@ -82,7 +84,9 @@ class MemoryFileSystem::OpenFile final : public File {
   std::string path_;
 };
 
-MemoryFileSystem::MemoryFileSystem() : root_(std::make_shared<Node>()) { root_->type = FileType::directory; }
+MemoryFileSystem::MemoryFileSystem() : root_(std::make_shared<Node>()) {
+  root_->type = FileType::directory;
+}
 
 MemoryFileSystem::NodePtr MemoryFileSystem::find(const std::string& path) const {
   NodePtr node = root_;
@@ -98,7 +102,8 @@ MemoryFileSystem::NodePtr MemoryFileSystem::find(const std::string& path) const 
   return node;
 }
 
-Result<MemoryFileSystem::NodePtr> MemoryFileSystem::directory_for(const std::string& path, const char* doing) const {
+Result<MemoryFileSystem::NodePtr> MemoryFileSystem::directory_for(const std::string& path,
+                                                                  const char* doing) const {
   NodePtr directory = find(parent_of(path));
   if (!directory) return posix_error(doing, path, ENOENT);
   if (directory->type != FileType::directory) return posix_error(doing, path, ENOTDIR);
@@ -120,7 +125,8 @@ Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path) {
   const std::lock_guard lock(mutex_);
   const NodePtr node = find(path);
   if (!node) return posix_error("open", path, ENOENT);
-  if (node->type != FileType::file) return Error(Errc::conflict, "cannot open " + path + ": it is not a regular file");
+  if (node->type != FileType::file)
+    return Error(Errc::conflict, "cannot open " + path + ": it is not a regular file");
   return std::unique_ptr<File>(new OpenFile(*this, node, path));
 }
 
@@ -294,7 +300,8 @@ void MemoryFileSystem::damage(const std::string& path, const std::string& conten
 std::vector<std::string> MemoryFileSystem::files() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> all;
-  const std::function<void(const Node&, const std::string&)> walk = [&](const Node& node, const std::string& path) {
+  const std::function<void(const Node&, const std::string&)> walk = [&](const Node& node,
+                                                                        const std::string& path) {
     for (const auto& [name, child] : node.entries) {
       const std::string below = path.empty() ? name : path + "/" + name;
       if (child->type == FileType::file) all.push_back(below);

@@ -26,9 +26,9 @@ class MemoryFileSystem final : public FileSystem {
   };
   void crash(Loss loss);
 
-  void limit_links(std::uint64_t links) { max_links_ = links; }       // of one inode
+  void limit_links(std::uint64_t links) { max_links_ = links; }  // of one inode
   void limit_space(std::uint64_t bytes) { capacity_ = bytes; }
-  void damage(const std::string& path, const std::string& content);   // behind everybody's back
+  void damage(const std::string& path, const std::string& content);  // behind everybody's back
 
   std::vector<std::string> files() const;  // all paths of files, sorted
   std::string content(const std::string& path) const;
@@ -47,7 +47,8 @@ class MemoryFileSystem final : public FileSystem {
   Result<void> remove_directory(const std::string& path) override;
   Result<void> sync_directory(const std::string& path) override;
   Result<void> sync_all() override;
-  Result<void> list(const std::string& path, const std::function<bool(const DirectoryEntry&)>& visit) override;
+  Result<void> list(const std::string& path,
+                    const std::function<bool(const DirectoryEntry&)>& visit) override;
   Result<DiskSpace> space() override;
 
  private:

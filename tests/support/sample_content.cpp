@@ -57,15 +57,9 @@ class Writer {
   void choose(Format format) {
     archive* const a = archive_.get();
     switch (format) {
-      case Format::pax:
-        expect_ok(archive_write_set_format_pax_restricted(a), a);
-        break;
-      case Format::zip:
-        expect_ok(archive_write_set_format_zip(a), a);
-        break;
-      case Format::raw:
-        expect_ok(archive_write_set_format_raw(a), a);
-        break;
+      case Format::pax: expect_ok(archive_write_set_format_pax_restricted(a), a); break;
+      case Format::zip: expect_ok(archive_write_set_format_zip(a), a); break;
+      case Format::raw: expect_ok(archive_write_set_format_raw(a), a); break;
     }
   }
 
@@ -73,12 +67,9 @@ class Writer {
     archive* const a = archive_.get();
     const char* level = "1";
     switch (compression) {
-      case Compression::none:
-        return;
+      case Compression::none: return;
       case Compression::zstd:
-      case Compression::pzstd:
-        expect_ok(archive_write_add_filter_zstd(a), a);
-        break;
+      case Compression::pzstd: expect_ok(archive_write_add_filter_zstd(a), a); break;
       case Compression::gzip:
         expect_ok(archive_write_add_filter_gzip(a), a);
         archive_write_set_filter_option(a, "gzip", "timestamp", nullptr);  // else the hour shows

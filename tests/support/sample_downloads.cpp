@@ -43,37 +43,29 @@ class DownloadsTree {
   // The kinds in turn, so that a small tree has them all.
   void add_source() {
     switch (kind_++ % 14) {
-      case 0:
-        return tarball(project("zlib") + "-" + version(), ".tar.gz", Compression::gzip);
-      case 1:
-        return tarball(project("coreutils") + "-" + version(), ".tar.xz", Compression::xz);
+      case 0: return tarball(project("zlib") + "-" + version(), ".tar.gz", Compression::gzip);
+      case 1: return tarball(project("coreutils") + "-" + version(), ".tar.xz", Compression::xz);
       case 2:
         return tarball(project("git2_git.example.org.kernel.linux-yocto") + ".git", ".tar.gz",
                        Compression::gzip);
       case 3:
         return tarball("gitshallow_" + project("git.example.org.firmware") + "_" + dice_.hex(7) + "-1_main",
                        ".tar.gz", Compression::gzip);
-      case 4:
-        return tarball("npm2/" + project("left-pad") + "-" + version(), ".tgz", Compression::gzip);
+      case 4: return tarball("npm2/" + project("left-pad") + "-" + version(), ".tgz", Compression::gzip);
       case 5:
         return tarball("uninative/" + dice_.hex(64) + "/" + project("x86_64-nativesdk-libc-4."), ".tar.xz",
                        Compression::xz);
-      case 6:
-        return tarball(project("serde") + "-" + version(), ".crate", Compression::gzip);
+      case 6: return tarball(project("serde") + "-" + version(), ".crate", Compression::gzip);
       case 7:
         return take(project("github.com.Masterminds.semver") + "@v3.2.0.zip", content_.zip(size(), "semver"));
-      case 8:
-        return take(project("0001-fix-build") + ".patch", patch());
-      case 9:
-        return tarball(project("libsigc++") + "-" + version() + "~rc1", ".tar.zst", Compression::zstd);
+      case 8: return take(project("0001-fix-build") + ".patch", patch());
+      case 9: return tarball(project("libsigc++") + "-" + version() + "~rc1", ".tar.zst", Compression::zstd);
       case 10:
         return tarball("hg_" + project("module") + "_hg.example.org_repos", ".tar.gz", Compression::gzip);
       case 11:
         return tarball("vendor/" + project("blob") + "/" + project("firmware"), ".tgz", Compression::gzip);
-      case 12:
-        return take(project("config") + ".guess", patch());
-      default:
-        return take(project("v") + "." + version() + ".zip", content_.zip(size(), "app"));
+      case 12: return take(project("config") + ".guess", patch());
+      default: return take(project("v") + "." + version() + ".zip", content_.zip(size(), "app"));
     }
   }
 
@@ -131,16 +123,11 @@ class DownloadsTree {
                    content_.tar(std::min<std::size_t>(size(), 400'000), compression, package));
     };
     switch (kind_++ % 5) {
-      case 0:
-        return put(".tar.xz", Compression::xz);
-      case 1:
-        return put("-git4.tar.gz", Compression::gzip);
-      case 2:
-        return put("+dfsg-cargo6.tar.gz", Compression::gzip);
-      case 3:
-        return writer_.take(stem + ".patch", patch());
-      default:
-        return put(".tar.gz", Compression::gzip);
+      case 0: return put(".tar.xz", Compression::xz);
+      case 1: return put("-git4.tar.gz", Compression::gzip);
+      case 2: return put("+dfsg-cargo6.tar.gz", Compression::gzip);
+      case 3: return writer_.take(stem + ".patch", patch());
+      default: return put(".tar.gz", Compression::gzip);
     }
   }
 

@@ -132,33 +132,16 @@ SstateName make_sstate_name(NameForm form, TaskKind kind, Dice& dice) {
   name.extension = ".tar.zst";
   settle(name, machine.target, machine.pkgarch);
   switch (form) {
-    case NameForm::target:
-      break;
-    case NameForm::native:
-      make_native(name, "universal/");
-      break;
-    case NameForm::distro_native:
-      make_native(name, "debian-12/");
-      break;
-    case NameForm::cross:
-      make_cross(name);
-      break;
-    case NameForm::software:
-      make_software(name, kind, dice);
-      break;
-    case NameForm::allarch:
-      settle(name, "allarch-poky-linux", "allarch");
-      break;
-    case NameForm::truncated:
-      make_too_long(name);
-      break;
-    case NameForm::longest:
-      make_longest(name);
-      break;
+    case NameForm::target: break;
+    case NameForm::native: make_native(name, "universal/"); break;
+    case NameForm::distro_native: make_native(name, "debian-12/"); break;
+    case NameForm::cross: make_cross(name); break;
+    case NameForm::software: make_software(name, kind, dice); break;
+    case NameForm::allarch: settle(name, "allarch-poky-linux", "allarch"); break;
+    case NameForm::truncated: make_too_long(name); break;
+    case NameForm::longest: make_longest(name); break;
     case NameForm::old_tgz:
-    case NameForm::old_zstd:
-      make_old(name, form, dice);
-      break;
+    case NameForm::old_zstd: make_old(name, form, dice); break;
   }
   return name;
 }

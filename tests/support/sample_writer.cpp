@@ -32,12 +32,9 @@ void write_all(int descriptor, std::string_view bytes, const std::filesystem::pa
 
 std::string_view name_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::take:
-      return "take";
-    case Verdict::skip:
-      return "skip";
-    case Verdict::corrupt:
-      return "corrupt";
+    case Verdict::take: return "take";
+    case Verdict::skip: return "skip";
+    case Verdict::corrupt: return "corrupt";
   }
   return "skip";
 }

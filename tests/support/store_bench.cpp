@@ -28,14 +28,18 @@ Result<void> StoreBench::close() {
   return closed;
 }
 
-void StoreBench::kill() { store.reset(); }
+void StoreBench::kill() {
+  store.reset();
+}
 
 void StoreBench::power_cut(MemoryFileSystem::Loss loss) {
   kill();
   memory.crash(loss);
 }
 
-void StoreBench::forget_index() { std::filesystem::remove_all(index_directory.path() / "index"); }
+void StoreBench::forget_index() {
+  std::filesystem::remove_all(index_directory.path() / "index");
+}
 
 ArtifactKey StoreBench::key(const std::string& text) const {
   auto parsed = ArtifactKey::parse(text);
@@ -43,7 +47,8 @@ ArtifactKey StoreBench::key(const std::string& text) const {
   return std::move(*parsed);
 }
 
-Result<Receipt> StoreBench::put(const std::string& name, const std::string& content, std::optional<Digest> declared) {
+Result<Receipt> StoreBench::put(const std::string& name, const std::string& content,
+                                std::optional<Digest> declared) {
   UploadRequest request;
   request.size = content.size();
   request.declared = declared;
@@ -60,13 +65,18 @@ Result<Receipt> StoreBench::put(const std::string& name, const std::string& cont
 Result<std::string> StoreBench::get(const std::string& name) {
   LARDER_TRY_ASSIGN(const OpenArtifact artifact, store->open_artifact(key(name)));
   std::string content(artifact.entry.size, '\0');
-  LARDER_TRY_ASSIGN(const std::size_t count, artifact.file->read_at(0, std::as_writable_bytes(std::span(content))));
+  LARDER_TRY_ASSIGN(const std::size_t count,
+                    artifact.file->read_at(0, std::as_writable_bytes(std::span(content))));
   content.resize(count);
   return content;
 }
 
-bool StoreBench::has(const std::string& name) { return store->stat(key(name)).ok(); }
+bool StoreBench::has(const std::string& name) {
+  return store->stat(key(name)).ok();
+}
 
-Result<Entry> StoreBench::remove(const std::string& name) { return store->remove(key(name), "test", "test"); }
+Result<Entry> StoreBench::remove(const std::string& name) {
+  return store->remove(key(name), "test", "test");
+}
 
 }  // namespace larder

@@ -16,11 +16,11 @@ namespace larder {
 struct StoreBench {
   explicit StoreBench(Durability durability = Durability::batch);
 
-  Result<void> open();     // also after close() or power_cut()
+  Result<void> open();  // also after close() or power_cut()
   Result<void> close();
-  void kill();             // the process ends; the disk keeps everything
+  void kill();  // the process ends; the disk keeps everything
   void power_cut(MemoryFileSystem::Loss loss);
-  void forget_index();     // as if its files were gone
+  void forget_index();  // as if its files were gone
 
   ArtifactKey key(const std::string& text) const;  // "sstate-cache/a/b"
   Result<Receipt> put(const std::string& name, const std::string& content,

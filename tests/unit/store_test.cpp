@@ -76,7 +76,8 @@ TEST_CASE("a declared digest settles an upload before its first byte", "[store]"
   request.declared = Hasher::of("first");
   CHECK(bench.store->begin_upload(bench.key(k_name), request)->settled->outcome == Receipt::Outcome::present);
   request.declared = Hasher::of("second");
-  CHECK(bench.store->begin_upload(bench.key(k_name), request)->settled->outcome == Receipt::Outcome::conflict);
+  CHECK(bench.store->begin_upload(bench.key(k_name), request)->settled->outcome ==
+        Receipt::Outcome::conflict);
 }
 
 TEST_CASE("bytes that are not the declared ones are refused", "[store]") {
@@ -144,7 +145,8 @@ TEST_CASE("many threads put, read and remove the same few names without damage",
         const std::string content = std::string(5000, static_cast<char>('a' + (thread + round) % 4));
         (void)bench.put(name, content);
         const auto read = bench.get(name);
-        if (read && (read->size() != 5000 || read->find_first_not_of((*read)[0]) != std::string::npos)) ++damaged;
+        if (read && (read->size() != 5000 || read->find_first_not_of((*read)[0]) != std::string::npos))
+          ++damaged;
         if (round % 4 == 0) (void)bench.remove(name);
       }
     });
@@ -238,7 +240,8 @@ TEST_CASE("a file of another size than stored is never served", "[store]") {
 
 TEST_CASE("directories are listed entry by entry, in pages, without repeats", "[store]") {
   StoreBench bench;
-  for (const char* name : {"a", "ab/1", "ab/2", "ab-c", "ab.d/x/y", "b"}) REQUIRE(bench.put(std::string("generic/") + name, "x"));
+  for (const char* name : {"a", "ab/1", "ab/2", "ab-c", "ab.d/x/y", "b"})
+    REQUIRE(bench.put(std::string("generic/") + name, "x"));
   const std::size_t page_size = GENERATE(1U, 2U, 3U, 100U);
   std::vector<std::string> names;
   std::string after;
@@ -326,7 +329,8 @@ TEST_CASE("a directory that is not larder's is not touched", "[store]") {
 
 TEST_CASE("two daemons cannot share a data directory", "[store]") {
   StoreBench bench;
-  const auto second = Store::open(bench.memory, bench.index_directory.path(), bench.clock, bench.options, 8_MiB);
+  const auto second =
+      Store::open(bench.memory, bench.index_directory.path(), bench.clock, bench.options, 8_MiB);
   REQUIRE_FALSE(second);
   CHECK(second.error().code() == Errc::busy);
 }
