@@ -90,7 +90,7 @@ Task<Result<Store::ChangePage>> Repository::changes(std::string name_space, std:
 }
 
 Task<Result<std::vector<bool>>> Repository::find_missing(std::string name_space,
-                                                         std::span<const Store::Wanted> wanted) {
+                                                         std::span<const WantedName> wanted) {
   return pool_.run(&Store::find_missing, &store_, std::move(name_space), wanted);
 }
 

@@ -41,7 +41,7 @@ class Repository {
   Task<Result<bool>> is_directory(std::string name_space, std::string path);
   Task<Result<Store::NamePage>> list_names(std::string name_space, std::string after, std::size_t limit);
   Task<Result<Store::ChangePage>> changes(std::string name_space, std::uint64_t since, std::size_t limit);
-  Task<Result<std::vector<bool>>> find_missing(std::string name_space, std::span<const Store::Wanted> wanted);
+  Task<Result<std::vector<bool>>> find_missing(std::string name_space, std::span<const WantedName> wanted);
 
   // Writing -----------------------------------------------------------------
 

@@ -8,7 +8,7 @@
 #include "server/http/conditional.hpp"
 #include "server/http/gzip.hpp"
 #include "server/http/listing.hpp"
-#include "server/http/name_list.hpp"
+#include "common/name_list.hpp"
 
 namespace larder::http {
 namespace {
@@ -56,7 +56,7 @@ Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit) {
 }
 
 // What find-missing answers; runs in the disk pool.
-std::string join_missing(const std::vector<Store::Wanted>& wanted, const std::vector<bool>& missing) {
+std::string join_missing(const std::vector<WantedName>& wanted, const std::vector<bool>& missing) {
   std::string text;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (missing[i]) text.append(wanted[i].path).append("\n");

@@ -219,7 +219,7 @@ std::uint64_t Store::generation() const {
   return core_->index->last_sequence();
 }
 
-Result<std::vector<bool>> Store::find_missing(std::string_view name_space, std::span<const Wanted> wanted) {
+Result<std::vector<bool>> Store::find_missing(std::string_view name_space, std::span<const WantedName> wanted) {
   if (core_->find_namespace(name_space) == nullptr)
     return Error(Errc::not_found, "there is no namespace " + std::string(name_space));
   std::vector<bool> missing(wanted.size(), true);

@@ -12,6 +12,7 @@
 
 #include "common/api.hpp"
 #include "common/artifact_key.hpp"
+#include "common/name_list.hpp"
 #include "server/store/entry.hpp"
 #include "server/store/index.hpp"
 #include "server/store/store_core.hpp"
@@ -69,12 +70,8 @@ class Store {
   Result<ChangePage> changes(std::string_view name_space, std::uint64_t since, std::size_t limit) const;
   std::uint64_t generation() const;
 
-  struct Wanted {
-    std::string path;
-    std::optional<Digest> digest;  // other bytes under the name count as missing
-  };
   // For each, whether it is missing.
-  Result<std::vector<bool>> find_missing(std::string_view name_space, std::span<const Wanted> wanted);
+  Result<std::vector<bool>> find_missing(std::string_view name_space, std::span<const WantedName> wanted);
 
   // Writing -----------------------------------------------------------------
 

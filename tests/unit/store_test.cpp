@@ -279,7 +279,7 @@ TEST_CASE("changes since a generation are told in order", "[store]") {
 TEST_CASE("find-missing tells what is not there, and what has other bytes", "[store]") {
   StoreBench bench;
   REQUIRE(bench.put("generic/a", "x"));
-  std::vector<Store::Wanted> wanted(4);
+  std::vector<WantedName> wanted(4);
   wanted[0].path = "a";
   wanted[1].path = "b";
   wanted[2].path = "a";

@@ -1,11 +1,13 @@
-#include "server/http/name_list.hpp"
+#include "common/name_list.hpp"
 
 #include <string>
 
-namespace larder::http {
+#include "common/artifact_key.hpp"
 
-Result<std::vector<Store::Wanted>> parse_wanted(std::string_view text) {
-  std::vector<Store::Wanted> wanted;
+namespace larder {
+
+Result<std::vector<WantedName>> parse_wanted(std::string_view text) {
+  std::vector<WantedName> wanted;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const auto end = text.find('\n');
     std::string_view line = text.substr(0, end);
@@ -14,7 +16,7 @@ Result<std::vector<Store::Wanted>> parse_wanted(std::string_view text) {
     if (line.empty()) continue;
 
     const auto tab = line.find('\t');
-    Store::Wanted item;
+    WantedName item;
     item.path = line.substr(0, tab);
     if (tab != std::string_view::npos) {
       item.digest = Digest::from_hex(line.substr(tab + 1));
@@ -31,4 +33,4 @@ Result<std::vector<Store::Wanted>> parse_wanted(std::string_view text) {
   return wanted;
 }
 
-}  // namespace larder::http
+}  // namespace larder

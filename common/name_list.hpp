@@ -1,0 +1,24 @@
+// Lists of names as text, one a line: what find-missing is asked.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/digest.hpp"
+#include "common/result.hpp"
+
+namespace larder {
+
+// A name somebody asks for.
+struct WantedName {
+  std::string path;              // below the namespace
+  std::optional<Digest> digest;  // other bytes under the name count as missing
+};
+
+// "PATH" or "PATH<tab>SHA256HEX" a line; a carriage return before the line feed
+// and empty lines are passed over. Errc::invalid_argument names the line.
+Result<std::vector<WantedName>> parse_wanted(std::string_view text);
+
+}  // namespace larder

@@ -1,0 +1,41 @@
+// A blocking HTTP client that does just what a test says, byte for byte.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace larder {
+
+struct HttpAnswer {
+  int status = 0;                             // 0: the connection ended before an answer
+  std::map<std::string, std::string> fields;  // names in lower case
+  std::string body;
+};
+
+// One connection to 127.0.0.1. Everything has a deadline of ten seconds.
+class HttpClient {
+ public:
+  explicit HttpClient(std::uint16_t port);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  void send(std::string_view bytes);
+  HttpAnswer receive(bool head = false);  // one answer; of a HEAD: without a body
+  bool ended();                           // the server closes (or has closed) the connection
+
+  // A whole request on this connection.
+  HttpAnswer request(std::string_view method, std::string_view target, std::string_view fields = {},
+                     std::string_view body = {});
+
+ private:
+  bool fill();
+
+  int socket_ = -1;
+  std::string received_;
+};
+
+}  // namespace larder
