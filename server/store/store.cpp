@@ -106,25 +106,45 @@ Result<Entry> Store::stat(const ArtifactKey& key) {
   return to_entry(*record);
 }
 
-Result<OpenArtifact> Store::open_artifact(const ArtifactKey& key) {
-  LARDER_TRY_ASSIGN(const std::optional<NameRecord> record, core_->find(key));
-  if (!record) return Error(Errc::not_found, "there is no " + key.str());
+// The file with the bytes of `record`. Null when it cannot be told which that is.
+Result<std::unique_ptr<File>> Store::open_content(const ArtifactKey& key, const NameRecord& record) {
   auto file = core_->disk.open(layout::tree_path(key));
   if (!file) {
     if (file.error().code() != Errc::not_found && file.error().code() != Errc::conflict) return file.error();
     LARDER_TRY(core_->drop_stale_row(key));
     return Error(Errc::not_found, "there is no " + key.str());
   }
-  LARDER_TRY_ASSIGN(const FileStatus status, (*file)->status());
-  if (status.size != record->size) {
-    // A growing tarball may have been replaced between the two look-ups.
-    LARDER_TRY_ASSIGN(const std::optional<NameRecord> again, core_->index->name(key));
-    if (again && again->size == status.size) return OpenArtifact{to_entry(*again), std::move(*file)};
+  const NamespaceConfig* const name_space = core_->find_namespace(key.name_space());
+  if (record.size == 0 || name_space == nullptr ||
+      overwrite_rule(name_space->kind, key.path()) == OverwriteRule::write_once)
+    return std::move(*file);
+  // The name of a growing tarball leads to the new bytes before its row tells
+  // of them; the object of the row stays until after that.
+  auto object = core_->disk.open(layout::object_path(record.digest, 0));
+  if (!object && object.error().code() == Errc::not_found) return std::unique_ptr<File>();
+  return object;
+}
+
+Result<OpenArtifact> Store::open_artifact(const ArtifactKey& key) {
+  constexpr int k_tries = 16;  // another one whenever the name changed meanwhile
+  for (int attempt = 0; attempt < k_tries; ++attempt) {
+    LARDER_TRY_ASSIGN(const std::optional<NameRecord> record, core_->find(key));
+    if (!record) return Error(Errc::not_found, "there is no " + key.str());
+    LARDER_TRY_ASSIGN(auto file, open_content(key, *record));
+    // A row that is the same before and after is that of the file in between.
+    LARDER_TRY_ASSIGN(const std::optional<NameRecord> now, core_->index->name(key));
+    if (now != record) continue;
+    if (!file) {  // its object is lost, or reconcile was first: the tree knows
+      LARDER_TRY(core_->enter_from_tree(key));
+      continue;
+    }
+    LARDER_TRY_ASSIGN(const FileStatus status, file->status());
+    if (status.size == record->size) return OpenArtifact{to_entry(*record), std::move(file)};
     LARDER_TRY(core_->set_aside(key, "its size is " + std::to_string(status.size) + " bytes, stored were " +
                                          std::to_string(record->size)));
     return Error(Errc::not_found, "there is no " + key.str() + " any more: its file was damaged");
   }
-  return OpenArtifact{to_entry(*record), std::move(*file)};
+  return Error(Errc::busy, "cannot open " + key.str() + ": it keeps changing");
 }
 
 void Store::note(const ArtifactKey& key, Access access) {

@@ -113,6 +113,8 @@ class Store {
  private:
   explicit Store(std::unique_ptr<StoreCore> core);
 
+  Result<std::unique_ptr<File>> open_content(const ArtifactKey& key, const NameRecord& record);
+
   std::unique_ptr<StoreCore> core_;
 };
 
