@@ -63,8 +63,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
   daemon->http_->start();
   daemon->reconciler_ =
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->reconcile(std::move(stop)); });
-  daemon->recency_keeper_ =
-      std::jthread([raw = daemon.get()](std::stop_token stop) { raw->keep_recency(std::move(stop)); });
+  daemon->writer_behind_ =
+      std::jthread([raw = daemon.get()](std::stop_token stop) { raw->write_behind(std::move(stop)); });
   return daemon;
 }
 
@@ -124,14 +124,19 @@ void Daemon::reconcile_once(const std::stop_token& stop) {
                    report->names, report->found, report->vanished, report->orphans);
 }
 
-void Daemon::keep_recency(std::stop_token stop) {
+// What gathers in memory goes to the disk: the access log every second, so that
+// people can follow it, and last uses every few.
+void Daemon::write_behind(std::stop_token stop) {
   lower_priority();
   std::mutex mutex;
   std::condition_variable_any wake;
   std::unique_lock lock(mutex);
-  constexpr std::chrono::seconds k_period(5);
-  while (!stop.stop_requested()) {
+  constexpr std::chrono::seconds k_period(1);
+  constexpr unsigned k_periods_between_uses = 5;
+  for (unsigned period = 1; !stop.stop_requested(); ++period) {
     wake.wait_for(lock, stop, k_period, [] { return false; });
+    logs_.access.flush();
+    if (period % k_periods_between_uses != 0) continue;
     const auto flushed = store_.store->flush_recency();
     if (!flushed) logs_.main->warn("cannot note what was used: {}", flushed.error().message());
   }
@@ -150,7 +155,7 @@ Result<void> Daemon::stop() {
   stopped_ = true;
   ready_ = false;
   reconciler_.request_stop();
-  recency_keeper_.request_stop();
+  writer_behind_.request_stop();
   http_->stop_listening();
   http_->drain();
   if (!wait_for_sessions(steady_clock::now() + config_.shutdown_timeout)) {
@@ -163,7 +168,7 @@ Result<void> Daemon::stop() {
   pool_.stop();
   loops_.stop();
   if (reconciler_.joinable()) reconciler_.join();
-  if (recency_keeper_.joinable()) recency_keeper_.join();
+  if (writer_behind_.joinable()) writer_behind_.join();
   const Result<void> closed = store_.store->close();
   logs_.access.flush();
   logs_.close();

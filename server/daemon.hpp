@@ -52,7 +52,7 @@ class Daemon {
   void complete_stat(api::Stat& stat) const;
   void reconcile(std::stop_token stop);  // whenever the store asks for it
   void reconcile_once(const std::stop_token& stop);
-  void keep_recency(std::stop_token stop);
+  void write_behind(std::stop_token stop);
   bool wait_for_sessions(std::chrono::steady_clock::time_point deadline) const;
 
   const Config config_;
@@ -71,7 +71,7 @@ class Daemon {
   http::Context context_;
   std::unique_ptr<http::HttpServer> http_;
   std::jthread reconciler_;
-  std::jthread recency_keeper_;
+  std::jthread writer_behind_;
 };
 
 }  // namespace larder
