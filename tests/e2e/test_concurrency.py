@@ -86,31 +86,47 @@ class Concurrency(LarderTest):
             self.assertLessEqual(seen, bodies)
 
     def test_a_replaced_tarball_is_always_the_old_or_the_new_one(self):
-        target = "/downloads/git2_example.org.repo.git.tar.gz"
-        self.server.put(target, body_of(0))
-        allowed = {sha256(body_of(writer)) for writer in range(WRITERS)}
+        for what, size in (("one size", lambda writer: 200_000), ("growing", lambda writer: 100_000 + 10_000 * writer)):
+            with self.subTest(what):
+                self.replace_before_readers("/downloads/git2_%s.tar.gz" % what[:3], size)
+
+    def replace_before_readers(self, target, size):
+        bodies = [body_of(writer, size(writer)) for writer in range(WRITERS)]
+        order = {sha256(body): number for number, body in enumerate(bodies)}
+        self.assertEqual(self.server.put(target, bodies[0]).status, 201)
         stop, wrong = threading.Event(), []
 
         def read():
             connection = self.server.connection()
+            newest = 0
             while not stop.is_set():
+                head = self.server.head(target, connection=connection)
                 answer = self.server.get(target, connection=connection)
-                if answer.status != 200 or answer.headers["ETag"].strip('"') != sha256(answer.body):
-                    wrong.append("%d %d bytes" % (answer.status, len(answer.body)))
-                elif sha256(answer.body) not in allowed:
+                if head.status != 200 or answer.status != 200:
+                    wrong.append("HEAD %d, GET %d" % (head.status, answer.status))
+                    continue
+                if answer.headers["ETag"].strip('"') != sha256(answer.body):
+                    wrong.append("an ETag of other bytes")
+                    continue
+                seen = order.get(sha256(answer.body))
+                if seen is None:
                     wrong.append("a mixture of %d bytes" % len(answer.body))
+                elif seen < newest:
+                    wrong.append("%d after %d" % (seen, newest))
+                else:
+                    newest = seen
             connection.close()
 
         readers = [threading.Thread(target=read) for _ in range(4)]
         for reader in readers:
             reader.start()
-        for writer in range(1, WRITERS):
-            self.assertIn(self.server.put(target, body_of(writer)).status, (200, 201, 204))
+        statuses = [self.server.put(target, body).status for body in bodies[1:]]
         stop.set()
         for reader in readers:
             reader.join()
         self.assertEqual(wrong, [])
-        self.assertEqual(self.server.get(target).body, body_of(WRITERS - 1))
+        self.assertEqual(statuses, [200] * (WRITERS - 1))
+        self.assertEqual(self.server.get(target).body, bodies[-1])
 
     def test_removals_against_uploads_leave_nothing_half(self):
         target = "/sstate-cache/flicker"

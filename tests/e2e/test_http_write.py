@@ -49,7 +49,7 @@ class Writing(LarderTest):
         for name in ("git2_git.example.org.a.git.tar.gz", "hg_m_host_path.tar.gz", "sub/gitshallow_x_0123456-1_main.tar.gz"):
             target = "/downloads/" + name
             self.assertEqual(self.server.put(target, b"old").status, 201, name)
-            self.assertIn(self.server.put(target, b"newer").status, (200, 201, 204), name)
+            self.assertEqual(self.server.put(target, b"newer").status, 200, name)
             self.assertEqual(self.server.get(target).body, b"newer")
             self.assertEqual(self.server.head(target).headers["ETag"], '"%s"' % sha256(b"newer"))
         self.assertEqual(self.server.put("/downloads/plain-1.0.tar.gz", b"old").status, 201)
@@ -79,6 +79,17 @@ class Writing(LarderTest):
                 self.assertEqual(self.server.put(name, body, {header: right}).status, 201)
                 self.assertEqual(self.server.get(name).body, body)
         wait_until(lambda: self.staged() == [], "the staged bytes are dropped")
+
+    def test_a_body_that_is_encoded_is_refused(self):
+        name = self.name()
+        self.assertEqual(self.server.put(name, b"x", {"Content-Encoding": "gzip"}).status, 415)
+        self.assertEqual(self.server.get(name).status, 404)
+
+    def test_an_empty_artifact_is_refused(self):
+        # BitBake takes an empty file for a failed fetch.
+        for target in (self.name(), "/downloads/empty.tar.gz"):
+            self.assertEqual(self.server.put(target, b"").status, 400, target)
+            self.assertEqual(self.server.get(target).status, 404)
 
     def test_a_digest_that_is_none_is_a_bad_request(self):
         name = self.name()
@@ -202,16 +213,17 @@ class Writing(LarderTest):
     def test_a_name_cannot_be_a_file_and_a_directory(self):
         name = self.name()
         self.assertEqual(self.server.put(name, b"file").status, 201)
-        self.assertIn(self.server.put(name + "/below", b"x").status, (400, 409))
-        self.assertIn(self.server.put(name.rpartition("/")[0], b"x").status, (400, 409))
+        self.assertEqual(self.server.put(name + "/below", b"x").status, 409)
+        self.assertEqual(self.server.put(name.rpartition("/")[0], b"x").status, 409)
         self.assertEqual(self.server.get(name).body, b"file")
 
     def test_puts_that_name_no_artifact_are_refused(self):
-        for target in ("/", "/sstate-cache", "/sstate-cache/", "/unknown-namespace/x", "/-/health", "/-/v1/x",
-                       "/sstate-cache/index.txt", "/@snap/sstate-cache/x", "/sstate-cache/ab/", "/sstate-cache/..",
-                       "/sstate-cache/" + "x" * 256):
+        for target, status in (("/", 405), ("/sstate-cache", 405), ("/sstate-cache/", 405), ("/sstate-cache/ab/", 405),
+                               ("/unknown-namespace/x", 404), ("/-/health", 405), ("/-/v1/x", 404),
+                               ("/@snap/sstate-cache/x", 404), ("/sstate-cache/index.txt", 400),
+                               ("/sstate-cache/..", 400), ("/sstate-cache/" + "x" * 256, 400)):
             with self.subTest(target):
-                self.assertIn(self.server.put(target, b"x").status, (400, 403, 404, 405, 409))
+                self.assertEqual(self.server.put(target, b"x").status, status)
         self.assertLessEqual(set(os.listdir(os.path.join(self.server.data, "tree"))), {"downloads", "sstate-cache"})
 
     def test_delete_removes_the_name_and_only_the_name(self):
@@ -251,17 +263,18 @@ class Writing(LarderTest):
         name = self.name()
         self.server.put(name, b"x")
         for target in ("/", "/sstate-cache", "/sstate-cache/", "/-/health", "/sstate-cache/index.txt"):
-            self.assertGreaterEqual(self.server.request("DELETE", target).status, 400, target)
+            self.assertEqual(self.server.request("DELETE", target).status, 405, target)
         self.assertEqual(self.server.get(name).status, 200)
 
     def test_mkcol_and_options(self):
-        self.assertEqual(self.server.request("MKCOL", "/sstate-cache/ab/").status // 100, 2)
-        self.assertEqual(self.server.request("MKCOL", "/sstate-cache/zz").status // 100, 2)
+        for target in ("/sstate-cache/ab/", "/sstate-cache/zz", "/sstate-cache/ab/"):  # again is no failure
+            self.assertEqual(self.server.request("MKCOL", target).status, 201, target)
+        self.assertEqual(self.server.request("MKCOL", "/unknown-namespace/zz").status, 404)
         options = self.server.request("OPTIONS", "/sstate-cache/ab/x")
-        self.assertIn(options.status, (200, 204))
+        self.assertEqual(options.status, 204)
         for method in ("GET", "HEAD", "PUT", "DELETE"):
             self.assertIn(method, options.headers["Allow"])
-        self.assertIn(self.server.request("OPTIONS", "*").status, (200, 204))
+        self.assertEqual(self.server.request("OPTIONS", "*").status, 204)
 
     def test_other_methods_get_405_and_say_what_is_allowed(self):
         name = self.name()
@@ -274,7 +287,7 @@ class Writing(LarderTest):
                 self.assertIn("GET", answer.headers["Allow"])
         with self.server.raw() as raw:
             raw.send(b"BREW %s HTTP/1.1\r\nHost: x\r\n\r\n" % name.encode())
-            self.assertIn(raw.response().status, (400, 405, 501))
+            self.assertEqual(raw.response().status, 405)
 
     def test_uploads_are_counted(self):
         before = self.server.namespace_stat("sstate-cache")
