@@ -87,7 +87,9 @@ class Adopting(LarderTest):
         self.assertEqual(status, 200)
         last = events[-1]
         self.assertTrue(last["done"])
-        self.assertEqual((last["adopted"], last["present"], last["failed"]), (len(expected), 0, 0))
+        files = len(tree.taken())  # some have two names
+        self.assertGreater(len(expected), files)
+        self.assertEqual((last["adopted"], last["present"], last["failed"]), (files, 0, 0))
         reasons = {event["path"]: event["reason"] for event in events if event.get("outcome") == "skipped"}
         self.assertTrue(all(reasons.values()))
         self.assertTrue(any(path.endswith(".lock") for path in reasons))
@@ -96,7 +98,7 @@ class Adopting(LarderTest):
         self.assert_hard_linked(server.data, "downloads", tree)
 
         _, again = self.adopt(server, "downloads", tree.directory)
-        self.assertEqual((again[-1]["adopted"], again[-1]["present"]), (0, len(expected)))
+        self.assertEqual((again[-1]["adopted"], again[-1]["present"]), (0, files))
 
         for directory, allowed_status in ((outside.directory, (403,)), (allowed + "/../outside", (400, 403)),
                                           ("relative", (400, 403)), (allowed + "/nothing", (400, 404))):
@@ -108,7 +110,7 @@ class Adopting(LarderTest):
         self.assertEqual(server.index("downloads"), sorted(expected))
 
         done = server.client("adopt", "--namespace", "downloads", tree.directory)
-        self.assertIn(str(len(expected)), done.stdout)
+        self.assertIn(str(files), done.stdout)
         self.assertEqual(server.stop(), 0)
 
     def test_nothing_may_be_adopted_unless_configured(self):

@@ -190,15 +190,36 @@ class BuildrootSeed(LarderTest):
 
 
 class Conflicts(LarderTest):
-    def test_seeding_other_bytes_under_a_taken_name_reports_a_conflict(self):
+    def test_other_bytes_under_a_taken_name_are_a_conflict_and_the_first_stay(self):
         tree = SampleTree("sstate", os.path.join(self.work, "tree"), "--objects", "30", "--median-size", "2KiB")
         self.server.client("seed", tree.directory)
         name = next(path for path in tree.taken() if path.endswith(".siginfo"))
         before = self.server.get("/sstate-cache/" + quoted(name)).body
         harness.write_file(tree.file(name), b"rebuilt, with other bytes")
-        done = self.server.client("seed", "--json", tree.directory, expect=1)
+
+        # A rebuild of one hash differs every time: what has its name is there.
+        done = self.server.client("seed", "--json", tree.directory)
+        self.assertEqual((json.loads(done.stdout)["present"], json.loads(done.stdout)["conflicts"]), (30, []))
+
+        done = self.server.client("seed", "--json", "--compare", tree.directory, expect=1)
+        summary = json.loads(done.stdout)
+        self.assertEqual([each["path"] for each in summary["conflicts"]], [name])
+        self.assertEqual((summary["sent"], summary["present"]), (0, 29))
         self.assertEqual(self.server.get("/sstate-cache/" + quoted(name)).body, before)
-        self.assertEqual([each["path"] for each in json.loads(done.stdout)["conflicts"]], [name])
+
+        # Once somebody has removed the old ones, the name is free.
+        self.assertEqual(self.server.request("DELETE", "/sstate-cache/" + quoted(name)).status, 204)
+        done = self.server.client("seed", "--json", tree.directory)
+        self.assertEqual(json.loads(done.stdout)["sent"], 1)
+        self.assertEqual(self.server.get("/sstate-cache/" + quoted(name)).body, b"rebuilt, with other bytes")
+
+    def test_a_growing_tarball_is_replaced_by_the_newer_one(self):
+        directory = os.path.join(self.work, "dl")
+        name = "git2_git.example.org.team.repo.git.tar.gz"
+        for content in (b"old", b"newer and longer"):
+            harness.write_file(os.path.join(directory, name), content)
+            self.server.client("seed", "--no-verify", "--namespace", "downloads", directory)
+            self.assertEqual(self.server.get("/downloads/" + name).body, content)
 
 
 class KilledWhileSeeding(LarderTest):
