@@ -121,7 +121,8 @@ Result<std::unique_ptr<File>> Store::open_content(const ArtifactKey& key, const 
   // The name of a growing tarball leads to the new bytes before its row tells
   // of them; the object of the row stays until after that.
   auto object = core_->disk.open(layout::object_path(record.digest, 0));
-  if (!object && object.error().code() == Errc::not_found) return std::unique_ptr<File>();
+  if (!object && object.error().code() == Errc::not_found)
+    return std::move(*file);  // lost: the name has the bytes
   return object;
 }
 
@@ -134,10 +135,6 @@ Result<OpenArtifact> Store::open_artifact(const ArtifactKey& key) {
     // A row that is the same before and after is that of the file in between.
     LARDER_TRY_ASSIGN(const std::optional<NameRecord> now, core_->index->name(key));
     if (now != record) continue;
-    if (!file) {  // its object is lost, or reconcile was first: the tree knows
-      LARDER_TRY(core_->enter_from_tree(key));
-      continue;
-    }
     LARDER_TRY_ASSIGN(const FileStatus status, file->status());
     if (status.size == record->size) return OpenArtifact{to_entry(*record), std::move(file)};
     LARDER_TRY(core_->set_aside(key, "its size is " + std::to_string(status.size) + " bytes, stored were " +
@@ -239,7 +236,8 @@ std::uint64_t Store::generation() const {
   return core_->index->last_sequence();
 }
 
-Result<std::vector<bool>> Store::find_missing(std::string_view name_space, std::span<const WantedName> wanted) {
+Result<std::vector<bool>> Store::find_missing(std::string_view name_space,
+                                              std::span<const WantedName> wanted) {
   if (core_->find_namespace(name_space) == nullptr)
     return Error(Errc::not_found, "there is no namespace " + std::string(name_space));
   std::vector<bool> missing(wanted.size(), true);

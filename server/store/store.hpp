@@ -113,6 +113,7 @@ class Store {
  private:
   explicit Store(std::unique_ptr<StoreCore> core);
 
+  // The bytes that `record` tells of, or Errc::not_found.
   Result<std::unique_ptr<File>> open_content(const ArtifactKey& key, const NameRecord& record);
 
   std::unique_ptr<StoreCore> core_;
