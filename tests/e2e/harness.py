@@ -5,6 +5,7 @@ LARDER_PREFIX       where the build is installed (bin/larder, sbin/larderd)
 LARDER_SAMPLE_TREE  the larder-sample-tree program
 LARDER_KEEP         set: keep the working directories
 """
+import atexit
 import hashlib
 import http.client
 import json
@@ -87,6 +88,47 @@ def to_yaml(value, indent=0):
     return "\n".join(lines)
 
 
+# A test run that is cut off (Ctrl-C, a time limit) runs no clean-ups of unittest.
+_left_over = {"processes": [], "directories": []}
+_setpriv = shutil.which("setpriv")  # of util-linux
+
+
+def start_process(arguments, **options):
+    """A child that does not outlive the tests, however they end."""
+    if _setpriv:
+        arguments = [_setpriv, "--pdeathsig", "KILL", *arguments]
+    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, **options)
+    _left_over["processes"].append(process)
+    return process
+
+
+def end_process(process):
+    """SIGKILL, unless it has ended already."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def make_work_directory():
+    directory = tempfile.mkdtemp(prefix="larder-e2e-")
+    _left_over["directories"].append(directory)
+    return directory
+
+
+@atexit.register
+def _sweep():
+    for process in _left_over["processes"]:
+        end_process(process)
+    for directory in _left_over["directories"]:
+        if not os.environ.get("LARDER_KEEP"):
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 class Response:
     def __init__(self, status, headers, body):
         self.status = status
@@ -112,16 +154,23 @@ class Larderd:
         self.starts = 0
 
     def start(self):
+        try:
+            return self._start()
+        except BaseException:
+            if self.process is not None:
+                end_process(self.process)
+            raise
+
+    def _start(self):
         self.starts += 1
         port_file = os.path.join(self.work, "ports.%d" % self.starts)
         config_file = os.path.join(self.work, "larderd.yaml")
         write_file(config_file, (to_yaml({"write": "loopback", **self.config}) + "\n").encode())
         self.log_path = os.path.join(self.work, "larderd.%d.log" % self.starts)
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
+            self.process = start_process(
                 [LARDERD, "--config", config_file, "--data", self.data,
-                 "--listen-http", "127.0.0.1:%d" % self.port, "--port-file", port_file],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                 "--listen-http", "127.0.0.1:%d" % self.port, "--port-file", port_file], stdout=log, stderr=log)
         wait_until(lambda: self._alive() and os.path.exists(port_file), "larderd writes its port file")
         self.port = self._port_from(port_file)
         wait_until(lambda: self._alive() and self._healthy(), "larderd gets ready")
@@ -173,8 +222,7 @@ class Larderd:
             raise AssertionError("larderd did not end within %.0f s:\n%s" % (deadline, self.log()))
 
     def kill(self):
-        self.process.kill()
-        self.process.wait()
+        end_process(self.process)
 
     # Talking to it
 
@@ -385,7 +433,7 @@ class LarderTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.work = tempfile.mkdtemp(prefix="larder-e2e-")
+        cls.work = make_work_directory()
         cls.addClassCleanup(cls._tidy)
         if cls.with_server:
             cls.server = cls.start_server(config=cls.config)
@@ -394,7 +442,7 @@ class LarderTest(unittest.TestCase):
     @classmethod
     def _tidy(cls):
         if not os.environ.get("LARDER_KEEP"):
-            shutil.rmtree(cls.work, ignore_errors=True)
+            shutil.rmtree(cls.work)
 
     @classmethod
     def _check_stop(cls):

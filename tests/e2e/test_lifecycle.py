@@ -268,9 +268,10 @@ class Configuration(LarderTest):
             (["--data", data["from-flag"]], {"LARDER_DATA": data["from-environment"]}, "from-flag"),
         ):
             with self.subTest(expected):
-                daemon = subprocess.Popen([LARDERD, "--config", file, *arguments], env={**os.environ, **environment},
-                                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                self.addCleanup(lambda process=daemon: process.poll() is None and process.kill())
+                daemon = harness.start_process([LARDERD, "--config", file, *arguments],
+                                               env={**os.environ, **environment},
+                                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                self.addCleanup(harness.end_process, daemon)
                 wait_until(lambda: os.path.isdir(os.path.join(data[expected], "tree")), "the data directory is made")
                 daemon.terminate()
                 self.assertEqual(daemon.wait(60), 0)

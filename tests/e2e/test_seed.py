@@ -225,12 +225,16 @@ class Conflicts(LarderTest):
 class KilledWhileSeeding(LarderTest):
     with_server = False
 
+    def begin_seed(self, server, tree, **options):
+        seed = harness.start_process([harness.LARDER, "--server", server.url, "seed", "--jobs", "2", tree.directory],
+                                     **options)
+        self.addCleanup(harness.end_process, seed)
+        return seed
+
     def test_seed_outlives_the_server_and_completes(self):
-        tree = SampleTree("sstate", os.path.join(self.work, "tree"), "--objects", "3000", "--median-size", "4KiB")
+        tree = SampleTree("sstate", os.path.join(self.work, "tree"), "--objects", "1500", "--median-size", "4KiB")
         server = self.own_server()
-        seed = subprocess.Popen([harness.LARDER, "--server", server.url, "seed", "--jobs", "2", tree.directory],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.addCleanup(lambda: seed.poll() is None and seed.kill())
+        seed = self.begin_seed(server, tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         harness.wait_until(lambda: server.namespace_stat("sstate-cache")["artifacts"] > 100, "the seed is under way")
         server.kill()
         self.assertIsNone(seed.poll(), "the seed was over before the server was killed: make the tree larger")
@@ -242,10 +246,9 @@ class KilledWhileSeeding(LarderTest):
         self.assertEqual(server.stop(), 0)
 
     def test_an_interrupted_seed_leaves_nothing_half_and_resumes(self):
-        tree = SampleTree("sstate", os.path.join(self.work, "again"), "--objects", "3000", "--median-size", "4KiB")
+        tree = SampleTree("sstate", os.path.join(self.work, "again"), "--objects", "1500", "--median-size", "4KiB")
         server = self.own_server()
-        seed = subprocess.Popen([harness.LARDER, "--server", server.url, "seed", "--jobs", "2", tree.directory],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seed = self.begin_seed(server, tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         harness.wait_until(lambda: server.namespace_stat("sstate-cache")["artifacts"] > 100, "the seed is under way")
         seed.send_signal(signal.SIGINT)
         self.assertNotEqual(seed.wait(60), 0)
