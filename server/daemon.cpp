@@ -58,7 +58,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
   static const SystemClock k_clock;  // outlives every store
   LARDER_TRY_ASSIGN(OpenStore store, open_store(config, k_clock));
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(config), std::move(logs), std::move(store)));
-  LARDER_TRY(daemon->http_->listen(daemon->config_.http.listen));
+  LARDER_TRY(daemon->http_->listen(daemon->config_->http.listen));
   daemon->loops_.start();
   daemon->http_->start();
   daemon->reconciler_ =
@@ -73,8 +73,8 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
       logs_(std::move(logs)),
       started_(clock_.now()),
       store_(std::move(store)),
-      loops_(config_.loops),
-      pool_(config_.disk_threads),
+      loops_(config_->loops),
+      pool_(config_->disk_threads),
       repository_(*store_.store, pool_),
       context_{repository_,
                config_,
@@ -91,7 +91,7 @@ Daemon::~Daemon() {
 
 void Daemon::complete_stat(api::Stat& stat) const {
   stat.version = LARDER_VERSION;
-  stat.data_directory = config_.data.string();
+  stat.data_directory = config_->data.string();
   stat.started = started_;
   stat.now = clock_.now();
   stat.ready = ready_;
@@ -158,9 +158,9 @@ Result<void> Daemon::stop() {
   writer_behind_.request_stop();
   http_->stop_listening();
   http_->drain();
-  if (!wait_for_sessions(steady_clock::now() + config_.shutdown_timeout)) {
+  if (!wait_for_sessions(steady_clock::now() + config_->shutdown_timeout)) {
     logs_.main->warn("{} transfers were not over after {} and are cut off", http_->sessions(),
-                     human_duration(config_.shutdown_timeout));
+                     human_duration(config_->shutdown_timeout));
     http_->close_all();
     // Each ends as soon as the disk answers it; none may outlive what it uses.
     (void)wait_for_sessions(steady_clock::time_point::max());
@@ -177,6 +177,15 @@ Result<void> Daemon::stop() {
 
 void Daemon::reopen_logs() {
   logs_.reopen();
+}
+
+void Daemon::reload(Config config) {
+  std::error_code ignored;
+  const auto absolute = std::filesystem::absolute(config.data, ignored);
+  if (!ignored) config.data = absolute;
+  for (const std::string& key : config_.reload(std::move(config)))
+    logs_.main->warn("a new value of {} takes effect at the next start", key);
+  logs_.main->set_level(spdlog::level::from_str(config_->log.level));
 }
 
 }  // namespace larder

@@ -14,6 +14,7 @@
 #include "server/config.hpp"
 #include "server/http/http_server.hpp"
 #include "server/http/metrics.hpp"
+#include "server/live_config.hpp"
 #include "server/logging.hpp"
 #include "server/repository.hpp"
 #include "server/runtime/disk_pool.hpp"
@@ -41,10 +42,12 @@ class Daemon {
   // Finishes running transfers for up to shutdown_timeout, then ends. May be called twice.
   Result<void> stop();
   void reopen_logs();
+  // Puts in force what can be changed without a restart; the log names the rest.
+  void reload(Config config);
 
   const http::HttpServer& http() const { return *http_; }
   Store& store() { return *store_.store; }
-  const Config& config() const { return config_; }
+  const Config& config() const { return *config_; }
 
  private:
   Daemon(Config config, Logs logs, OpenStore store);
@@ -55,7 +58,7 @@ class Daemon {
   void write_behind(std::stop_token stop);
   bool wait_for_sessions(std::chrono::steady_clock::time_point deadline) const;
 
-  const Config config_;
+  LiveConfig config_;
   Logs logs_;
   SystemClock clock_;
   const UnixSeconds started_;

@@ -108,6 +108,8 @@ int adopt(const Arguments& arguments) {
     return k_failure;
   }
   if (!open) return fail(open.error());
+  const auto apart = check_apart(arguments.adopt_directory, configured.config.data);
+  if (!apart) return fail(apart.error());
   const auto source = PosixFileSystem::open_root(arguments.adopt_directory);
   if (!source) return fail(source.error());
 
@@ -131,6 +133,19 @@ std::string describe(WriteAccess write) {
     case WriteAccess::everybody: return "anybody may read and WRITE (write: everybody)";
   }
   return {};
+}
+
+// SIGHUP: logs are opened anew, and the configuration is read again. A wrong one changes nothing.
+void reload(Daemon& daemon, const Arguments& arguments, spdlog::logger& log) {
+  daemon.reopen_logs();
+  ConfigResult configured = configure(arguments);
+  for (const ConfigDefect& defect : configured.defects) log.error("{}", to_string(defect));
+  if (!configured.defects.empty()) {
+    log.error("the configuration stays as it was");
+    return;
+  }
+  daemon.reload(std::move(configured.config));
+  log.info("logs opened anew, configuration read again");
 }
 
 int serve(const Arguments& arguments) {
@@ -165,8 +180,7 @@ int serve(const Arguments& arguments) {
     int signal = 0;
     sigwait(&signals, &signal);
     if (signal != SIGHUP) break;
-    (*daemon)->reopen_logs();
-    log->info("logs opened anew");
+    reload(**daemon, arguments, *log);
   }
   sd_notify(0, "STOPPING=1");
   log->info("finishing what is under way");

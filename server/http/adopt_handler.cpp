@@ -47,7 +47,7 @@ bool lies_below(const std::filesystem::path& directory, const std::vector<std::s
   return false;
 }
 
-Result<std::string> allowed_directory(const Exchange& exchange, const std::vector<std::string>& allowed,
+Result<std::string> allowed_directory(const Exchange& exchange, const Config& config,
                                       const std::string& wanted) {
   if (!exchange.from_loopback() || !exchange.may_write())
     return Error(Errc::forbidden, "directories are adopted on the server's own machine only");
@@ -56,11 +56,12 @@ Result<std::string> allowed_directory(const Exchange& exchange, const std::vecto
   if (wanted.empty() || wanted.front() != '/' || failure)
     return Error(Errc::invalid_argument,
                  "adopt needs ?directory=/PATH of an existing directory that larderd may read");
-  if (!lies_below(directory, allowed))
+  if (!lies_below(directory, config.adopt_from))
     return Error(Errc::forbidden,
                  "'" + wanted +
                      "' is not below a directory listed in adopt_from; list it there, or stop "
                      "the daemon and use 'larderd adopt'");
+  LARDER_TRY(check_apart(directory, config.data));
   return directory.string();
 }
 
@@ -74,7 +75,7 @@ Task<void> serve_adopt(Exchange& exchange, const Target& target) {
     co_return co_await exchange.answer_error(missing);
   }
   const std::string wanted = query_value(target.query, "directory").value_or("");
-  auto directory = allowed_directory(exchange, context.config.adopt_from, wanted);
+  auto directory = allowed_directory(exchange, *context.config, wanted);
   if (!directory) co_return co_await exchange.answer_error(directory.error());
 
   Store::AdoptOptions options;

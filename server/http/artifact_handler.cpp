@@ -111,7 +111,7 @@ Task<bool> refuse_write(Exchange& exchange) {
   api::Problem problem;
   problem.status = 403;
   problem.code = name_of(Errc::forbidden);
-  problem.detail = exchange.context().config.write == WriteAccess::nobody
+  problem.detail = exchange.context().config->write == WriteAccess::nobody
                        ? "this server takes no uploads (write: nobody)"
                        : "this server takes uploads from its own machine only (write: loopback)";
   co_await exchange.answer_problem(std::move(problem));

@@ -58,10 +58,10 @@ HeaderLimits header_limits(const HttpConfig& config) {
 }  // namespace
 
 Exchange::Exchange(Context& context, Connection& connection)
-    : context_(context), connection_(connection), parser_(header_limits(context.config.http)) {}
+    : context_(context), connection_(connection), parser_(header_limits(context.config->http)) {}
 
 bool Exchange::may_write() const {
-  switch (context_.config.write) {
+  switch (context_.config->write) {
     case WriteAccess::nobody: return false;
     case WriteAccess::loopback: return from_loopback();
     case WriteAccess::everybody: return true;
@@ -100,7 +100,7 @@ void Exchange::finish() {
 Task<bool> Exchange::flush() {
   if (output_.empty()) co_return !broken_;
   if (broken_) co_return false;
-  const HttpConfig& limits = context_.config.http;
+  const HttpConfig& limits = context_.config->http;
   connection_.set_deadline(std::chrono::steady_clock::now() + limits.body_timeout);
   const ErrorCode error = co_await connection_.write(output_);
   output_.clear();
@@ -127,7 +127,7 @@ Task<Result<std::size_t>> Exchange::read_body(std::vector<std::byte>& into, std:
     const bool sent = co_await flush();
     if (!sent) co_return Error(Errc::cancelled, "the client went away");
   }
-  const HttpConfig& limits = context_.config.http;
+  const HttpConfig& limits = context_.config->http;
   const Pace pace(limits.body_timeout, limits.min_rate.bytes, started_);
   while (!parser_.complete() && into.size() - before < at_most) {
     if (input_.unread().empty()) {
@@ -209,7 +209,7 @@ Task<void> Exchange::answer_file(Reply reply, const OpenArtifact& artifact, std:
   put_head(reply);
   const bool head_sent = co_await flush();
   if (head_sent && length > 0) {
-    const HttpConfig& limits = context_.config.http;
+    const HttpConfig& limits = context_.config->http;
     const Pace pace(limits.body_timeout, limits.min_rate.bytes, started_);
     std::uint64_t sent = 0;
     DiskPool& pool = context_.repository.pool();

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "server/access_log.hpp"
-#include "server/config.hpp"
+#include "server/live_config.hpp"
 #include "server/http/metrics.hpp"
 #include "server/http/reply.hpp"
 #include "server/http/request_parser.hpp"
@@ -23,7 +23,7 @@ namespace larder::http {
 // What all sessions of a server share. Lives longer than any of them.
 struct Context {
   Repository& repository;
-  const Config& config;
+  const LiveConfig& config;
   AccessLog& access_log;
   Latency& latency;
   std::function<void(api::Stat&)> complete_stat;  // adds what only the daemon knows

@@ -13,7 +13,7 @@ HttpServer::HttpServer(Context& context, LoopGroup& loops, std::shared_ptr<spdlo
     : context_(context),
       loops_(loops),
       log_(std::move(log)),
-      admission_(context.config.http.max_connections, context.config.http.max_connections_per_address) {
+      admission_(context.config->http.max_connections, context.config->http.max_connections_per_address) {
   for (std::size_t i = 0; i < loops.size(); ++i)
     sessions_.push_back(std::make_unique<SessionSet>(loops.at(i)));
 }

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/name_list.hpp"
 #include "common/percent.hpp"
 #include "server/http/adopt_handler.hpp"
 #include "server/http/conditional.hpp"
 #include "server/http/gzip.hpp"
 #include "server/http/listing.hpp"
-#include "common/name_list.hpp"
 
 namespace larder::http {
 namespace {

@@ -42,7 +42,7 @@ Task<void> HttpSession::run(SessionSet& sessions) {
 // False: the connection is over (a refusal has been written, if there was one).
 Task<bool> HttpSession::read_header() {
   RequestParser& parser = exchange_.parser_;
-  const HttpConfig& limits = context_.config.http;
+  const HttpConfig& limits = context_.config->http;
   SteadyTime header_deadline = SteadyTime::max();
   while (true) {
     if (!exchange_.input_.unread().empty()) {

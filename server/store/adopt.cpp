@@ -247,4 +247,18 @@ Result<api::AdoptEvent> Store::adopt(FileSystem& source, const AdoptOptions& opt
   return Adoption(*core_, source, options, report, std::move(stop)).run();
 }
 
+Result<void> check_apart(const std::filesystem::path& directory, const std::filesystem::path& data) {
+  std::error_code failure;
+  const auto source = std::filesystem::canonical(directory, failure);
+  if (failure) return posix_error("adopt", directory.string(), failure.value());
+  const auto store = std::filesystem::weakly_canonical(data, failure);
+  if (failure) return posix_error("examine", data.string(), failure.value());
+  const auto starts_with = [](const std::filesystem::path& path, const std::filesystem::path& prefix) {
+    return std::mismatch(prefix.begin(), prefix.end(), path.begin(), path.end()).first == prefix.end();
+  };
+  if (!starts_with(source, store) && !starts_with(store, source)) return {};
+  return Error(Errc::invalid_argument, "cannot adopt " + directory.string() + ": it and the data directory " +
+                                           data.string() + " lie in one another");
+}
+
 }  // namespace larder

@@ -19,6 +19,10 @@
 
 namespace larder {
 
+// Errc::invalid_argument when one of two existing directories lies in the other: what is adopted
+// must not contain the data directory, nor be a part of it.
+Result<void> check_apart(const std::filesystem::path& directory, const std::filesystem::path& data);
+
 class Store {
  public:
   // `data` is the directory that `disk` is rooted at; the index needs its path.

@@ -219,3 +219,36 @@ TEST_CASE("a daemon serves what an earlier one stored", "[integration]") {
   CHECK(client.request("GET", "/downloads/a").body == "content");
   CHECK(second.daemon->store().reconciled());
 }
+
+TEST_CASE("a reload changes what it can and keeps the rest", "[integration]") {
+  Running running;
+  HttpClient client(running.port());
+  REQUIRE(client.request("PUT", "/downloads/a", "", "content").status == 201);
+  Config next = running.daemon->config();
+  next.write = WriteAccess::nobody;
+  next.http.listen = {{"127.0.0.1", 1}};
+  running.daemon->reload(next);
+  CHECK(client.request("PUT", "/downloads/b", "", "content").status == 403);
+  CHECK(client.request("GET", "/downloads/a").status == 200);
+  CHECK(running.daemon->config().http.listen[0].port == 0);  // a listener needs a restart
+}
+
+TEST_CASE("several listeners serve one store, over both families", "[integration]") {
+  Running running([](Config& config) { config.http.listen = {{"127.0.0.1", 0}, {"", 0}}; });
+  REQUIRE(running.daemon->http().listener_names().size() == 2);
+  HttpClient first(running.daemon->http().port(0));
+  HttpClient second(running.daemon->http().port(1));  // an IPv4 client of a dual-stack listener
+  REQUIRE(first.request("PUT", "/downloads/a", "", "content").status == 201);
+  CHECK(second.request("GET", "/downloads/a").body == "content");
+  CHECK(second.request("PUT", "/downloads/b", "", "x").status == 201);  // 127.0.0.1 mapped is loopback, too
+}
+
+TEST_CASE("the data directory cannot be adopted into itself", "[integration]") {
+  Running running;
+  const auto data = running.daemon->config().data;
+  CHECK(check_apart(data, data).error().code() == Errc::invalid_argument);
+  CHECK(check_apart(data.parent_path(), data).error().code() == Errc::invalid_argument);
+  CHECK(check_apart(data / "tree", data).error().code() == Errc::invalid_argument);
+  std::filesystem::create_directory(data.parent_path() / "data-next-door");
+  CHECK(check_apart(data.parent_path() / "data-next-door", data).ok());
+}

@@ -1,0 +1,38 @@
+#include "server/live_config.hpp"
+
+namespace larder {
+
+void LiveConfig::take(Config config) {
+  const std::lock_guard lock(mutex_);
+  versions_.push_back(std::make_unique<const Config>(std::move(config)));
+  current_.store(versions_.back().get(), std::memory_order_release);
+}
+
+std::vector<std::string> LiveConfig::reload(Config next) {
+  const Config& now = **this;
+  std::vector<std::string> needs_restart;
+  const auto keep = [&](const char* key, auto& wanted, const auto& in_force) {
+    if (wanted == in_force) return;
+    needs_restart.emplace_back(key);
+    wanted = in_force;
+  };
+  keep("data", next.data, now.data);
+  keep("namespaces", next.namespaces, now.namespaces);
+  keep("durability", next.durability, now.durability);
+  keep("free_space_floor", next.free_space_floor, now.free_space_floor);
+  keep("index_cache", next.index_cache, now.index_cache);
+  keep("disk_threads", next.disk_threads, now.disk_threads);
+  keep("loops", next.loops, now.loops);
+  keep("http.listen", next.http.listen, now.http.listen);
+  keep("http.max_object_size", next.http.max_object_size, now.http.max_object_size);
+  keep("http.max_connections", next.http.max_connections, now.http.max_connections);
+  keep("http.max_connections_per_address", next.http.max_connections_per_address,
+       now.http.max_connections_per_address);
+  keep("log.format", next.log.format, now.log.format);
+  keep("log.file", next.log.file, now.log.file);
+  keep("log.access", next.log.access, now.log.access);
+  take(std::move(next));
+  return needs_restart;
+}
+
+}  // namespace larder
