@@ -11,10 +11,11 @@
 namespace larder {
 
 struct AccessRecord {
-  std::string_view client;    // address
-  std::string_view protocol;  // "http"
-  std::string_view method;    // "GET"
-  std::string_view name;      // as requested; control characters are made visible
+  std::string_view client;      // address
+  std::string_view protocol;    // "http"
+  std::string_view method;      // "GET"
+  std::string_view name_space;  // of an artifact; empty: the request was for something else
+  std::string_view name;        // as requested; control characters are made visible
   int status = 0;
   std::string_view outcome;    // "hit", "miss", "created" …; empty: none
   std::uint64_t bytes_in = 0;  // of bodies

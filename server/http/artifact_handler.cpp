@@ -266,7 +266,7 @@ bool answer_check_from_memory(Exchange& exchange, const ArtifactKey& key) {
   // Somebody who can read a listing may have meant a directory.
   if (found == Index::Found::miss && choose_listing_format(request.accept) != ListingFormat::none)
     return false;
-  exchange.set_artifact(true);
+  exchange.set_artifact(key);
   if (found == Index::Found::hit)
     answer_head(exchange, key, entry);
   else
@@ -288,7 +288,7 @@ Task<void> answer_missing(Exchange& exchange, const ArtifactKey& key) {
 }
 
 Task<void> serve_artifact(Exchange& exchange, const ArtifactKey& key) {
-  exchange.set_artifact(true);
+  exchange.set_artifact(key);
   const Method method = exchange.request().method;
   if (method == Method::get || method == Method::head) co_return co_await get(exchange, key);
   const bool refused = co_await refuse_write(exchange);

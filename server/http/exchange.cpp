@@ -75,6 +75,7 @@ void Exchange::begin(SteadyTime now) {
   linger_ = false;
   continued_ = false;
   artifact_ = false;
+  name_space_.clear();
   status_ = 0;
   bytes_out_ = 0;
   outcome_ = {};
@@ -88,6 +89,7 @@ void Exchange::finish() {
   record.client = connection_.peer_text();
   record.protocol = "http";
   record.method = request().method_text;
+  record.name_space = name_space_;
   record.name = request().target;
   record.status = status_;
   record.outcome = outcome_;
@@ -95,6 +97,11 @@ void Exchange::finish() {
   record.bytes_out = bytes_out_;
   record.duration = std::chrono::duration_cast<std::chrono::microseconds>(duration);
   context_.access_log.write(record);
+}
+
+void Exchange::set_artifact(const ArtifactKey& key) {
+  artifact_ = true;
+  if (context_.access_log.on()) name_space_ = key.name_space();
 }
 
 Task<bool> Exchange::flush() {

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "server/access_log.hpp"
-#include "server/live_config.hpp"
 #include "server/http/metrics.hpp"
 #include "server/http/reply.hpp"
 #include "server/http/request_parser.hpp"
+#include "server/live_config.hpp"
 #include "server/repository.hpp"
 #include "server/runtime/connection.hpp"
 
@@ -89,7 +89,7 @@ class Exchange {
   // For the log ---------------------------------------------------------------
 
   void set_outcome(std::string_view outcome) { outcome_ = outcome; }  // a literal
-  void set_artifact(bool artifact) { artifact_ = artifact; }
+  void set_artifact(const ArtifactKey& key);
 
  private:
   friend class HttpSession;
@@ -113,6 +113,7 @@ class Exchange {
   bool continued_ = false;
   bool streaming_chunks_ = false;
   bool artifact_ = false;
+  std::string name_space_;  // of the artifact, when there is a log
   int status_ = 0;
   std::uint64_t bytes_out_ = 0;  // of bodies
   std::string_view outcome_;

@@ -35,6 +35,7 @@ bool is_utf8(std::string_view text) {
 TEST_CASE("an access log line tells everything about a request", "[access_line]") {
   AccessRecord record = asked_for("/sstate-cache/ab");
   record.status = 200;
+  record.name_space = "sstate-cache";
   record.outcome = "hit";
   record.bytes_in = 1;
   record.bytes_out = 20480;
@@ -42,7 +43,8 @@ TEST_CASE("an access log line tells everything about a request", "[access_line]"
   CHECK(
       format_access(record, LogFormat::json, 1'700'000'000'123) ==
       R"({"time":"2023-11-14T22:13:20.123Z","log":"access","client":"127.0.0.1","protocol":"http","method":"GET",)"
-      R"("name":"/sstate-cache/ab","status":200,"outcome":"hit","bytes_in":1,"bytes_out":20480,"microseconds":57})");
+      R"("namespace":"sstate-cache","name":"/sstate-cache/ab","status":200,"outcome":"hit","bytes_in":1,)"
+      R"("bytes_out":20480,"microseconds":57})");
   CHECK(format_access(record, LogFormat::text, 1'700'000'000'123) ==
         R"(2023-11-14T22:13:20.123Z 127.0.0.1 http GET "/sstate-cache/ab" 200 hit in=1 out=20480 us=57)");
 }
