@@ -165,7 +165,7 @@ class Larderd:
         self.starts += 1
         port_file = os.path.join(self.work, "ports.%d" % self.starts)
         config_file = os.path.join(self.work, "larderd.yaml")
-        write_file(config_file, (to_yaml({"write": "loopback", **self.config}) + "\n").encode())
+        write_file(config_file, (to_yaml({"write": "loopback", "free_space_floor": 0, **self.config}) + "\n").encode())
         self.log_path = os.path.join(self.work, "larderd.%d.log" % self.starts)
         with open(self.log_path, "wb") as log:
             self.process = start_process(
@@ -236,7 +236,8 @@ class Larderd:
             own.putrequest(method, target, skip_accept_encoding=True)
             for name, value in (headers or {}).items():
                 own.putheader(name, value)
-            if body is not None and not any(name.lower() == "content-length" for name in headers or {}):
+            given = {name.lower() for name in headers or {}}
+            if body is not None and not given & {"content-length", "transfer-encoding"}:
                 own.putheader("Content-Length", str(len(body)))
             own.endheaders(body)
             answer = own.getresponse()

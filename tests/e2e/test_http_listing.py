@@ -215,6 +215,14 @@ class Index(LarderTest):
         for bad in ("x", "-1", "", "+1", "1x", "0x1", "%201", "99999999999999999999999"):
             self.assertEqual(self.index("?since=" + bad).status, 400, bad)
 
+    def test_http_1_0_gets_it_up_to_the_end_of_the_connection(self):
+        with self.server.raw() as raw:
+            raw.send(b"GET /sstate-cache/index.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            answer = raw.response()
+            self.assertEqual((answer.status, answer.headers["Transfer-Encoding"]), (200, None))
+            self.assertEqual(sorted(answer.lines()), sorted(FILES))
+            self.assertTrue(raw.closed())
+
     def test_an_unknown_namespace_has_none(self):
         self.assertEqual(self.server.get("/nothing/index.txt").status, 404)
 
@@ -255,6 +263,11 @@ class FindMissing(LarderTest):
         self.assertEqual(self.ask([], {"Content-Encoding": "gzip"}, body[:-9]).status, 400)
         unknown = self.ask([], {"Content-Encoding": "br"}, body)
         self.assertEqual((unknown.status, unknown.headers["Accept-Encoding"]), (415, "gzip"))
+
+    def test_a_question_that_unpacks_to_more_than_anybody_asks_is_refused(self):
+        body = gzip.compress(b"\n" * (65 << 20), 1)
+        self.assertEqual(self.ask([], {"Content-Encoding": "gzip"}, body).status, 413)
+        self.assertEqual(self.ask(["zz/still-there"]).lines(), ["zz/still-there"])
 
     def test_100_000_names_in_one_request(self):
         names = ["%02x/%02x/sstate:recipe-%d:%064x_x.tar.zst" % (i % 256, i // 256 % 256, i, i) for i in range(99_999)]

@@ -4,7 +4,7 @@ import hashlib
 import os
 import unittest
 
-from harness import LarderTest, sha256, wait_until
+from harness import LarderTest, quoted, sha256, wait_until
 
 MIB = 1 << 20
 
@@ -299,6 +299,30 @@ class Writing(LarderTest):
         self.assertEqual(after["artifacts"] - before["artifacts"], 1)
 
 
+    def test_pipelined_writes_and_reads_are_answered_in_order(self):
+        name = self.name()
+        target = name.encode()
+        steps = [(b"PUT", b"one", 201), (b"GET", b"", 200), (b"PUT", b"two", 409), (b"DELETE", b"", 204),
+                 (b"HEAD", b"", 404), (b"PUT", b"two", 201), (b"GET", b"", 200)]
+        with self.server.raw() as raw:
+            raw.send(b"".join(b"%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (
+                method, target, len(body), body) for method, body, _ in steps))
+            answers = [raw.response(method.decode()) for method, _, _ in steps]
+        self.assertEqual([answer.status for answer in answers], [status for _, _, status in steps])
+        self.assertEqual((answers[1].body, answers[6].body), (b"one", b"two"))
+
+    def test_a_name_of_255_bytes_and_a_path_of_3_000_live_like_any_other(self):
+        deep = "/".join(["d" * 255] * 11 + ["e" * 184])
+        self.assertEqual(len(deep), 3000)
+        for path in ("n" * 255, "\u00e4" * 127 + "z", deep):
+            with self.subTest(len(path.encode())):
+                target = "/sstate-cache/" + quoted(path)
+                self.assertEqual(self.server.put(target, b"x").status, 201)
+                self.assertEqual(self.server.get(target).body, b"x")
+                self.assertEqual(self.server.request("DELETE", target).status, 204)
+                self.assertEqual(self.server.head(target).status, 404)
+
+
 class NobodyWrites(LarderTest):
     config = {"write": "nobody"}
 
@@ -330,6 +354,19 @@ class AFullNamespace(LarderTest):
         self.assertEqual(self.server.get("/small/b").status, 404)
         self.assertEqual(self.server.put("/small/c", bytes([3]) * 30_000).status, 201)
         self.assertEqual(self.server.get("/small/a").status, 200)
+
+
+class AFullDisk(LarderTest):
+    config = {"free_space_floor": "1000000TiB"}
+
+    def test_507_when_the_disk_has_no_room_left(self):
+        for headers in ({}, {"Transfer-Encoding": "chunked"}):
+            with self.subTest(headers):
+                body = b"1\r\nx\r\n0\r\n\r\n" if headers else b"x"
+                answer = self.server.request("PUT", "/sstate-cache/x", body, headers or {"Content-Length": "1"})
+                self.assertEqual(answer.status, 507)
+        self.assertEqual(self.server.get("/sstate-cache/x").status, 404)
+        self.assertEqual(os.listdir(os.path.join(self.server.data, "tmp")), [])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Starting, stopping, dying: what signals do, and what is there afterwards."""
 import hashlib
+import http.client
 import json
 import os
 import signal
@@ -144,6 +145,21 @@ class Surviving(LarderTest):
                 self.assertEqual(server.namespace_stat("sstate-cache")["artifacts"], len(bodies))
                 self.assertEqual(server.stop(), 0)
 
+    def test_tree_and_index_are_compared_after_an_unclean_stop_only(self):
+        compares = "comparing"
+        server = self.own_server()
+        self.assertFalse(server.stat()["reconciling"])
+        server.put("/sstate-cache/x", b"x")
+        self.assertEqual(server.stop(), 0)
+        self.assertNotIn(compares, server.log(), "there was nothing to compare in a new directory")
+        server.start()
+        server.kill()
+        self.assertNotIn(compares, server.log(), "the stop was a clean one")
+        server.start()
+        wait_until(lambda: not server.stat()["reconciling"], "index and tree are compared")
+        self.assertIn(compares, server.log())
+        self.assertEqual(server.stop(), 0)
+
     def test_validators_and_counts_are_the_same_after_a_restart(self):
         server = self.own_server()
         server.put("/sstate-cache/x", b"x" * 1000)
@@ -191,6 +207,58 @@ class Surviving(LarderTest):
         self.assertNotEqual(second.returncode, 0)
         self.assertIn(str(server.port), second.stdout)
         self.assertEqual(server.stop(), 0)
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+class Listening(LarderTest):
+    with_server = False
+
+    def listeners(self, arguments, config=""):
+        """Starts a daemon and returns the addresses of its port file."""
+        directory = self.temporary_directory()
+        port_file, file = os.path.join(directory, "ports"), os.path.join(directory, "larderd.yaml")
+        harness.write_file(file, config.encode())
+        daemon = harness.start_process([LARDERD, "--config", file, "--data", os.path.join(directory, "data"),
+                                        "--port-file", port_file, *arguments],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(harness.end_process, daemon)
+        wait_until(lambda: daemon.poll() is not None or os.path.exists(port_file), "larderd writes its port file")
+        self.assertIsNone(daemon.poll(), "larderd ended at start")
+        with open(port_file) as lines:
+            return [line.split()[1] for line in lines if line.startswith("http ")]
+
+    def assert_serves(self, host, port):
+        connection = http.client.HTTPConnection(host, port, timeout=60)
+        connection.request("GET", "/-/health")
+        self.assertEqual(connection.getresponse().status, 200)
+        connection.close()
+
+    @unittest.skipUnless(has_ipv6(), "this machine has no IPv6")
+    def test_several_addresses_of_both_kinds(self):
+        for arguments, config in (
+            (["--listen-http", "127.0.0.1:0", "--listen-http", "[::1]:0", "--listen-http", "127.0.0.1:0"], ""),
+            ([], "http: {listen: ['127.0.0.1:0', '[::1]:0', '127.0.0.1:0']}\n"),
+        ):
+            with self.subTest(arguments):
+                addresses = [address.rpartition(":") for address in self.listeners(arguments, config)]
+                self.assertEqual([host for host, _, _ in addresses], ["127.0.0.1", "[::1]", "127.0.0.1"])
+                self.assertEqual(len({(host, port) for host, _, port in addresses}), 3)
+                for host, _, port in addresses:
+                    self.assert_serves(host.strip("[]"), int(port))
+
+    @unittest.skipUnless(has_ipv6(), "this machine has no IPv6")
+    def test_a_star_means_every_address(self):
+        addresses = self.listeners(["--listen-http", "*:0"])
+        for host in ("127.0.0.1", "::1"):
+            self.assert_serves(host, int(addresses[0].rpartition(":")[2]))
 
 
 class Logging(LarderTest):
