@@ -2,9 +2,10 @@
 import base64
 import hashlib
 import os
+import subprocess
 import unittest
 
-from harness import LarderTest, quoted, sha256, wait_until
+from harness import LarderTest, needs, quoted, run_tool, sha256, wait_until, write_file
 
 MIB = 1 << 20
 
@@ -321,6 +322,57 @@ class Writing(LarderTest):
                 self.assertEqual(self.server.get(target).body, b"x")
                 self.assertEqual(self.server.request("DELETE", target).status, 204)
                 self.assertEqual(self.server.head(target).status, 404)
+
+
+@needs("curl")
+class CurlUploads(LarderTest):
+    """What people type; curl expects 100-continue of large bodies, and sends chunks of what it is piped."""
+
+    def curl(self, *arguments, **options):
+        return run_tool("curl", "--silent", "--show-error", "--noproxy", "*", "--write-out", "%{http_code}",
+                        "--output", os.devnull, *arguments, **options).stdout
+
+    def test_files_of_all_sizes_arrive(self):
+        for size in (1, 1000, MIB, 3 * MIB + 1):
+            with self.subTest(size):
+                content = os.urandom(size)
+                file = os.path.join(self.temporary_directory(), "file")
+                write_file(file, content)
+                url = "%s/sstate-cache/curl/%d" % (self.server.url, size)
+                self.assertEqual(self.curl("--upload-file", file, url), "201")
+                self.assertEqual(self.server.get("/sstate-cache/curl/%d" % size).body, content)
+                self.assertEqual(self.curl("--upload-file", file, url), "200")
+                declared = "X-Checksum-Sha256: " + sha256(content)
+                self.assertEqual(self.curl("--upload-file", file, "--header", declared, url), "200")
+                write_file(file, content[:-1] + bytes([content[-1] ^ 1]))
+                self.assertEqual(self.curl("--upload-file", file, url), "409")
+                self.assertEqual(self.curl("--upload-file", file, "--header", declared, url + "-new"), "422")
+
+    def test_a_pipe_arrives_in_chunks(self):
+        content = os.urandom(2 * MIB)
+        file = os.path.join(self.temporary_directory(), "file")
+        write_file(file, content)
+        with open(file, "rb") as pipe:
+            done = subprocess.run(["curl", "--silent", "--noproxy", "*", "--upload-file", "-",
+                                   self.server.url + "/sstate-cache/curl/pipe"], stdin=pipe, timeout=60)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(self.server.get("/sstate-cache/curl/pipe").body, content)
+
+    def test_a_download_is_continued(self):
+        content = os.urandom(MIB)
+        self.server.put("/sstate-cache/curl/continued", content)
+        file = os.path.join(self.temporary_directory(), "file")
+        write_file(file, content[:12345])
+        code = run_tool("curl", "--silent", "--noproxy", "*", "--continue-at", "-", "--output", file,
+                        self.server.url + "/sstate-cache/curl/continued").returncode
+        self.assertEqual(code, 0)
+        with open(file, "rb") as got:
+            self.assertEqual(got.read(), content)
+
+    def test_removing(self):
+        self.server.put("/sstate-cache/curl/removed", b"x")
+        self.assertEqual(self.curl("--request", "DELETE", self.server.url + "/sstate-cache/curl/removed"), "204")
+        self.assertEqual(self.server.get("/sstate-cache/curl/removed").status, 404)
 
 
 class NobodyWrites(LarderTest):
