@@ -6,6 +6,7 @@ LARDER_SAMPLE_TREE  the larder-sample-tree program
 LARDER_KEEP         set: keep the working directories
 """
 import atexit
+import concurrent.futures
 import hashlib
 import http.client
 import json
@@ -16,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.parse
@@ -164,8 +166,7 @@ class Larderd:
     def _start(self):
         self.starts += 1
         port_file = os.path.join(self.work, "ports.%d" % self.starts)
-        config_file = os.path.join(self.work, "larderd.yaml")
-        write_file(config_file, (to_yaml({"write": "loopback", "free_space_floor": 0, **self.config}) + "\n").encode())
+        config_file = self.write_config()
         self.log_path = os.path.join(self.work, "larderd.%d.log" % self.starts)
         with open(self.log_path, "wb") as log:
             self.process = start_process(
@@ -175,6 +176,11 @@ class Larderd:
         self.port = self._port_from(port_file)
         wait_until(lambda: self._alive() and self._healthy(), "larderd gets ready")
         return self
+
+    def write_config(self):
+        file = os.path.join(self.work, "larderd.yaml")
+        write_file(file, (to_yaml({"write": "loopback", "free_space_floor": 0, **self.config}) + "\n").encode())
+        return file
 
     def _alive(self):
         if self.process.poll() is not None:
@@ -280,6 +286,26 @@ class Larderd:
             raise AssertionError("larder %s ended with %d, not %d\n%s\n%s" % (
                 " ".join(arguments), done.returncode, expect, done.stdout[-4000:], done.stderr[-4000:]))
         return done
+
+
+class InBackground:
+    """with InBackground(work, count): … calls work(number, stop) in `count` threads while the block runs.
+    What one of them raises is raised at the end."""
+
+    def __init__(self, work, count=4):
+        self.stop = threading.Event()
+        self.pool = concurrent.futures.ThreadPoolExecutor(count)
+        self.futures = [self.pool.submit(work, number, self.stop) for number in range(count)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop.set()
+        self.pool.shutdown()
+        for future in self.futures:
+            if kind is None:
+                future.result()
 
 
 class RawConnection:

@@ -4,7 +4,7 @@ import os
 import threading
 import unittest
 
-from harness import LarderTest, sha256
+from harness import InBackground, LarderTest, sha256
 
 WRITERS = 16
 
@@ -16,7 +16,7 @@ def body_of(writer, size=200_000):
 class Concurrency(LarderTest):
     def put_all(self, puts):
         """Sends all at the same moment; returns the statuses in order."""
-        gate = threading.Barrier(len(puts))
+        gate = threading.Barrier(len(puts), timeout=60)
 
         def one(target, body):
             connection = self.server.connection()
@@ -53,10 +53,9 @@ class Concurrency(LarderTest):
 
     def test_readers_see_nothing_or_all(self):
         bodies = {sha256(body_of(writer)) for writer in range(WRITERS)}
-        stop = threading.Event()
         wrong, seen = [], set()
 
-        def read(target):
+        def read(_, stop):
             connection = self.server.connection()
             while not stop.is_set():
                 head = self.server.head(target, connection=connection)
@@ -70,17 +69,11 @@ class Concurrency(LarderTest):
             connection.close()
 
         for attempt in range(5):
-            stop.clear()
             seen.clear()
             target = "/sstate-cache/watched/%d" % attempt
-            readers = [threading.Thread(target=read, args=(target,)) for _ in range(4)]
-            for reader in readers:
-                reader.start()
-            self.put_all([(target, body_of(writer)) for writer in range(WRITERS)])
-            seen.add(sha256(self.server.get(target).body))
-            stop.set()
-            for reader in readers:
-                reader.join()
+            with InBackground(read):
+                self.put_all([(target, body_of(writer)) for writer in range(WRITERS)])
+                seen.add(sha256(self.server.get(target).body))
             self.assertEqual(wrong, [])
             self.assertEqual(len(seen), 1, "a name changed its content")
             self.assertLessEqual(seen, bodies)
@@ -94,9 +87,9 @@ class Concurrency(LarderTest):
         bodies = [body_of(writer, size(writer)) for writer in range(WRITERS)]
         order = {sha256(body): number for number, body in enumerate(bodies)}
         self.assertEqual(self.server.put(target, bodies[0]).status, 201)
-        stop, wrong = threading.Event(), []
+        wrong = []
 
-        def read():
+        def read(_, stop):
             connection = self.server.connection()
             newest = 0
             while not stop.is_set():
@@ -117,13 +110,8 @@ class Concurrency(LarderTest):
                     newest = seen
             connection.close()
 
-        readers = [threading.Thread(target=read) for _ in range(4)]
-        for reader in readers:
-            reader.start()
-        statuses = [self.server.put(target, body).status for body in bodies[1:]]
-        stop.set()
-        for reader in readers:
-            reader.join()
+        with InBackground(read):
+            statuses = [self.server.put(target, body).status for body in bodies[1:]]
         self.assertEqual(wrong, [])
         self.assertEqual(statuses, [200] * (WRITERS - 1))
         self.assertEqual(self.server.get(target).body, bodies[-1])

@@ -1,6 +1,7 @@
 """Starting, stopping, dying: what signals do, and what is there afterwards."""
 import hashlib
 import http.client
+import itertools
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import time
 import unittest
 
 import harness
-from harness import LARDERD, LarderTest, wait_until
+from harness import InBackground, LARDERD, LarderTest, wait_until
 
 MIB = 1 << 20
 LARGE = 200 * MIB
@@ -305,6 +306,57 @@ class Logging(LarderTest):
         self.assertGreater(len(lines), 0)
         for line in lines:
             json.loads(line)  # which wants UTF-8, too
+
+
+class Reloading(LarderTest):
+    with_server = False
+
+    def reload(self, server, config, expect):
+        """Writes another configuration, sends SIGHUP and waits for `expect` in the log."""
+        server.config = config
+        server.write_config()
+        before = len(server.log())
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: expect in server.log()[before:], "the log says: " + expect)
+
+    def test_sighup_reads_the_configuration_again(self):
+        server = self.own_server()
+        connection = server.connection()
+        put = lambda name: server.put("/sstate-cache/" + name, b"x", connection=connection).status
+        self.assertEqual(put("before"), 201)
+        self.reload(server, {"write": "nobody"}, "configuration read again")
+        self.assertEqual(put("refused"), 403)
+        self.assertEqual(server.get("/sstate-cache/before", connection=connection).status, 200)
+        self.reload(server, {"durability": "sometimes"}, "stays as it was")
+        self.assertIn("durability", server.log())
+        self.assertEqual(put("refused"), 403, "a wrong configuration changes nothing")
+        self.reload(server, {"durability": "none"}, "configuration read again")
+        self.assertIn("durability takes effect at the next start", server.log())
+        self.assertEqual(server.stat()["durability"], "batch")
+        self.assertEqual(put("after"), 201)
+        connection.close()
+        self.assertEqual(server.stop(), 0)
+
+    def test_reloading_again_and_again_disturbs_no_transfer(self):
+        server = self.own_server()
+        wrong = []
+
+        def work(number, stop):
+            connection = server.connection()
+            for round_ in itertools.takewhile(lambda _: not stop.is_set(), itertools.count()):
+                body = b"%d %d" % (number, round_) * 1000
+                target = "/sstate-cache/%d/%d" % (number, round_)
+                if server.put(target, body, connection=connection).status != 201:
+                    wrong.append("PUT " + target)
+                if server.get(target, connection=connection).body != body:
+                    wrong.append("GET " + target)
+            connection.close()
+
+        with InBackground(work):
+            for seconds in range(60, 70):
+                self.reload(server, {"http": {"idle_timeout": "%ds" % seconds}}, "configuration read again")
+        self.assertEqual(wrong, [])
+        self.assertEqual(server.stop(), 0)
 
 
 class Configuration(LarderTest):
