@@ -32,7 +32,11 @@ Task<void> HttpSession::run(SessionSet& sessions) {
     exchange_.parser_.reset();
     exchange_.input_.shrink();
   }
-  if (exchange_.linger_ && !exchange_.broken_) {
+  // Closed with bytes unread, the socket is reset, and what of the answer is still
+  // on its way is lost (RFC 9112, section 9.6).
+  ErrorCode ignored;
+  const bool unread = !exchange_.input_.unread().empty() || connection_.socket().available(ignored) > 0;
+  if ((exchange_.linger_ || unread) && !exchange_.broken_) {
     constexpr std::chrono::seconds k_patience(5);
     co_await connection_.linger(k_patience);
   }

@@ -1,6 +1,7 @@
 """GET and HEAD as RFC 9110 and 9112 have them, and as build clients need them."""
 import calendar
 import email.utils
+import socket
 import unittest
 
 from harness import BROWSER_ACCEPT, LarderTest, quoted, sha256
@@ -174,6 +175,17 @@ class Reading(LarderTest):
             answer = raw.response()
             self.assertEqual((answer.body, answer.headers["Connection"]), (CONTENT, "close"))
             self.assertTrue(raw.closed())
+
+    def test_what_follows_a_connection_close_does_not_cost_the_answer(self):
+        # A socket that is closed with bytes unread is reset.
+        large = CONTENT * 400
+        self.assertEqual(self.server.put("/sstate-cache/large", large).status, 201)
+        for more in (b"\r\n", b"GET /-/health HTTP/1.1\r\nHost: x\r\n\r\n" * 2000):
+            with self.subTest(len(more)), self.server.raw() as raw:
+                raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+                raw.send(b"GET /sstate-cache/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + more)
+                self.assertEqual(sha256(raw.response().body), sha256(large))
+                self.assertTrue(raw.closed(), "what follows was answered")
 
     def test_http_1_0(self):
         with self.server.raw() as raw:
