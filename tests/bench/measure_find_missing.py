@@ -36,7 +36,7 @@ def heads(programs, server, targets, count, connections):
     return run["seconds"], run["cpu"]
 
 
-def run(programs, work, options):
+def paragraphs(programs, work, options):
     count = 500 if options.quick else 10000
     stored = fill(programs, os.path.join(work, "data"), count, 64)
     missing = [sibling_that_is_missing(name) for name in stored[1::2]]
@@ -61,7 +61,6 @@ def run(programs, work, options):
     first_seconds, first_cpu = results[0][1], results[0][2]
     rows = [[name, seconds.text(0, 1e3), seconds.over(first_seconds).text(1), cpu.text(0, 1e3),
              cpu.over(first_cpu).text(1)] for name, seconds, cpu, _ in results]
-    return "\n\n".join([
-        "%d names, every other one missing; `loops: 1`, the server on core %d, the load generator on core %d."
-        % (count, machine.SERVER_CORE, machine.LOAD_CORE),
-        table(["way", "ms", "ratio", "CPU of the server, ms", "ratio"], rows)])
+    yield ("%d names, every other one missing; `loops: 1`, the server on core %d, the load generator on core %d."
+           % (count, machine.SERVER_CORE, machine.LOAD_CORE))
+    yield table(["way", "ms", "ratio", "CPU of the server, ms", "ratio"], rows)

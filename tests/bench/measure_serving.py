@@ -76,8 +76,8 @@ def report(what, results):
     return table(head, rows)
 
 
-def run(programs, work, options):
-    names, requests = (500, 2000) if options.quick else (10000, 200000)
+def paragraphs(programs, work, options):
+    names, requests = (500, 2000) if options.quick else (10000, 100000)
     data = os.path.join(work, "data")
     hits = fill(programs, data, names, 20480)
     fill(programs, os.path.join(work, "logged"), names, 20480)
@@ -85,13 +85,12 @@ def run(programs, work, options):
     miss_file = write_targets(os.path.join(work, "misses"), map(sibling_that_is_missing, hits))
     kinds = [("HEAD, hit", "HEAD", hit_file, 200), ("HEAD, miss", "HEAD", miss_file, 404),
              ("GET of 20 KiB", "GET", hit_file, 200)]
-    parts = ["%d names, 64 connections, %d requests a run; each server on core %d, the load on core %d. Ratios are "
-             "nginx's CPU time over that of the row, of the same round: more than 1 means less CPU than nginx."
-             % (names, requests, machine.SERVER_CORE, machine.LOAD_CORE)]
+    yield ("%d names, 64 connections, %d requests a run; each server on core %d, the load on core %d. Ratios are "
+           "nginx's CPU time over that of the row, of the same round: more than 1 means less CPU than nginx."
+           % (names, requests, machine.SERVER_CORE, machine.LOAD_CORE))
     if not programs.nginx:
-        parts.append("nginx is not installed, so there is nothing to compare with.")
+        yield "nginx is not installed, so there is nothing to compare with."
     with contextlib.ExitStack() as stack:
         servers = start_servers(stack, programs, work, os.path.join(data, "tree"), names, machine.SERVER_CORE)
         for kind in kinds:
-            parts.append(report(kind[0], measure(programs, servers, kind, options.rounds, requests)))
-    return "\n\n".join(parts)
+            yield report(kind[0], measure(programs, servers, kind, options.rounds, requests))

@@ -59,7 +59,7 @@ def after_kill(server):
         return start, first, time.monotonic() - began, server.memory()
 
 
-def run(programs, work, options):
+def paragraphs(programs, work, options):
     names = 5000 if options.quick else 1000000
     full, empty = os.path.join(work, "full"), os.path.join(work, "empty")
     began = time.monotonic()
@@ -83,12 +83,11 @@ def run(programs, work, options):
     used = after_use(programs, million, targets, names)
     killed = after_kill(million)
     rows = [case.row() for case, _ in cases]
-    lines = ["From the start of the process to the first 200 of /-/health; the index of %d names is %.0f MiB on disk."
-             % (names, size / 2**20),
-             table(["larderd with", "start, ms", "resident, MiB", "of it anonymous, MiB", "stop, ms"], rows),
-             "After one HEAD for each of the %d names: %.0f MiB resident, %.0f MiB of it anonymous."
-             % (names, used[0] / 2**20, used[1] / 2**20),
-             "After kill −9: first answer after %.0f ms with %.0f MiB resident; the tree was compared with the index "
-             "%.1f s later, with %.0f MiB resident."
-             % (killed[0] * 1e3, killed[1][0] / 2**20, killed[2], killed[3][0] / 2**20)]
-    return "\n\n".join(lines)
+    yield ("From the start of the process to the first 200 of /-/health; the index of %d names is %.0f MiB on disk."
+           % (names, size / 2**20))
+    yield table(["larderd with", "start, ms", "resident, MiB", "of it anonymous, MiB", "stop, ms"], rows)
+    yield ("After one HEAD for each of the %d names: %.0f MiB resident, %.0f MiB of it anonymous."
+           % (names, used[0] / 2**20, used[1] / 2**20))
+    yield ("After kill −9: first answer after %.0f ms with %.0f MiB resident; the tree was compared with the index "
+           "%.1f s later, with %.0f MiB resident."
+           % (killed[0] * 1e3, killed[1][0] / 2**20, killed[2], killed[3][0] / 2**20))

@@ -196,5 +196,7 @@ def load(programs, server, method, targets, requests, expect=(200,), connections
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600)
     cpu = server.cpu() - before
     if done.returncode != 0:
-        raise RuntimeError("%s, %s: %s" % (server.name, method, done.stderr))
+        end = server.process.poll()
+        state = "it still runs" if end is None else "it has ended with %d" % end
+        raise RuntimeError("%s, %s: %s(%s)" % (server.name, method, done.stderr, state))
     return {**json.loads(done.stdout), "cpu": cpu}
