@@ -33,7 +33,7 @@ struct StoreBench {
   FaultyFileSystem disk{memory};
   ManualClock clock;
   StoreOptions options;
-  TemporaryDirectory index_directory;
+  TemporaryDirectory index_directory{TemporaryDirectory::Where::in_memory};
   std::unique_ptr<Store> store;
 };
 
