@@ -66,7 +66,7 @@ std::string format_access(const AccessRecord& record, LogFormat format, std::int
     append_text(out, "client", record.client);
     append_text(out, "protocol", record.protocol);
     append_text(out, "method", record.method);
-      if (!record.name_space.empty()) append_text(out, "namespace", record.name_space);
+    if (!record.name_space.empty()) append_text(out, "namespace", record.name_space);
     append_text(out, "name", record.name);
     append_number(out, "status", static_cast<std::uint64_t>(record.status));
     if (!record.outcome.empty()) append_text(out, "outcome", record.outcome);
