@@ -39,7 +39,7 @@ class Room:
 
 
 COUNTED_AND_LOGGED = r'server/(activity|access_log|access_line)\.[ch]pp$'  # what all front ends share
-CONFIG = r'server/config(_keys)?\.hpp$'
+CONFIG = r'server/(live_)?config(_keys)?\.hpp$'
 # Those that move bytes and wait; everything else in their directories is pure.
 HTTP_DRIVERS = r'session|exchange|http_server|\w+_handler'
 FTP_DRIVERS = r'session|ftp_server|data_channel'
@@ -72,7 +72,7 @@ ROOMS = [
          [YAML, CURL, COMMAND_LINE, LOG], [ASIO, BEAST, ROCKSDB, SOCKETS]),
     Room('server (counted and logged)', COUNTED_AND_LOGGED, [r'common/', CONFIG, COUNTED_AND_LOGGED],
          [ASIO, BEAST, ROCKSDB, YAML, CURL, COMMAND_LINE, SOCKETS]),
-    Room('server/config', r'server/config(_keys)?\.[ch]pp$', [r'common/', CONFIG],
+    Room('server/config', r'server/(live_)?config(_keys)?\.[ch]pp$', [r'common/', CONFIG],
          [ASIO, BEAST, ROCKSDB, CURL, COMMAND_LINE, LOG]),
     Room('server', r'server/', [r'common/', r'server/'], [ROCKSDB, CURL, BEAST]),
     Room('client', r'client/', [r'common/', r'client/'],
