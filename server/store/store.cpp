@@ -106,7 +106,7 @@ Result<Entry> Store::stat(const ArtifactKey& key) {
   return to_entry(*record);
 }
 
-// The file with the bytes of `record`. Null when it cannot be told which that is.
+// The file with the bytes of `record`, as far as its row can tell.
 Result<std::unique_ptr<File>> Store::open_content(const ArtifactKey& key, const NameRecord& record) {
   auto file = core_->disk.open(layout::tree_path(key));
   if (!file) {
