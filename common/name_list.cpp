@@ -15,6 +15,8 @@ Result<std::vector<WantedName>> parse_wanted(std::string_view text) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty()) continue;
 
+    if (wanted.size() == k_most_wanted)
+      return Error(Errc::too_large, "more than 500,000 names in one request; ask in several");
     const auto tab = line.find('\t');
     WantedName item;
     item.path = line.substr(0, tab);

@@ -11,6 +11,9 @@
 
 namespace larder {
 
+// Each takes some hundred bytes while it is looked up, however short it is.
+inline constexpr std::size_t k_most_wanted = 500'000;
+
 // A name somebody asks for.
 struct WantedName {
   std::string path;              // below the namespace
@@ -18,7 +21,8 @@ struct WantedName {
 };
 
 // "PATH" or "PATH<tab>SHA256HEX" a line; a carriage return before the line feed
-// and empty lines are passed over. Errc::invalid_argument names the line.
+// and empty lines are passed over. Errc::invalid_argument names the line;
+// Errc::too_large for more than k_most_wanted of them.
 Result<std::vector<WantedName>> parse_wanted(std::string_view text);
 
 }  // namespace larder

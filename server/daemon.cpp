@@ -120,6 +120,9 @@ void Daemon::reconcile_once(const std::stop_token& stop) {
     logs_.main->error("comparing tree and index failed: {}", report.error().message());
     return;
   }
+  if (report->unreadable > 0)
+    logs_.main->error("{} files or directories of the tree cannot be read and count as missing",
+                      report->unreadable);
   logs_.main->info("tree and index agree: {} names, {} entered, {} dropped, {} unused objects removed",
                    report->names, report->found, report->vanished, report->orphans);
 }
@@ -143,7 +146,8 @@ void Daemon::write_behind(std::stop_token stop) {
 }
 
 bool Daemon::wait_for_sessions(steady_clock::time_point deadline) const {
-  while (http_->sessions() > 0) {
+  // Admitted counts from accept on, before a session has begun to run.
+  while (http_->sessions() > 0 || http_->admission().admitted() > 0) {
     if (steady_clock::now() >= deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

@@ -1,5 +1,6 @@
 // larderd: the command line. Everything else is in Daemon.
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
@@ -148,6 +149,22 @@ void reload(Daemon& daemon, const Arguments& arguments, spdlog::logger& log) {
   log.info("logs opened anew, configuration read again");
 }
 
+// One descriptor for each connection and one for each file it is sent; the usual soft limit of
+// 1024 would turn a busy hour into failed reads.
+void raise_descriptor_limit(std::uint32_t& max_connections, spdlog::logger& log) {
+  constexpr rlim_t k_reserve = 512;  // index, logs, uploads
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  (void)::getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t affordable = limit.rlim_cur > 2 * k_reserve ? (limit.rlim_cur - k_reserve) / 2 : k_reserve / 2;
+  if (max_connections <= affordable) return;
+  log.warn("{} open files are allowed, enough for {} connections instead of http.max_connections",
+           limit.rlim_cur, affordable);
+  max_connections = static_cast<std::uint32_t>(affordable);
+}
+
 int serve(const Arguments& arguments) {
   ConfigResult configured = configure(arguments);
   if (report_defects(configured)) return k_usage;
@@ -162,6 +179,7 @@ int serve(const Arguments& arguments) {
   auto logs = make_logs(configured.config.log);
   if (!logs) return fail(logs.error());
   const auto log = logs->main;
+  raise_descriptor_limit(configured.config.http.max_connections, *log);
   auto daemon = Daemon::start(std::move(configured.config), std::move(*logs));
   if (!daemon) {
     log->error("{}", daemon.error().message());

@@ -123,8 +123,9 @@ bool has_preconditions(const Request& request) {
          (!request.if_none_match.empty() && request.if_none_match != "*");
 }
 
-// True: a precondition does not hold, and that has been answered.
-Task<bool> fails_preconditions(Exchange& exchange, const ArtifactKey& key) {
+// True: a precondition does not hold, and that has been answered. Otherwise `seen` is what
+// the name held when it was evaluated.
+Task<bool> fails_preconditions(Exchange& exchange, const ArtifactKey& key, std::optional<Digest>& seen) {
   if (!has_preconditions(exchange.request())) co_return false;
   const auto entry = co_await exchange.context().repository.stat(key);
   std::string etag;
@@ -132,6 +133,7 @@ Task<bool> fails_preconditions(Exchange& exchange, const ArtifactKey& key) {
   if (entry) {
     etag = entry->digest.hex();
     current = validators_of(*entry, etag);
+    seen = entry->digest;
   }
   if (evaluate(exchange.request(), current) == Precondition::proceed) co_return false;
   api::Problem problem;
@@ -217,11 +219,13 @@ Task<void> put(Exchange& exchange, const ArtifactKey& key) {
     problem.detail = "an upload needs a Content-Length or Transfer-Encoding: chunked";
     co_return co_await exchange.answer_problem(std::move(problem));
   }
-  const bool failed = co_await fails_preconditions(exchange, key);
+  std::optional<Digest> seen;
+  const bool failed = co_await fails_preconditions(exchange, key, seen);
   if (failed) co_return;
 
   auto wanted = upload_request(exchange);
   if (!wanted) co_return co_await exchange.answer_error(wanted.error());
+  if (!request.if_match.empty()) wanted->expected = seen;  // evaluated again when the name is taken
   wanted->uploader = exchange.connection().peer_text();
   UploadRequest upload = std::move(*wanted);
   auto start = co_await repository.begin_upload(key, std::move(upload));
@@ -239,7 +243,8 @@ Task<void> remove(Exchange& exchange, const ArtifactKey& key) {
     const Error missing(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
     co_return co_await exchange.answer_error(missing);
   }
-  const bool failed = co_await fails_preconditions(exchange, key);
+  std::optional<Digest> seen;
+  const bool failed = co_await fails_preconditions(exchange, key, seen);
   if (failed) co_return;
   std::string actor = exchange.connection().peer_text();
   std::string why = "DELETE";

@@ -110,7 +110,10 @@ Task<bool> Exchange::flush() {
   const HttpConfig& limits = context_.config->http;
   connection_.set_deadline(std::chrono::steady_clock::now() + limits.body_timeout);
   const ErrorCode error = co_await connection_.write(output_);
+  connection_.set_deadline(SteadyTime::max());
   output_.clear();
+  if (output_.capacity() > 4 * k_flush_threshold)
+    std::string().swap(output_);  // a listing, not kept while idle
   if (error) broken_ = true;
   co_return !broken_;
 }
@@ -141,6 +144,7 @@ Task<Result<std::size_t>> Exchange::read_body(std::vector<std::byte>& into, std:
       input_.grow_for_body();
       connection_.set_deadline(pace.deadline(parser_.body_bytes(), std::chrono::steady_clock::now()));
       const bool more = co_await fill();
+      connection_.set_deadline(SteadyTime::max());
       if (!more) co_return Error(Errc::cancelled, "the client went away in the middle of the body");
     }
     const ParseStep step = parser_.feed(input_.unread());

@@ -79,7 +79,9 @@ Task<void> find_missing(Exchange& exchange, const Target& target) {
   if (!wanted) co_return co_await exchange.answer_error(wanted.error());
   const auto missing = co_await exchange.context().repository.find_missing(*name_space, *wanted);
   if (!missing) co_return co_await exchange.answer_error(missing.error());
-  const std::string answer = join_missing(*wanted, *missing);
+  const auto asked = std::cref(*wanted);
+  const auto answers = std::cref(*missing);
+  const std::string answer = co_await pool.run(&join_missing, asked, answers);
   Reply reply = text_reply("text/plain; charset=utf-8");
   co_await exchange.answer(std::move(reply), answer);
 }
@@ -200,7 +202,6 @@ Task<Result<api::Listing>> read_directory(Exchange& exchange, const Target& targ
     after = page->next;
     more = page->more;
   }
-  sort_listing(listing);
   co_return listing;
 }
 
@@ -213,6 +214,15 @@ Task<void> answer_directory_hint(Exchange& exchange, const Target& target) {
       "application/json, and the names of all artifacts are in /" +
       target.name_space + "/index.txt";
   co_await exchange.answer_problem(std::move(problem));
+}
+
+std::string render_html(api::Listing listing) {
+  return render_listing_html(std::move(listing));
+}  // sorts
+
+std::string render_json(api::Listing listing) {
+  sort_listing(listing);
+  return api::to_json(listing) + "\n";
 }
 
 // HEAD of a directory by a client that reads anything: whether it is there.
@@ -317,7 +327,10 @@ Task<void> serve_listing(Exchange& exchange, const Target& target) {
   const bool html = format == ListingFormat::html;
   Reply reply = text_reply(html ? "text/html; charset=utf-8" : "application/json");
   reply.extra = "Vary: Accept\r\n";
-  const std::string body = html ? render_listing_html(std::move(*listing)) : api::to_json(*listing) + "\n";
+  DiskPool& pool = exchange.context().repository.pool();  // a large one takes longer than a loop has
+  auto* const render = html ? &render_html : &render_json;
+  api::Listing found = std::move(*listing);
+  const std::string body = co_await pool.run(render, std::move(found));
   co_await exchange.answer(std::move(reply), body);
 }
 

@@ -22,6 +22,7 @@ Task<void> HttpSession::run(SessionSet& sessions) {
     const bool ready = co_await read_header();
     if (!ready) break;
     exchange_.begin(std::chrono::steady_clock::now());
+    connection_.set_deadline(SteadyTime::max());  // every wait for the peer sets its own
     co_await answer_request();
     exchange_.finish();
     if (exchange_.broken_) break;

@@ -27,6 +27,16 @@ bool is_warm(int file, std::uint64_t offset) {
   return count >= 0 || errno != EAGAIN;
 }
 
+// The same for a window: its pages are looked at here and there, since the kernel's own
+// reading ahead makes the first one warm and not the others.
+bool is_warm(int file, std::uint64_t offset, std::uint64_t length) {
+  constexpr std::uint64_t k_stride = 64 << 10;
+  for (std::uint64_t probe = 0; probe < length; probe += k_stride) {
+    if (!is_warm(file, offset + probe)) return false;
+  }
+  return is_warm(file, offset + length - 1);
+}
+
 // Brings a window into the page cache. Waits for the disk.
 bool warm_up(int file, std::uint64_t offset, std::uint64_t length) {
   std::vector<char> scratch(128 << 10);
@@ -93,7 +103,8 @@ Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t of
   std::uint64_t warm_until = 0;  // relative to offset
   while (sent < length) {
     const std::uint64_t window = std::min(k_window, length - sent);
-    if (sent >= warm_until && !is_warm(file, offset + sent)) {
+    if (sent >= warm_until && !is_warm(file, offset + sent, window)) {
+      set_deadline(SteadyTime::max());
       const bool fetched = co_await pool.run(&warm_up, file, offset + sent, window);
       if (!fetched) co_return system_error(EIO);
       warm_until = sent + window;
@@ -103,7 +114,6 @@ Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t of
     if (count > 0) {
       sent += static_cast<std::uint64_t>(count);
       this_turn += static_cast<std::uint64_t>(count);
-      set_deadline(pace.deadline(sent, std::chrono::steady_clock::now()));
       if (this_turn < k_turn) continue;
       this_turn = 0;
       const LoopExecutor executor = socket_.get_executor();
@@ -113,7 +123,9 @@ Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t of
     if (count == 0) co_return system_error(EIO);  // the file is shorter than it was
     if (errno == EINTR) continue;
     if (errno != EAGAIN) co_return system_error(errno);
+    set_deadline(pace.deadline(sent, std::chrono::steady_clock::now()));
     const auto [error] = co_await socket_.async_wait(Socket::wait_write, k_as_outcome);
+    set_deadline(SteadyTime::max());
     if (error) co_return error;
   }
   const ErrorCode success;

@@ -2,6 +2,7 @@
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/ip/v6_only.hpp>
+#include <future>
 
 namespace larder {
 namespace {
@@ -104,11 +105,14 @@ void Listener::start() {
 }
 
 void Listener::stop() {
-  asio::post(acceptor_.get_executor(), [this] {
+  std::promise<void> closed;
+  asio::post(acceptor_.get_executor(), [this, &closed] {
     ErrorCode ignored;
     acceptor_.close(ignored);
     pause_.cancel();
+    closed.set_value();
   });
+  closed.get_future().wait();
 }
 
 void Listener::accept_next() {

@@ -63,7 +63,7 @@ class Listener {
   std::uint16_t port() const { return port_; }
   std::string name() const;  // "127.0.0.1:8480"
   void start();
-  void stop();  // from any thread; no connection is accepted after it has taken effect
+  void stop();  // waits for the loop, from another thread; no connection is accepted afterwards
 
  private:
   using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, LoopExecutor>;

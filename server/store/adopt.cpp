@@ -136,6 +136,7 @@ class Adoption {
       leave_out(path, "failed", file.error().message(), counts_.failed);
       return Fate::left_out;
     }
+    LARDER_TRY_ASSIGN(const FileStatus before, (*file)->status());
     if (options_.verify && is_checkable_archive(path) && (*file)->descriptor() >= 0) {
       const auto sound =
           check_archive((*file)->descriptor(), path, [this] { return stop_.stop_requested(); });
@@ -147,7 +148,7 @@ class Adoption {
     }
     LARDER_TRY_ASSIGN(const Digest digest, core_.hash(**file));
     LARDER_TRY_ASSIGN(const FileStatus after, (*file)->status());
-    if (after.size != status.size || after.modified != status.modified) {
+    if (after.size != status.size || after.changed != before.changed) {
       leave_out(path, "skipped", "is being written: it changed while it was read", counts_.skipped);
       return Fate::left_out;
     }

@@ -10,7 +10,7 @@ Result<void> DirectorySync::sync(const std::vector<std::string>& changed) {
   const std::vector<std::string> directories = with_unsynced_parents(changed, removals);
   if (durability_ == Durability::batch) LARDER_TRY(group_.sync(directories));
   if (durability_ == Durability::each) {
-    for (const std::string& directory : directories) LARDER_TRY(disk_.sync_directory(directory));
+    for (const std::string& directory : directories) LARDER_TRY(sync_nearest_directory(disk_, directory));
   }
   remember(changed, removals);
   return {};

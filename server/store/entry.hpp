@@ -47,6 +47,7 @@ struct UploadRequest {
   std::optional<Digest> declared;     // what the sender says the bytes are
   std::string uploader;               // for the ledger: an address, a user
   bool create_only = false;           // Errc::precondition when the name is taken
+  std::optional<Digest> expected;     // Errc::precondition when the name holds anything else
 };
 
 }  // namespace larder

@@ -7,6 +7,14 @@ std::string parent_of(const std::string& path) {
   return slash == std::string::npos ? std::string() : path.substr(0, slash);
 }
 
+Result<void> sync_nearest_directory(FileSystem& disk, std::string path) {
+  while (true) {
+    const auto synced = disk.sync_directory(path);
+    if (synced || synced.error().code() != Errc::not_found || path.empty()) return synced;
+    path = parent_of(path);
+  }
+}
+
 Result<void> make_directories(FileSystem& disk, const std::string& path) {
   if (path.empty()) return {};
   auto result = disk.make_directory(path);

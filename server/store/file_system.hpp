@@ -30,6 +30,7 @@ struct FileStatus {
   std::uint32_t mode = 0;   // permission bits
   std::uint32_t owner = 0;  // user id
   UnixSeconds modified = 0;
+  std::int64_t changed = 0;  // nanoseconds; grows with every write and change of mode or links (ctime)
 };
 
 // An open file. Closed by its destructor; reading does not need the name any more.
@@ -90,6 +91,10 @@ class FileSystem {
 
 // "a/b/c" -> "a/b"; "" for a name at the root.
 std::string parent_of(const std::string& path);
+
+// Syncs `path`, or, when it has been removed meanwhile, the nearest directory above it that
+// is there: that one's entries tell that it is gone.
+Result<void> sync_nearest_directory(FileSystem& disk, std::string path);
 
 // Makes `path` and what is missing above it.
 Result<void> make_directories(FileSystem& disk, const std::string& path);

@@ -27,7 +27,7 @@ Result<void> GroupSync::sync_now(const std::set<std::string>& directories) {
   // other people's data, too; below that, only what was asked for.
   constexpr std::size_t k_few = 3;
   if (directories.size() > k_few) return disk_.sync_all();
-  for (const std::string& directory : directories) LARDER_TRY(disk_.sync_directory(directory));
+  for (const std::string& directory : directories) LARDER_TRY(sync_nearest_directory(disk_, directory));
   return {};
 }
 

@@ -31,6 +31,7 @@ FileStatus to_status(const struct stat& raw) {
   status.mode = raw.st_mode & 07777;
   status.owner = raw.st_uid;
   status.modified = raw.st_mtim.tv_sec;
+  status.changed = raw.st_ctim.tv_sec * 1'000'000'000 + raw.st_ctim.tv_nsec;
   return status;
 }
 

@@ -1,5 +1,6 @@
 #include "server/store/quota.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace larder {
@@ -7,23 +8,31 @@ namespace larder {
 Quota::Reservation::Reservation(Reservation&& other) noexcept
     : quota_(std::exchange(other.quota_, nullptr)),
       name_space_(std::move(other.name_space_)),
-      bytes_(std::exchange(other.bytes_, 0)) {}
+      bytes_(std::exchange(other.bytes_, 0)),
+      written_(std::exchange(other.written_, 0)) {}
 
 Quota::Reservation& Quota::Reservation::operator=(Reservation&& other) noexcept {
   std::swap(quota_, other.quota_);
   std::swap(name_space_, other.name_space_);
   std::swap(bytes_, other.bytes_);
+  std::swap(written_, other.written_);
   return *this;
 }
 
 Quota::Reservation::~Reservation() {
-  if (quota_ != nullptr) quota_->give_back(name_space_, bytes_);
+  if (quota_ != nullptr) quota_->give_back(name_space_, bytes_, bytes_ - written_);
 }
 
 Result<void> Quota::Reservation::grow(std::uint64_t bytes) {
   LARDER_TRY(quota_->take(name_space_, bytes));
   bytes_ += bytes;
   return {};
+}
+
+void Quota::Reservation::written(std::uint64_t bytes) {
+  const std::uint64_t counted = std::min(bytes, bytes_ - written_);
+  written_ += counted;
+  quota_->give_back(name_space_, 0, counted);
 }
 
 Result<Quota::Reservation> Quota::reserve(const std::string& name_space, std::uint64_t bytes) {
@@ -60,9 +69,9 @@ Result<void> Quota::take(const std::string& name_space, std::uint64_t bytes) {
   return {};
 }
 
-void Quota::give_back(const std::string& name_space, std::uint64_t bytes) {
+void Quota::give_back(const std::string& name_space, std::uint64_t bytes, std::uint64_t unwritten) {
   const std::lock_guard lock(mutex_);
-  reserved_in_all_ -= bytes;
+  reserved_in_all_ -= unwritten;
   reserved_[name_space] -= bytes;
 }
 

@@ -33,6 +33,9 @@ class Quota {
     ~Reservation();
 
     Result<void> grow(std::uint64_t bytes);  // Errc::no_space leaves it as it is
+    // `bytes` of it are on the disk now: its free space says so by itself, the namespace's
+    // use does not before the upload is committed.
+    void written(std::uint64_t bytes);
     std::uint64_t bytes() const { return bytes_; }
 
    private:
@@ -42,21 +45,22 @@ class Quota {
     Quota* quota_ = nullptr;
     std::string name_space_;
     std::uint64_t bytes_ = 0;
+    std::uint64_t written_ = 0;
   };
 
   Result<Reservation> reserve(const std::string& name_space, std::uint64_t bytes);
-  std::uint64_t reserved() const;  // all namespaces
+  std::uint64_t reserved() const;  // all namespaces, and not yet written
 
  private:
   Result<void> take(const std::string& name_space, std::uint64_t bytes);
-  void give_back(const std::string& name_space, std::uint64_t bytes);
+  void give_back(const std::string& name_space, std::uint64_t bytes, std::uint64_t unwritten);
 
   const ByteSize free_floor_;
   const Limits limits_;
   const Sources sources_;
   mutable std::mutex mutex_;
   std::map<std::string, std::uint64_t> reserved_;
-  std::uint64_t reserved_in_all_ = 0;
+  std::uint64_t reserved_in_all_ = 0;  // not yet written
 };
 
 }  // namespace larder

@@ -43,6 +43,11 @@ class Reconciler {
     return entries;
   }
 
+  // One file that cannot be read, as opposed to an index or a disk that cannot be written.
+  static bool is_of_the_file(const Error& error) {
+    return error.code() == Errc::forbidden || error.code() == Errc::io || error.code() == Errc::not_found;
+  }
+
   Result<void> learn_objects() {
     LARDER_TRY_ASSIGN(const auto directories, entries_of(layout::k_objects));
     for (const DirectoryEntry& directory : directories) {
@@ -78,6 +83,10 @@ class Reconciler {
   Result<void> walk(const std::string& directory, Check check) {
     const auto entries = entries_of(directory);
     if (!entries && entries.error().code() == Errc::not_found) return {};  // removed meanwhile
+    if (!entries && is_of_the_file(entries.error())) {
+      ++report_.unreadable;
+      return {};
+    }
     if (!entries) return entries.error();
     for (const DirectoryEntry& entry : *entries) {
       const std::string path = directory + "/" + entry.name;
@@ -99,8 +108,13 @@ class Reconciler {
     const bool agree = row && row->size == status->size &&
                        (known == objects_.end() ? status->size == 0 : known->second == row->digest);
     if (agree) return learn_content(known, status->size, *key);
-    LARDER_TRY_ASSIGN(const auto entered, core_.enter_from_tree(*key, objects_));
-    if (entered && entered != row) ++report_.found;
+    const auto entered = core_.enter_from_tree(*key, objects_);
+    if (!entered && is_of_the_file(entered.error())) {  // it is a miss; the others matter, too
+      ++report_.unreadable;
+      return {};
+    }
+    if (!entered) return entered.error();
+    if (*entered && *entered != row) ++report_.found;
     return {};
   }
 
@@ -178,7 +192,9 @@ class Reconciler {
 }  // namespace
 
 Result<Store::ReconcileReport> Store::reconcile(std::stop_token stop) {
+  const std::uint64_t distrusted = core_->distrusted;
   LARDER_TRY_ASSIGN(const ReconcileReport report, Reconciler(*core_, std::move(stop)).run());
+  if (core_->distrusted != distrusted) return report;  // it goes on: what was walked may have changed
   core_->index_complete = true;
   core_->index->mark(Index::Condition::clean);
   return report;

@@ -98,10 +98,11 @@ class Store {
 
   bool reconciled() const;  // index and tree are known to agree
   struct ReconcileReport {
-    std::uint64_t names = 0;     // in the tree
-    std::uint64_t found = 0;     // entered into the index
-    std::uint64_t vanished = 0;  // dropped from it
-    std::uint64_t orphans = 0;   // objects without a name, removed
+    std::uint64_t names = 0;       // in the tree
+    std::uint64_t found = 0;       // entered into the index
+    std::uint64_t vanished = 0;    // dropped from it
+    std::uint64_t unreadable = 0;  // files and directories of the tree that could not be read
+    std::uint64_t orphans = 0;     // objects without a name, removed
   };
   // Compares the tree with the index after an unclean stop, at low priority.
   Result<ReconcileReport> reconcile(std::stop_token stop);

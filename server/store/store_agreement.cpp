@@ -10,12 +10,15 @@ namespace {
 
 bool says_there_is_no_file(Errc code) {
   // Missing; a directory or a device; a symbolic link; a file where a directory would be.
-  return code == Errc::not_found || code == Errc::conflict || code == Errc::invalid_name;
+  // Or a file that somebody put there and we may not read.
+  return code == Errc::not_found || code == Errc::conflict || code == Errc::invalid_name ||
+         code == Errc::forbidden;
 }
 
 }  // namespace
 
 void StoreCore::distrust_index() {
+  ++distrusted;
   index_complete = false;
   index->mark(Index::Condition::unclean);
 }

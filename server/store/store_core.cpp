@@ -150,6 +150,8 @@ Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& conten
   LARDER_TRY_ASSIGN(std::optional<NameRecord> existing, find_locked(key));
   if (existing && origin.create_only)
     return Error(Errc::precondition, "cannot store " + key.str() + ": it exists (If-None-Match: *)");
+  if (origin.expected && (!existing || existing->digest != *origin.expected))
+    return Error(Errc::precondition, "cannot store " + key.str() + ": it changed meanwhile (If-Match)");
   const bool fixed = overwrite_rule(name_space->kind, key.path()) == OverwriteRule::write_once;
   if (existing && (fixed || existing->digest == content.digest))
     return refuse(key, content, origin, *existing);
@@ -163,6 +165,7 @@ Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& conten
   if (!linked && linked.error().code() == Errc::conflict)
     return Error(Errc::conflict,
                  "cannot store " + key.str() + ": a file stands where its directory would be");
+  if (!linked && linked.error().code() == Errc::not_found) return Error(Errc::io, linked.error().message());
   if (!linked) return linked.error();
 
   const LedgerAction action = existing ? LedgerAction::replace : origin.action;
@@ -187,6 +190,7 @@ Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& conten
   }
   if (!recorded) {  // not acknowledged, so not there
     take_back(key, existing);
+    if (recorded.error().code() == Errc::not_found) recorded = Error(Errc::io, recorded.error().message());
     collect(content.digest);
     return recorded.error();
   }
@@ -204,8 +208,14 @@ Result<ObjectStore::Linked> StoreCore::link_name(const ArtifactKey& key, const C
   const std::string name = layout::tree_path(key);
   if (content.size == 0) {  // nothing to share, and an empty inode would soon run out of links
     ObjectStore::Linked linked;
-    LARDER_TRY(make_directories(disk, parent_of(name)));
-    LARDER_TRY(content.place(name));
+    constexpr int k_tries = 16;  // a removal next door may take the empty directory away
+    Result<void> placed = Error(Errc::not_found, "");
+    for (int attempt = 0; attempt < k_tries && !placed && placed.error().code() == Errc::not_found;
+         ++attempt) {
+      (void)make_directories(disk, parent_of(name));
+      placed = content.place(name);
+    }
+    if (!placed) return placed.error();
     linked.directories.push_back(parent_of(name));
     return linked;
   }
@@ -266,7 +276,13 @@ Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::st
     const auto sequence = index->apply(change);
     if (!sequence) recorded = sequence.error();
   }
-  if (!recorded && trash && !disk.publish(*trash, name)) distrust_index();
+  if (recorded) return recorded;
+  if (trash) {
+    const bool undone = make_directories(disk, parent_of(name)) && disk.publish(*trash, name);
+    if (!undone) distrust_index();
+  }
+  // Whatever the disk called it: that the name is missing it does not mean.
+  if (recorded.error().code() == Errc::not_found) return Error(Errc::io, recorded.error().message());
   return recorded;
 }
 

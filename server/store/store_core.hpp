@@ -50,6 +50,7 @@ class StoreCore {
     LedgerAction action = LedgerAction::put;
     bool declared = false;
     bool create_only = false;
+    std::optional<Digest> expected;  // what the name has to hold
   };
   Result<Receipt> publish(const ArtifactKey& key, const Content& content, const Origin& origin);
 
@@ -85,7 +86,8 @@ class StoreCore {
   Recency recency;
   DirectorySync directories;
   LockTable<ArtifactKey> key_locks;
-  std::atomic<bool> index_complete{false};  // what the index says needs no look at the tree
+  std::atomic<std::uint64_t> distrusted{0};  // how often; reconcile starts over when it grows
+  std::atomic<bool> index_complete{false};   // what the index says needs no look at the tree
 
  private:
   IndexChange change_of(const ArtifactKey& key, LedgerAction action, const Digest& digest,

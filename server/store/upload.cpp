@@ -36,6 +36,7 @@ Result<void> Upload::append(std::span<const std::byte> bytes) {
   if (file_) {
     LARDER_TRY(reserve_for(after));
     LARDER_TRY(file_->append(bytes));
+    reservation_.written(bytes.size());
   }
   hasher_.update(bytes);
   received_ = after;
@@ -88,6 +89,7 @@ Result<Receipt> Upload::commit() {
   origin.actor = request_.uploader;
   origin.declared = request_.declared.has_value();
   origin.create_only = request_.create_only;
+  origin.expected = request_.expected;
   auto receipt = core_.publish(key_, content, origin);
   discard();
   reservation_ = Quota::Reservation();

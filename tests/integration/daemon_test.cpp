@@ -252,3 +252,30 @@ TEST_CASE("the data directory cannot be adopted into itself", "[integration]") {
   std::filesystem::create_directory(data.parent_path() / "data-next-door");
   CHECK(check_apart(data.parent_path() / "data-next-door", data).ok());
 }
+
+TEST_CASE("very many short names in one question are refused, not held in memory", "[integration]") {
+  Running running;
+  HttpClient client(running.port());
+  std::string names;
+  for (int i = 0; i < 600'000; ++i) names += "a\n";
+  CHECK(client.request("POST", "/-/v1/find-missing?namespace=downloads", "", names).status == 413);
+}
+
+TEST_CASE("stopping in a storm of new connections ends in order", "[integration]") {
+  for (int round = 0; round < 5; ++round) {
+    Running running;
+    std::atomic<bool> over{false};
+    std::thread storm([&] {
+      while (!over) {
+        try {
+          HttpClient client(running.port());
+          client.send("HEAD /downloads/a HTTP/1.1\r\nHost: t\r\n\r\n");
+        } catch (const std::exception&) {  // nobody listens any more
+        }
+      }
+    });
+    CHECK(running.daemon->stop());
+    over = true;
+    storm.join();
+  }
+}

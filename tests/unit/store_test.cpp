@@ -349,3 +349,47 @@ TEST_CASE("a file put into the tree by hand is found after an unclean stop", "[s
   REQUIRE(report);
   CHECK(bench.memory.links("tree/generic/by/hand") == 2);  // an object like any other
 }
+
+TEST_CASE("removals next to each other do not undo one another", "[store]") {
+  const Durability durability = GENERATE(Durability::each, Durability::batch);
+  StoreBench bench(durability);
+  for (int round = 0; round < 20; ++round) {
+    constexpr int k_names = 8;
+    const auto name_of_number = [](int number) { return "generic/deep/down/n" + std::to_string(number); };
+    for (int number = 0; number < k_names; ++number) REQUIRE(bench.put(name_of_number(number), "content"));
+    std::vector<std::thread> threads;
+    std::atomic<int> removed{0};
+    for (int number = 0; number < k_names; ++number)
+      threads.emplace_back([&, number] { removed += bench.remove(name_of_number(number)).ok() ? 1 : 0; });
+    for (std::thread& each : threads) each.join();
+    CHECK(removed == k_names);
+    for (int number = 0; number < k_names; ++number) CHECK_FALSE(bench.has(name_of_number(number)));
+    CHECK(bench.store->reconciled());
+  }
+}
+
+TEST_CASE("what an upload has written is not counted twice", "[store]") {
+  StoreBench bench;
+  bench.memory.limit_space(bench.memory.used() + 10'000'000);
+  UploadRequest request;
+  auto start = bench.store->begin_upload(bench.key("generic/large"), request);
+  REQUIRE(start);
+  const std::string piece(500'000, 'x');
+  for (int i = 0; i < 8; ++i) REQUIRE(start->upload->append(std::as_bytes(std::span(piece))));  // 4 of 10 MB
+  CHECK(bench.put("generic/small", "content").ok());
+  CHECK(start->upload->commit().ok());
+  CHECK(bench.store->reserved_bytes() == 0);
+}
+
+TEST_CASE("an upload that expects some content fails on any other", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put("downloads/git2_a.tar.gz", "old"));
+  UploadRequest request;
+  request.expected = Hasher::of("old");
+  auto first = bench.store->begin_upload(bench.key("downloads/git2_a.tar.gz"), request);
+  auto second = bench.store->begin_upload(bench.key("downloads/git2_a.tar.gz"), request);
+  REQUIRE(first->upload->append(std::as_bytes(std::span(std::string_view("one")))));
+  REQUIRE(second->upload->append(std::as_bytes(std::span(std::string_view("two")))));
+  CHECK(first->upload->commit()->outcome == Receipt::Outcome::replaced);
+  CHECK(second->upload->commit().error().code() == Errc::precondition);
+}
