@@ -7,6 +7,8 @@
 
 #include <fstream>
 
+#include "server/http/session.hpp"
+
 namespace larder {
 namespace {
 
@@ -27,6 +29,10 @@ std::uint64_t resident_bytes() {
   std::uint64_t resident = 0;  // pages
   file >> total >> resident;
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+void tell_bug(spdlog::logger& log, const char* bug) {
+  log.error("a connection ended by a bug in larderd: {}", bug);
 }
 
 }  // namespace
@@ -58,9 +64,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
   static const SystemClock k_clock;  // outlives every store
   LARDER_TRY_ASSIGN(OpenStore store, open_store(config, k_clock));
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(config), std::move(logs), std::move(store)));
-  LARDER_TRY(daemon->http_->listen(daemon->config_->http.listen));
+  LARDER_TRY(daemon->listen());
   daemon->loops_.start();
-  daemon->http_->start();
+  daemon->http_.start();
   daemon->reconciler_ =
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->reconcile(std::move(stop)); });
   daemon->writer_behind_ =
@@ -76,13 +82,23 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
       loops_(config_->loops),
       pool_(config_->disk_threads),
       repository_(*store_.store, pool_),
-      context_{repository_,
-               config_,
-               logs_.access,
-               latency_,
-               [this](api::Stat& stat) { complete_stat(stat); },
-               [this] { return ready_.load(std::memory_order_relaxed); }} {
-  http_ = std::make_unique<http::HttpServer>(context_, loops_, logs_.main);
+      http_context_{repository_,
+                    config_,
+                    logs_.access,
+                    latency_,
+                    [this](api::Stat& stat) { complete_stat(stat); },
+                    [this] { return ready_.load(std::memory_order_relaxed); }},
+      http_(loops_, {config_->http.max_connections, config_->http.max_connections_per_address},
+            [log = logs_.main](const char* bug) { tell_bug(*log, bug); }) {}
+
+Result<void> Daemon::listen() {
+  for (const Endpoint& each : config_->http.listen) {
+    const auto serve = [this](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
+      return http::HttpSession::serve(http_context_, sessions, std::move(socket), std::move(ticket));
+    };
+    LARDER_TRY(http_.listen(each.address, each.port, serve));
+  }
+  return {};
 }
 
 Daemon::~Daemon() {
@@ -96,7 +112,7 @@ void Daemon::complete_stat(api::Stat& stat) const {
   stat.now = clock_.now();
   stat.ready = ready_;
   stat.resident_bytes = resident_bytes();
-  stat.connections = http_->sessions();
+  stat.connections = http_.sessions();
 }
 
 void Daemon::reconcile(std::stop_token stop) {
@@ -146,8 +162,7 @@ void Daemon::write_behind(std::stop_token stop) {
 }
 
 bool Daemon::wait_for_sessions(steady_clock::time_point deadline) const {
-  // Admitted counts from accept on, before a session has begun to run.
-  while (http_->sessions() > 0 || http_->admission().admitted() > 0) {
+  while (!http_.idle()) {
     if (steady_clock::now() >= deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -160,12 +175,12 @@ Result<void> Daemon::stop() {
   ready_ = false;
   reconciler_.request_stop();
   writer_behind_.request_stop();
-  http_->stop_listening();
-  http_->drain();
+  http_.stop_listening();
+  http_.drain();
   if (!wait_for_sessions(steady_clock::now() + config_->shutdown_timeout)) {
-    logs_.main->warn("{} transfers were not over after {} and are cut off", http_->sessions(),
+    logs_.main->warn("{} transfers were not over after {} and are cut off", http_.sessions(),
                      human_duration(config_->shutdown_timeout));
-    http_->close_all();
+    http_.close_all();
     // Each ends as soon as the disk answers it; none may outlive what it uses.
     (void)wait_for_sessions(steady_clock::time_point::max());
   }

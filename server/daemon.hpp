@@ -12,13 +12,14 @@
 
 #include "common/clock.hpp"
 #include "server/config.hpp"
-#include "server/http/http_server.hpp"
+#include "server/http/exchange.hpp"
 #include "server/http/metrics.hpp"
 #include "server/live_config.hpp"
 #include "server/logging.hpp"
 #include "server/repository.hpp"
 #include "server/runtime/disk_pool.hpp"
 #include "server/runtime/loop_group.hpp"
+#include "server/runtime/session_server.hpp"
 #include "server/store/posix_file_system.hpp"
 #include "server/store/store.hpp"
 
@@ -45,13 +46,14 @@ class Daemon {
   // Puts in force what can be changed without a restart; the log names the rest.
   void reload(Config config);
 
-  const http::HttpServer& http() const { return *http_; }
+  const SessionServer& http() const { return http_; }
   Store& store() { return *store_.store; }
   const Config& config() const { return *config_; }
 
  private:
   Daemon(Config config, Logs logs, OpenStore store);
 
+  Result<void> listen();
   void complete_stat(api::Stat& stat) const;
   void reconcile(std::stop_token stop);  // whenever the store asks for it
   void reconcile_once(const std::stop_token& stop);
@@ -71,8 +73,8 @@ class Daemon {
   DiskPool pool_;
   Repository repository_;
   http::Latency latency_;
-  http::Context context_;
-  std::unique_ptr<http::HttpServer> http_;
+  http::Context http_context_;
+  SessionServer http_;
   std::jthread reconciler_;
   std::jthread writer_behind_;
 };

@@ -81,7 +81,7 @@ int check_config_file(const std::string& file) {
 }
 
 // One line for each listener, "http 127.0.0.1:43121"; whole or not there.
-Result<void> write_port_file(const std::string& file, const http::HttpServer& http) {
+Result<void> write_port_file(const std::string& file, const SessionServer& http) {
   const std::string staged = file + ".new";
   std::ofstream out(staged);
   for (const std::string& name : http.listener_names()) out << "http " << name << "\n";

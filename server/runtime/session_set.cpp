@@ -20,20 +20,20 @@ void SessionSet::schedule() {
 void SessionSet::close_expired() {
   const SteadyTime now = std::chrono::steady_clock::now();
   for (Session* session : sessions_) {
-    if (session->connection().deadline() <= now) session->connection().expire();
+    if (session->deadline() <= now) session->expire();
   }
 }
 
 void SessionSet::drain() {
   draining_ = true;
   for (Session* session : sessions_) {
-    if (session->idle()) session->connection().close();
+    if (session->idle()) session->close();
   }
 }
 
 void SessionSet::close_all() {
   draining_ = true;
-  for (Session* session : sessions_) session->connection().close();
+  for (Session* session : sessions_) session->close();
 }
 
 SessionSet::Guard::Guard(SessionSet& set, Session& session) : set_(set), session_(session) {

@@ -12,12 +12,16 @@
 
 namespace larder {
 
-// What a SessionSet sees of a session.
+// What a SessionSet sees of a session. One that has more than its one connection
+// says itself what its deadline is and what ends with it.
 class Session {
  public:
   virtual ~Session() = default;
   virtual Connection& connection() = 0;
   virtual bool idle() const = 0;  // between requests: closing now loses nothing
+  virtual SteadyTime deadline() { return connection().deadline(); }
+  virtual void expire() { connection().expire(); }  // the deadline has passed
+  virtual void close() { connection().close(); }    // all of it, at once
 };
 
 class SessionSet {

@@ -41,8 +41,8 @@ class Room:
 COUNTED_AND_LOGGED = r'server/(activity|access_log|access_line)\.[ch]pp$'  # what all front ends share
 CONFIG = r'server/(live_)?config(_keys)?\.hpp$'
 # Those that move bytes and wait; everything else in their directories is pure.
-HTTP_DRIVERS = r'session|exchange|http_server|\w+_handler'
-FTP_DRIVERS = r'session|ftp_server|data_channel'
+HTTP_DRIVERS = r'session|exchange|\w+_handler'
+FTP_DRIVERS = r'session|data_channel'
 
 # The first room whose pattern matches a file is the file's.
 ROOMS = [
