@@ -11,6 +11,9 @@
 
 namespace larder {
 
+// At the top of every namespace: the list of its names. No artifact can be called so.
+inline constexpr std::string_view k_name_list = "index.txt";
+
 // Each takes some hundred bytes while it is looked up, however short it is.
 inline constexpr std::size_t k_most_wanted = 500'000;
 

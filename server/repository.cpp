@@ -79,6 +79,10 @@ Task<Result<bool>> Repository::is_directory(std::string name_space, std::string 
   return pool_.run(&Store::is_directory, &store_, std::move(name_space), std::move(path));
 }
 
+Index::Found Repository::peek_directory(std::string_view name_space, std::string_view path) const {
+  return store_.peek_directory(name_space, path);
+}
+
 Task<Result<Store::NamePage>> Repository::list_names(std::string name_space, std::string after,
                                                      std::size_t limit) {
   return pool_.run(&Store::list_names, &store_, std::move(name_space), std::move(after), limit);
@@ -136,6 +140,12 @@ Task<Result<Entry>> Repository::remove(const ArtifactKey& key, std::string actor
   const auto entry = co_await pool_.run(&Store::remove, &store_, key, std::move(actor), std::move(why));
   if (entry) Activity::add(activity(key.name_space()).removals);
   co_return entry;
+}
+
+Task<Result<Receipt>> Repository::rename(const ArtifactKey& from, const ArtifactKey& to, std::string actor) {
+  const auto receipt = co_await pool_.run(&Store::rename, &store_, from, to, std::move(actor));
+  if (receipt) count_receipt(to, *receipt);
+  co_return receipt;
 }
 
 void Repository::adopt(std::string directory, Store::AdoptOptions options,

@@ -39,6 +39,7 @@ class Repository {
   Task<Result<Store::DirectoryPage>> list_directory(std::string name_space, std::string path,
                                                     std::string after, std::size_t limit);
   Task<Result<bool>> is_directory(std::string name_space, std::string path);
+  Index::Found peek_directory(std::string_view name_space, std::string_view path) const;  // from memory
   Task<Result<Store::NamePage>> list_names(std::string name_space, std::string after, std::size_t limit);
   Task<Result<Store::ChangePage>> changes(std::string name_space, std::uint64_t since, std::size_t limit);
   Task<Result<std::vector<bool>>> find_missing(std::string name_space, std::span<const WantedName> wanted);
@@ -51,6 +52,7 @@ class Repository {
   // Drops an upload (or what commit left of it) without making the caller wait.
   void release(std::unique_ptr<Upload> upload);
   Task<Result<Entry>> remove(const ArtifactKey& key, std::string actor, std::string why);
+  Task<Result<Receipt>> rename(const ArtifactKey& from, const ArtifactKey& to, std::string actor);
 
   // Starts adopting in the pool and returns. `report` and `done` are called there.
   using AdoptDone = std::function<void(Result<api::AdoptEvent>)>;

@@ -197,10 +197,6 @@ Result<UploadRequest> upload_request(const Exchange& exchange) {
 Task<void> put(Exchange& exchange, const ArtifactKey& key) {
   Repository& repository = exchange.context().repository;
   const Request& request = exchange.request();
-  if (key.path() == "index.txt") {
-    const Error reserved(Errc::invalid_name, "index.txt is the list of names and cannot be stored");
-    co_return co_await exchange.answer_error(reserved);
-  }
   if (!request.content_encoding.empty() && request.content_encoding != "identity") {
     api::Problem problem;
     problem.status = 415;

@@ -1,5 +1,6 @@
 #include "server/http/session.hpp"
 
+#include "common/name_list.hpp"
 #include "server/http/artifact_handler.hpp"
 #include "server/http/service_handler.hpp"
 #include "server/http/target.hpp"
@@ -101,8 +102,8 @@ Task<void> HttpSession::answer_request() {
   if (target->kind == Target::Kind::artifact) {
     const auto key = target->key();
     if (!key) co_return co_await exchange_.answer_error(key.error());
-    // index.txt of a namespace is no artifact, though it looks like one.
-    if (target->path != "index.txt" && answer_check_from_memory(exchange_, *key)) co_return;
+    // The list of names is no artifact, though it looks like one.
+    if (target->path != k_name_list && answer_check_from_memory(exchange_, *key)) co_return;
   }
   if (request.method == Method::get || request.method == Method::head) co_await exchange_.settle_body();
   co_await dispatch(*target);
@@ -123,7 +124,7 @@ Task<void> HttpSession::dispatch(const Target& target) {
     }
     case Target::Kind::artifact: break;
   }
-  if (target.path == "index.txt" && method != Method::put)  // put() says why it cannot be stored
+  if (target.path == k_name_list && method != Method::put)  // the store says why it cannot be stored
     co_return co_await serve_index(exchange_, target);
   const bool understood =
       method == Method::get || method == Method::head || method == Method::put || method == Method::delete_;

@@ -46,6 +46,7 @@ struct UploadRequest {
   std::optional<std::uint64_t> size;  // bytes, when known beforehand
   std::optional<Digest> declared;     // what the sender says the bytes are
   std::string uploader;               // for the ledger: an address, a user
+  bool verify_archive = false;        // read it to its end first: its length is not known for sure
   bool create_only = false;           // Errc::precondition when the name is taken
   std::optional<Digest> expected;     // Errc::precondition when the name holds anything else
 };

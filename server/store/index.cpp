@@ -195,6 +195,16 @@ Index::Found Index::peek(const ArtifactKey& key, NameRecord& record) const {
   return Found::hit;
 }
 
+Index::Found Index::peek_prefix(std::string_view prefix) const {
+  rocksdb::ReadOptions options;
+  options.read_tier = rocksdb::kBlockCacheTier;
+  options.max_skippable_internal_keys = 256;  // removed names before the first that is there
+  std::unique_ptr<rocksdb::Iterator> row(state_->db->NewIterator(options, state_->family(State::names)));
+  row->Seek(slice(prefix));
+  if (row->Valid()) return view(row->key()).starts_with(prefix) ? Found::hit : Found::miss;
+  return row->status().ok() ? Found::miss : Found::unknown;
+}
+
 Result<std::optional<NameRecord>> Index::name(const ArtifactKey& key) const {
   return state_->get<NameRecord>(State::names, key.str(), &decode_name);
 }

@@ -50,6 +50,8 @@ class Index {
 
   // From memory or not at all; for threads that must not wait.
   Found peek(const ArtifactKey& key, NameRecord& record) const;
+  // Likewise, whether any name starts with `prefix` ("ns/…").
+  Found peek_prefix(std::string_view prefix) const;
   Result<std::optional<NameRecord>> name(const ArtifactKey& key) const;
   // In the order of `keys`.
   Result<std::vector<std::optional<NameRecord>>> names(std::span<const ArtifactKey> keys) const;

@@ -195,6 +195,11 @@ Result<bool> Store::is_directory(std::string_view name_space, std::string_view p
   return any;
 }
 
+Index::Found Store::peek_directory(std::string_view name_space, std::string_view path) const {
+  const Index::Found found = core_->index->peek_prefix(directory_prefix(name_space, path));
+  return core_->index_complete ? found : Index::Found::unknown;
+}
+
 Result<Store::NamePage> Store::list_names(std::string_view name_space, std::string_view after,
                                           std::size_t limit) const {
   const std::string prefix = directory_prefix(name_space, {});
@@ -271,6 +276,10 @@ Result<UploadStart> Store::begin_upload(const ArtifactKey& key, UploadRequest re
 
 Result<Entry> Store::remove(const ArtifactKey& key, const std::string& actor, const std::string& why) {
   return core_->remove(key, actor, why);
+}
+
+Result<Receipt> Store::rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor) {
+  return core_->rename(from, to, actor);
 }
 
 bool Store::reconciled() const {

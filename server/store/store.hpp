@@ -53,6 +53,8 @@ class Store {
                                        std::string_view after, std::size_t limit) const;
   // Whether any name lies below it.
   Result<bool> is_directory(std::string_view name_space, std::string_view path) const;
+  // The same from memory or not at all; never waits for the disk.
+  Index::Found peek_directory(std::string_view name_space, std::string_view path) const;
 
   // Paths of a namespace in order, after `after`.
   struct NamePage {
@@ -81,6 +83,7 @@ class Store {
 
   Result<UploadStart> begin_upload(const ArtifactKey& key, UploadRequest request);
   Result<Entry> remove(const ArtifactKey& key, const std::string& actor, const std::string& why);
+  Result<Receipt> rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor);
 
   struct AdoptOptions {
     AdoptOptions() = default;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "common/hasher.hpp"
+#include "common/name_list.hpp"
 #include "server/store/layout.hpp"
 
 namespace larder {
@@ -77,14 +78,22 @@ Result<Digest> StoreCore::hash(File& file) {
   }
 }
 
+Result<void> StoreCore::check_size(const ArtifactKey& key, std::uint64_t size) const {
+  const std::uint64_t limit = max_object_size(key.name_space());
+  if (size > limit)
+    return Error(Errc::too_large, "cannot store " + key.str() + ": " + human_size(size) +
+                                      " are more than the " + human_size(limit) +
+                                      " that one object may have (max_object_size)");
+  return {};
+}
+
 Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadRequest request) {
   const NamespaceConfig* const name_space = find_namespace(key.name_space());
   if (name_space == nullptr)
     return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
-  if (request.size && *request.size > max_object_size(key.name_space()))
-    return Error(Errc::too_large, "cannot store " + key.str() + ": " + human_size(*request.size) +
-                                      " are more than the " + human_size(max_object_size(key.name_space())) +
-                                      " that one object may have (max_object_size)");
+  if (key.path() == k_name_list)
+    return Error(Errc::invalid_name, "index.txt is the list of names and cannot be stored");
+  if (request.size) LARDER_TRY(check_size(key, *request.size));
   LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, find(key));
   if (existing && request.create_only)
     return Error(Errc::precondition, "cannot store " + key.str() + ": it exists (If-None-Match: *)");
@@ -286,10 +295,13 @@ Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::st
   return recorded;
 }
 
-Result<Entry> StoreCore::remove(const ArtifactKey& key, const std::string& actor, const std::string& why) {
+Result<Entry> StoreCore::remove(const ArtifactKey& key, const std::string& actor, const std::string& why,
+                                const std::optional<Digest>& expected) {
   const auto lock = key_locks.lock(key);
   LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, find_locked(key));
   if (!existing) return Error(Errc::not_found, "there is no " + key.str());
+  if (expected && existing->digest != *expected)
+    return Error(Errc::precondition, "cannot remove " + key.str() + ": it changed meanwhile");
 
   const auto moved = move_to_trash(key);
   if (!moved && moved.error().code() != Errc::not_found) return moved.error();

@@ -54,7 +54,12 @@ class StoreCore {
   };
   Result<Receipt> publish(const ArtifactKey& key, const Content& content, const Origin& origin);
 
-  Result<Entry> remove(const ArtifactKey& key, const std::string& actor, const std::string& why);
+  // Errc::precondition when the name holds anything but `expected`.
+  Result<Entry> remove(const ArtifactKey& key, const std::string& actor, const std::string& why,
+                       const std::optional<Digest>& expected = std::nullopt);
+  // The content of `from` under the name `to`, then `from` removed. Interrupted, both are there.
+  // What holds for an upload of these bytes to `to` holds here; Outcome::conflict leaves both as they were.
+  Result<Receipt> rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor);
 
   // The row of `key`; where the index is not complete, compared with the tree,
   // and set right by it, first.
@@ -109,6 +114,8 @@ class StoreCore {
   Result<std::string> move_to_trash(const ArtifactKey& key);  // where it is now
   Result<void> record_move(const ArtifactKey& key, const Result<std::string>& trash,
                            const IndexChange& change);
+  Result<void> check_size(const ArtifactKey& key, std::uint64_t size) const;
+  Result<void> copy_bytes(const ArtifactKey& from, const std::string& to);
   Result<Receipt> refuse(const ArtifactKey& key, const Content& content, const Origin& origin,
                          const NameRecord& existing);
   Result<ObjectStore::Linked> link_name(const ArtifactKey& key, const Content& content, bool replace);

@@ -1,5 +1,6 @@
 #include "server/store/upload.hpp"
 
+#include "common/archive_check.hpp"
 #include "server/store/store_core.hpp"
 
 namespace larder {
@@ -65,11 +66,22 @@ Result<void> Upload::check_complete(const Digest& digest) const {
   return {};
 }
 
+// Of a cut upload whose length nobody announced, the archive itself is the only witness.
+Result<void> Upload::check_archive_whole() const {
+  if (!request_.verify_archive || staging_.empty() || !is_checkable_archive(key_.file_name())) return {};
+  LARDER_TRY_ASSIGN(const auto staged, core_.disk.open(staging_));
+  if (staged->descriptor() < 0) return {};
+  const auto whole = check_archive(staged->descriptor(), key_.file_name());
+  if (!whole) return whole.error().within("storing " + key_.str());
+  return {};
+}
+
 Result<Receipt> Upload::commit() {
   StoreCore::Content content;
   content.digest = hasher_.finish();
   content.size = received_;
   LARDER_TRY(check_complete(content.digest));
+  LARDER_TRY(check_archive_whole());
 
   if (file_) {
     LARDER_TRY(file_->seal());

@@ -36,6 +36,7 @@ class Upload {
 
   Result<void> reserve_for(std::uint64_t bytes);
   Result<void> check_complete(const Digest& digest) const;
+  Result<void> check_archive_whole() const;
   void discard();
 
   StoreCore& core_;

@@ -16,6 +16,7 @@ using Loss = MemoryFileSystem::Loss;
 const std::string k_old = "sstate-cache/00/sstate:old.tar.zst";
 const std::string k_new = "sstate-cache/ab/cd/sstate:new.tar.zst";
 const std::string k_tarball = "downloads/git2_host.repo.tar.gz";
+const std::string k_renamed = "downloads/old/renamed.tar.gz";
 
 std::string text_of(std::size_t size, char seed) {
   std::string text(size, seed);
@@ -125,6 +126,21 @@ std::vector<Step> steps() {
        }},
       {"a removal", [](StoreBench& bench) { return bench.remove(k_tarball).ok(); },
        [](StoreBench& bench) { CHECK_FALSE(bench.has(k_tarball)); }, &check_nothing},
+      {"a rename",
+       [](StoreBench& bench) {
+         return bench.store->rename(bench.key(k_tarball), bench.key(k_renamed), "somebody").ok();
+       },
+       [](StoreBench& bench) {
+         CHECK(bench.has(k_renamed));
+         CHECK_FALSE(bench.has(k_tarball));
+       },
+       // Interrupted it may have left both names, but never neither.
+       [](StoreBench& bench) {
+         const std::string& there = bench.has(k_tarball) ? k_tarball : k_renamed;
+         const auto content = bench.get(there);
+         REQUIRE(content);
+         CHECK(*content == text_of(5000, 'g'));
+       }},
   };
 }
 
