@@ -142,7 +142,7 @@ class Reader {
   }
 
   static std::vector<std::string_view> known_paths() {
-    std::vector<std::string_view> paths = {k_namespaces_key, "http", "log"};
+    std::vector<std::string_view> paths = {k_namespaces_key, "http", "ftp", "log"};
     for (const auto& key : config_keys()) paths.push_back(key.path);
     return paths;
   }
@@ -280,14 +280,29 @@ void check_limits(const Config& config, Checker& check) {
                 "is larger than http.max_connections (" + std::to_string(http.max_connections) + ")");
 }
 
+void check_ftp_limits(const FtpConfig& ftp, Checker& check) {
+  using std::chrono::milliseconds;
+  const std::string positive = "must be more than 0";
+  check.require(ftp.idle_timeout > milliseconds(0), "ftp.idle_timeout", positive);
+  check.require(ftp.connect_timeout > milliseconds(0), "ftp.connect_timeout", positive);
+  check.require(ftp.data_timeout > milliseconds(0), "ftp.data_timeout", positive);
+  check.require(ftp.max_sessions > 0, "ftp.max_sessions", positive);
+  check.require(ftp.max_sessions_per_address > 0, "ftp.max_sessions_per_address", positive);
+  check.require(ftp.max_sessions_per_address <= ftp.max_sessions, "ftp.max_sessions_per_address",
+                "is larger than ftp.max_sessions (" + std::to_string(ftp.max_sessions) + ")");
+  check.require(ftp.passive_ports.any() || ftp.passive_ports.first >= 1024, "ftp.passive_ports",
+                "must be 1024 or more: lower ports belong to the system's own services");
+}
+
 void check_listeners(const Config& config, Checker& check) {
   check.require(!config.http.listen.empty(), "http.listen", "needs at least one address");
   std::set<std::string> seen;
-  for (const Endpoint& endpoint : config.http.listen) {
-    if (endpoint.port == 0) continue;  // the system picks one, another each time
-    check.require(seen.insert(to_string(endpoint)).second, "http.listen",
-                  "names " + to_string(endpoint) + " twice");
-  }
+  const auto once = [&](const Endpoint& endpoint, const std::string& key) {
+    if (endpoint.port == 0) return;  // the system picks one, another each time
+    check.require(seen.insert(to_string(endpoint)).second, key, "names " + to_string(endpoint) + " twice");
+  };
+  for (const Endpoint& each : config.http.listen) once(each, "http.listen");
+  for (const FtpEndpoint& each : config.ftp.listen) once(each.endpoint, "ftp.listen");
 }
 
 void check_namespaces(const Config& config, Checker& check) {
@@ -325,6 +340,7 @@ void check_log(const LogConfig& log, Checker& check) {
 void check_config(ConfigResult& result) {
   Checker check(result);
   check_limits(result.config, check);
+  check_ftp_limits(result.config.ftp, check);
   check_listeners(result.config, check);
   check_namespaces(result.config, check);
   check_log(result.config.log, check);

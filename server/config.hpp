@@ -38,6 +38,28 @@ std::string to_string(const Endpoint& endpoint);
 
 enum class WriteAccess { nobody, loopback, everybody };
 
+// Whether a peer may change anything; `from_loopback`: it is this machine.
+bool may_write(WriteAccess write, bool from_loopback);
+
+// Where FTP listens, and what its passive replies call that address to peers that
+// reach it by another one: "*:8421", "192.0.2.7:21 as 203.0.113.9".
+struct FtpEndpoint {
+  Endpoint endpoint;
+  std::string passive_address;  // IPv4; empty: the address the peer connected to
+  bool operator==(const FtpEndpoint&) const = default;
+};
+Result<FtpEndpoint> parse_ftp_endpoint(std::string_view text);
+std::string to_string(const FtpEndpoint& endpoint);
+
+// "50000-50099", "50000", or "0": any free port.
+struct PortRange {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+  bool any() const { return first == 0; }
+  bool operator==(const PortRange&) const = default;
+};
+Result<PortRange> parse_port_range(std::string_view text);
+
 struct NamespaceConfig {
   std::string name;
   NamespaceKind kind = NamespaceKind::generic;
@@ -57,6 +79,18 @@ struct HttpConfig {
   std::uint32_t max_connections = 8192;
   std::uint32_t max_connections_per_address = 4096;
   bool operator==(const HttpConfig&) const = default;
+};
+
+struct FtpConfig {
+  std::vector<FtpEndpoint> listen = {{{"", 8421}, ""}};       // empty: no FTP
+  PortRange passive_ports;                                    // of data connections the client opens
+  std::chrono::milliseconds idle_timeout = std::chrono::minutes(5);    // between two commands
+  std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);  // for a data connection to appear
+  std::chrono::milliseconds data_timeout = std::chrono::seconds(60);   // without progress
+  ByteSize min_rate = 1_KiB;  // a second, averaged; slower transfers are cut; 0: none is
+  std::uint32_t max_sessions = 2048;
+  std::uint32_t max_sessions_per_address = 512;
+  bool operator==(const FtpConfig&) const = default;
 };
 
 enum class LogFormat { automatic, text, json };  // automatic: text on a terminal
@@ -84,6 +118,7 @@ struct Config {
   std::vector<std::string> adopt_from;  // directories the admin API may adopt below; empty: none
   std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(30);
   HttpConfig http;
+  FtpConfig ftp;
   LogConfig log;
   bool operator==(const Config&) const = default;
 };
@@ -114,7 +149,7 @@ ConfigResult parse_config(std::string_view yaml, std::string_view source);
 ConfigResult load_config(const std::filesystem::path& file);
 
 // LARDER_DATA, LARDER_HTTP_IDLE_TIMEOUT, …: every key by its path in upper case,
-// but http.listen, which is LARDER_LISTEN_HTTP like its flag. Lists are separated
+// but http.listen and ftp.listen, which are LARDER_LISTEN_HTTP and LARDER_LISTEN_FTP like their flags. Lists are separated
 // by commas; namespaces come from the file alone. A variable that nearly names a
 // key is a defect. Other ones are not ours, even with our prefix: Kubernetes sets
 // LARDER_PORT and more for a service called larder, and the client has its own.

@@ -75,6 +75,44 @@ std::string to_string(const Endpoint& endpoint) {
   return text + ":" + std::to_string(endpoint.port);
 }
 
+bool may_write(WriteAccess write, bool from_loopback) {
+  switch (write) {
+    case WriteAccess::nobody: return false;
+    case WriteAccess::loopback: return from_loopback;
+    case WriteAccess::everybody: return true;
+  }
+  return false;
+}
+
+Result<FtpEndpoint> parse_ftp_endpoint(std::string_view text) {
+  FtpEndpoint parsed;
+  const auto as = text.find(" as ");
+  LARDER_TRY_ASSIGN(parsed.endpoint, parse_endpoint(text.substr(0, as)));
+  if (as == std::string_view::npos) return parsed;
+  parsed.passive_address = text.substr(as + 4);
+  in_addr unused{};
+  if (::inet_pton(AF_INET, parsed.passive_address.c_str(), &unused) != 1)
+    return needs("an IPv4 address behind 'as'", parsed.passive_address);
+  return parsed;
+}
+
+std::string to_string(const FtpEndpoint& endpoint) {
+  const std::string text = to_string(endpoint.endpoint);
+  return endpoint.passive_address.empty() ? text : text + " as " + endpoint.passive_address;
+}
+
+Result<PortRange> parse_port_range(std::string_view text) {
+  constexpr std::string_view k_forms = "ports such as 50000-50099, or 0 for any free one";
+  PortRange range;
+  const auto dash = text.find('-');
+  if (!parse_number(text.substr(0, dash), range.first)) return needs(k_forms, text);
+  range.last = range.first;
+  if (dash != std::string_view::npos && !parse_number(text.substr(dash + 1), range.last))
+    return needs(k_forms, text);
+  if (range.last < range.first || (range.first == 0 && range.last != 0)) return needs(k_forms, text);
+  return range;
+}
+
 namespace {
 
 // read(text, field): one overload for each type a key may have.
@@ -113,6 +151,16 @@ Result<void> read(std::string_view text, Endpoint& field) {
   auto endpoint = parse_endpoint(text);
   if (!endpoint) return endpoint.error();
   field = *endpoint;
+  return {};
+}
+
+Result<void> read(std::string_view text, FtpEndpoint& field) {
+  LARDER_TRY_ASSIGN(field, parse_ftp_endpoint(text));
+  return {};
+}
+
+Result<void> read(std::string_view text, PortRange& field) {
+  LARDER_TRY_ASSIGN(field, parse_port_range(text));
   return {};
 }
 
@@ -200,6 +248,7 @@ ConfigKey<Owner> key(std::string_view path, std::string_view variable, Member...
 const std::vector<ConfigKey<Config>>& config_keys() {
   using C = Config;
   using H = HttpConfig;
+  using F = FtpConfig;
   using L = LogConfig;
   static const std::vector<ConfigKey<Config>> k_keys = {
       key<C>("data", "LARDER_DATA", &C::data),
@@ -221,6 +270,15 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("http.max_connections", "LARDER_HTTP_MAX_CONNECTIONS", &C::http, &H::max_connections),
       key<C>("http.max_connections_per_address", "LARDER_HTTP_MAX_CONNECTIONS_PER_ADDRESS", &C::http,
              &H::max_connections_per_address),
+      key<C>("ftp.listen", "LARDER_LISTEN_FTP", &C::ftp, &F::listen),
+      key<C>("ftp.passive_ports", "LARDER_FTP_PASSIVE_PORTS", &C::ftp, &F::passive_ports),
+      key<C>("ftp.idle_timeout", "LARDER_FTP_IDLE_TIMEOUT", &C::ftp, &F::idle_timeout),
+      key<C>("ftp.connect_timeout", "LARDER_FTP_CONNECT_TIMEOUT", &C::ftp, &F::connect_timeout),
+      key<C>("ftp.data_timeout", "LARDER_FTP_DATA_TIMEOUT", &C::ftp, &F::data_timeout),
+      key<C>("ftp.min_rate", "LARDER_FTP_MIN_RATE", &C::ftp, &F::min_rate),
+      key<C>("ftp.max_sessions", "LARDER_FTP_MAX_SESSIONS", &C::ftp, &F::max_sessions),
+      key<C>("ftp.max_sessions_per_address", "LARDER_FTP_MAX_SESSIONS_PER_ADDRESS", &C::ftp,
+             &F::max_sessions_per_address),
       key<C>("log.level", "LARDER_LOG_LEVEL", &C::log, &L::level),
       key<C>("log.format", "LARDER_LOG_FORMAT", &C::log, &L::format),
       key<C>("log.file", "LARDER_LOG_FILE", &C::log, &L::file),

@@ -28,6 +28,9 @@ std::vector<std::string> LiveConfig::reload(Config next) {
   keep("http.max_connections", next.http.max_connections, now.http.max_connections);
   keep("http.max_connections_per_address", next.http.max_connections_per_address,
        now.http.max_connections_per_address);
+  keep("ftp.listen", next.ftp.listen, now.ftp.listen);
+  keep("ftp.max_sessions", next.ftp.max_sessions, now.ftp.max_sessions);
+  keep("ftp.max_sessions_per_address", next.ftp.max_sessions_per_address, now.ftp.max_sessions_per_address);
   keep("log.format", next.log.format, now.log.format);
   keep("log.file", next.log.file, now.log.file);
   keep("log.access", next.log.access, now.log.access);

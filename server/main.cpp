@@ -24,6 +24,7 @@ struct Arguments {
   std::string config_file;
   std::string data;
   std::vector<std::string> listen_http;
+  std::vector<std::string> listen_ftp;
   std::string port_file;
   std::string checked_file;
   std::string adopt_namespace;
@@ -48,16 +49,10 @@ ConfigResult configure(const Arguments& arguments) {
     result = load_config(k_default_config);
   apply_environment(result, &environment);
   if (!arguments.data.empty()) result.config.data = arguments.data;
-  if (!arguments.listen_http.empty()) {
-    result.config.http.listen.clear();
-    for (const std::string& text : arguments.listen_http) {
-      const auto endpoint = parse_endpoint(text);
-      if (endpoint)
-        result.config.http.listen.push_back(*endpoint);
-      else
-        result.defects.push_back({"--listen-http", 0, endpoint.error().message()});
-    }
-  }
+  if (!arguments.listen_http.empty())
+    apply_setting(result, "http.listen", arguments.listen_http, "--listen-http");
+  if (!arguments.listen_ftp.empty())
+    apply_setting(result, "ftp.listen", arguments.listen_ftp, "--listen-ftp");
   check_config(result);
   return result;
 }
@@ -215,6 +210,7 @@ int run(int argc, char* argv[]) {
                  std::string("Configuration; otherwise ") + k_default_config);
   app.add_option("--data", arguments.data, "Data directory (overrides the configuration)");
   app.add_option("--listen-http", arguments.listen_http, "ADDRESS:PORT to serve HTTP on; may be repeated");
+  app.add_option("--listen-ftp", arguments.listen_ftp, "ADDRESS:PORT to serve FTP on; may be repeated");
   app.add_option("--port-file", arguments.port_file, "Write the listeners' addresses here once they accept");
   app.footer(
       "Exit status: 0 after a clean stop, 1 for a failure, 2 for a wrong command line or configuration.");

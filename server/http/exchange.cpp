@@ -61,12 +61,7 @@ Exchange::Exchange(Context& context, Connection& connection)
     : context_(context), connection_(connection), parser_(header_limits(context.config->http)) {}
 
 bool Exchange::may_write() const {
-  switch (context_.config->write) {
-    case WriteAccess::nobody: return false;
-    case WriteAccess::loopback: return from_loopback();
-    case WriteAccess::everybody: return true;
-  }
-  return false;
+  return larder::may_write(context_.config->write, from_loopback());
 }
 
 void Exchange::begin(SteadyTime now) {

@@ -73,7 +73,7 @@ TEST_CASE("each key of the configuration changes the configuration", "[config]")
   for (const auto& key : config_keys()) {
     ConfigResult result;
     // One of these is a good value for every key, and no default.
-    for (const std::string value : {"17", "17s", "json", "none", "nobody", "127.0.0.1:17"}) {
+    for (const std::string value : {"17", "17s", "json", "none", "nobody", "127.0.0.1:17", "1700-1717"}) {
       if (key.set(result.config, {value}).ok()) break;
     }
     INFO(key.path);
@@ -200,6 +200,16 @@ TEST_CASE("what a configuration cannot be is said in one line", "[config]") {
       {"http: {listen: ['*:1', ':1']}\n", "f.yaml:1: http.listen names *:1 twice"},
       {"http:\n  max_connections: 10\n  max_connections_per_address: 11\n",
        "f.yaml:3: http.max_connections_per_address is larger than http.max_connections (10)"},
+      {"ftp: {listen: ['*:1', ':1']}\n", "f.yaml:1: ftp.listen names *:1 twice"},
+      {"http: {listen: ':1'}\nftp: {listen: ':1'}\n", "f.yaml:2: ftp.listen names *:1 twice"},
+      {"ftp: {listen: ':1 as here'}\n", "f.yaml:1: ftp.listen needs an IPv4 address behind 'as', not 'here'"},
+      {"ftp: {passive_ports: 20-30}\n",
+       "f.yaml:1: ftp.passive_ports must be 1024 or more: lower ports belong to the system's own services"},
+      {"ftp: {passive_ports: 5000-4000}\n",
+       "f.yaml:1: ftp.passive_ports needs ports such as 50000-50099, or 0 for any free one, not '5000-4000'"},
+      {"ftp: {connect_timeout: 0}\n", "f.yaml:1: ftp.connect_timeout must be more than 0"},
+      {"ftp:\n  max_sessions: 10\n  max_sessions_per_address: 11\n",
+       "f.yaml:3: ftp.max_sessions_per_address is larger than ftp.max_sessions (10)"},
       {"namespaces: []\n", "f.yaml:1: namespaces needs at least one entry"},
       {"namespaces: {a: b}\n", "f.yaml:1: namespaces needs a list: '- name: …' for each"},
       {"namespaces:\n  - kind: sstate\n", "f.yaml:2: namespaces[0] needs a name"},
@@ -235,6 +245,8 @@ TEST_CASE("the largest and smallest values allowed are accepted", "[config]") {
       "shutdown_timeout: 0\n",
       "http: {listen: [':0', ':0']}\n",
       "http: {listen: ':65535'}\n",
+      "ftp: {listen: []}\n",
+      "ftp: {passive_ports: 1024-65535}\n",
       "free_space_floor: 0\n",
       "http: {max_connections: 4096}\n",
       "adopt_from: []\n",
@@ -285,7 +297,8 @@ TEST_CASE("variables set what their names say", "[config]") {
 
 TEST_CASE("every variable is named after its key", "[config]") {
   for (const auto& key : config_keys()) {
-    if (key.path == "http.listen") continue;  // LARDER_LISTEN_HTTP, like its flag
+    // LARDER_LISTEN_HTTP, like its flag.
+    if (key.path == "http.listen" || key.path == "ftp.listen") continue;
     std::string expected = "LARDER_";
     for (const char c : key.path) expected += c == '.' ? '_' : static_cast<char>(std::toupper(c));
     CHECK(key.variable == expected);
@@ -352,6 +365,31 @@ TEST_CASE("what is no endpoint is refused", "[config]") {
                            "cache.example:8480", "256.0.0.1:1", "[::1:1"}) {
     INFO(text);
     CHECK_FALSE(parse_endpoint(text).ok());
+  }
+}
+
+TEST_CASE("FTP endpoints may say how clients reach them", "[config]") {
+  const FtpEndpoint plain{{"", 21}, ""};
+  const FtpEndpoint translated{{"192.0.2.7", 8421}, "203.0.113.9"};
+  CHECK(*parse_ftp_endpoint("*:21") == plain);
+  CHECK(*parse_ftp_endpoint("192.0.2.7:8421 as 203.0.113.9") == translated);
+  CHECK(to_string(plain) == "*:21");
+  CHECK(to_string(translated) == "192.0.2.7:8421 as 203.0.113.9");
+  for (const char* text : {"", "21", "*:21 as", "*:21 as ", "*:21 as ::1", "*:21 as host.example", "*:21 as 1.2.3"}) {
+    INFO(text);
+    CHECK_FALSE(parse_ftp_endpoint(text).ok());
+  }
+}
+
+TEST_CASE("port ranges are read whole or refused", "[config]") {
+  CHECK(*parse_port_range("0") == PortRange{0, 0});
+  CHECK(*parse_port_range("50000") == PortRange{50000, 50000});
+  CHECK(*parse_port_range("50000-50099") == PortRange{50000, 50099});
+  CHECK(parse_port_range("0")->any());
+  CHECK_FALSE(parse_port_range("1-2")->any());
+  for (const char* text : {"", "-", "1-", "-1", "0-10", "10-9", "1-65536", "1-2-3", "x", "1 - 2"}) {
+    INFO(text);
+    CHECK_FALSE(parse_port_range(text).ok());
   }
 }
 

@@ -203,7 +203,7 @@ TEST_CASE("a name and a directory of the same path exclude each other", "[store]
 
 TEST_CASE("space is promised before the first byte, and given back", "[store]") {
   StoreBench bench;
-  bench.close();
+  REQUIRE(bench.close());
   bench.options.namespaces[0].max_size = 1_MiB;
   bench.options.namespaces[0].max_object_size = 600_KiB;
   REQUIRE(bench.open());
