@@ -102,6 +102,7 @@ std::string to_json(const Stat& stat) {
                                {"disk_free_bytes", stat.disk_free_bytes},
                                {"resident_bytes", stat.resident_bytes},
                                {"connections", stat.connections},
+                               {"failed_logins", stat.failed_logins},
                                {"generation", stat.generation},
                                {"namespaces", std::move(namespaces)}};
   return json::serialize(object);
@@ -124,6 +125,7 @@ Result<Stat> stat_from_json(std::string_view text) {
   stat.disk_free_bytes = count_at(object, "disk_free_bytes");
   stat.resident_bytes = count_at(object, "resident_bytes");
   stat.connections = count_at(object, "connections");
+  stat.failed_logins = count_at(object, "failed_logins");
   stat.generation = count_at(object, "generation");
   for (const json::value& each : array_at(object, "namespaces")) {
     if (each.is_object()) stat.namespaces.push_back(namespace_stat(each.get_object()));

@@ -40,6 +40,8 @@ enum class WriteAccess { nobody, loopback, everybody };
 
 // Whether a peer may change anything; `from_loopback`: it is this machine.
 bool may_write(WriteAccess write, bool from_loopback);
+// The sentence for somebody who may not.
+std::string_view write_refusal(WriteAccess write);
 
 // Where FTP listens, and what its passive replies call that address to peers that
 // reach it by another one: "*:8421", "192.0.2.7:21 as 203.0.113.9".
@@ -82,11 +84,11 @@ struct HttpConfig {
 };
 
 struct FtpConfig {
-  std::vector<FtpEndpoint> listen = {{{"", 8421}, ""}};       // empty: no FTP
-  PortRange passive_ports;                                    // of data connections the client opens
-  std::chrono::milliseconds idle_timeout = std::chrono::minutes(5);    // between two commands
+  std::vector<FtpEndpoint> listen = {{{"", 8421}, ""}};              // empty: no FTP
+  PortRange passive_ports;                                           // of data connections the client opens
+  std::chrono::milliseconds idle_timeout = std::chrono::minutes(5);  // between two commands
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);  // for a data connection to appear
-  std::chrono::milliseconds data_timeout = std::chrono::seconds(60);   // without progress
+  std::chrono::milliseconds data_timeout = std::chrono::seconds(60);     // without progress
   ByteSize min_rate = 1_KiB;  // a second, averaged; slower transfers are cut; 0: none is
   std::uint32_t max_sessions = 2048;
   std::uint32_t max_sessions_per_address = 512;
@@ -149,10 +151,10 @@ ConfigResult parse_config(std::string_view yaml, std::string_view source);
 ConfigResult load_config(const std::filesystem::path& file);
 
 // LARDER_DATA, LARDER_HTTP_IDLE_TIMEOUT, …: every key by its path in upper case,
-// but http.listen and ftp.listen, which are LARDER_LISTEN_HTTP and LARDER_LISTEN_FTP like their flags. Lists are separated
-// by commas; namespaces come from the file alone. A variable that nearly names a
-// key is a defect. Other ones are not ours, even with our prefix: Kubernetes sets
-// LARDER_PORT and more for a service called larder, and the client has its own.
+// but http.listen and ftp.listen, which are LARDER_LISTEN_HTTP and LARDER_LISTEN_FTP like their flags. Lists
+// are separated by commas; namespaces come from the file alone. A variable that nearly names a key is a
+// defect. Other ones are not ours, even with our prefix: Kubernetes sets LARDER_PORT and more for a service
+// called larder, and the client has its own.
 using Environment = std::function<std::vector<std::string>()>;  // "NAME=value" strings
 void apply_environment(ConfigResult& result, const Environment& environment);
 

@@ -84,6 +84,12 @@ bool may_write(WriteAccess write, bool from_loopback) {
   return false;
 }
 
+std::string_view write_refusal(WriteAccess write) {
+  return write == WriteAccess::nobody
+             ? "this server takes no uploads (write: nobody)"
+             : "this server takes uploads from its own machine only (write: loopback)";
+}
+
 Result<FtpEndpoint> parse_ftp_endpoint(std::string_view text) {
   FtpEndpoint parsed;
   const auto as = text.find(" as ");

@@ -67,6 +67,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
   LARDER_TRY(daemon->listen());
   daemon->loops_.start();
   daemon->http_.start();
+  daemon->ftp_.start();
   daemon->reconciler_ =
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->reconcile(std::move(stop)); });
   daemon->writer_behind_ =
@@ -89,7 +90,11 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
                     [this](api::Stat& stat) { complete_stat(stat); },
                     [this] { return ready_.load(std::memory_order_relaxed); }},
       http_(loops_, {config_->http.max_connections, config_->http.max_connections_per_address},
-            [log = logs_.main](const char* bug) { tell_bug(*log, bug); }) {}
+            [log = logs_.main](const char* bug) { tell_bug(*log, bug); }),
+      ftp_context_{repository_, config_, logs_.access, clock_,
+                   [this] { return ready_.load(std::memory_order_relaxed); }},
+      ftp_(loops_, {config_->ftp.max_sessions, config_->ftp.max_sessions_per_address},
+           [log = logs_.main](const char* bug) { tell_bug(*log, bug); }) {}
 
 Result<void> Daemon::listen() {
   for (const Endpoint& each : config_->http.listen) {
@@ -97,6 +102,13 @@ Result<void> Daemon::listen() {
       return http::HttpSession::serve(http_context_, sessions, std::move(socket), std::move(ticket));
     };
     LARDER_TRY(http_.listen(each.address, each.port, serve));
+  }
+  for (const FtpEndpoint& each : config_->ftp.listen) {
+    const auto serve = [this, passive = each.passive_address](SessionSet& sessions, Socket socket,
+                                                              Admission::Ticket ticket) {
+      return ftp::FtpSession::serve(ftp_context_, sessions, passive, std::move(socket), std::move(ticket));
+    };
+    LARDER_TRY(ftp_.listen(each.endpoint.address, each.endpoint.port, serve));
   }
   return {};
 }
@@ -112,7 +124,8 @@ void Daemon::complete_stat(api::Stat& stat) const {
   stat.now = clock_.now();
   stat.ready = ready_;
   stat.resident_bytes = resident_bytes();
-  stat.connections = http_.sessions();
+  stat.connections = http_.sessions() + ftp_.sessions();
+  stat.failed_logins = ftp_context_.failed_logins.load(std::memory_order_relaxed);
 }
 
 void Daemon::reconcile(std::stop_token stop) {
@@ -162,7 +175,7 @@ void Daemon::write_behind(std::stop_token stop) {
 }
 
 bool Daemon::wait_for_sessions(steady_clock::time_point deadline) const {
-  while (!http_.idle()) {
+  while (!http_.idle() || !ftp_.idle()) {
     if (steady_clock::now() >= deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -175,12 +188,15 @@ Result<void> Daemon::stop() {
   ready_ = false;
   reconciler_.request_stop();
   writer_behind_.request_stop();
-  http_.stop_listening();
-  http_.drain();
+  for (SessionServer* each : {&http_, &ftp_}) {
+    each->stop_listening();
+    each->drain();
+  }
   if (!wait_for_sessions(steady_clock::now() + config_->shutdown_timeout)) {
-    logs_.main->warn("{} transfers were not over after {} and are cut off", http_.sessions(),
-                     human_duration(config_->shutdown_timeout));
+    logs_.main->warn("{} transfers were not over after {} and are cut off",
+                     http_.sessions() + ftp_.sessions(), human_duration(config_->shutdown_timeout));
     http_.close_all();
+    ftp_.close_all();
     // Each ends as soon as the disk answers it; none may outlive what it uses.
     (void)wait_for_sessions(steady_clock::time_point::max());
   }

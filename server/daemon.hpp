@@ -12,6 +12,7 @@
 
 #include "common/clock.hpp"
 #include "server/config.hpp"
+#include "server/ftp/session.hpp"
 #include "server/http/exchange.hpp"
 #include "server/http/metrics.hpp"
 #include "server/live_config.hpp"
@@ -47,6 +48,7 @@ class Daemon {
   void reload(Config config);
 
   const SessionServer& http() const { return http_; }
+  const SessionServer& ftp() const { return ftp_; }
   Store& store() { return *store_.store; }
   const Config& config() const { return *config_; }
 
@@ -75,6 +77,8 @@ class Daemon {
   http::Latency latency_;
   http::Context http_context_;
   SessionServer http_;
+  ftp::Context ftp_context_;
+  SessionServer ftp_;
   std::jthread reconciler_;
   std::jthread writer_behind_;
 };

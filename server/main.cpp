@@ -76,10 +76,11 @@ int check_config_file(const std::string& file) {
 }
 
 // One line for each listener, "http 127.0.0.1:43121"; whole or not there.
-Result<void> write_port_file(const std::string& file, const SessionServer& http) {
+Result<void> write_port_file(const std::string& file, const Daemon& daemon) {
   const std::string staged = file + ".new";
   std::ofstream out(staged);
-  for (const std::string& name : http.listener_names()) out << "http " << name << "\n";
+  for (const std::string& name : daemon.http().listener_names()) out << "http " << name << "\n";
+  for (const std::string& name : daemon.ftp().listener_names()) out << "ftp " << name << "\n";
   out.close();
   if (!out || std::rename(staged.c_str(), file.c_str()) != 0) return posix_error("write", file, errno);
   return {};
@@ -144,20 +145,29 @@ void reload(Daemon& daemon, const Arguments& arguments, spdlog::logger& log) {
   log.info("logs opened anew, configuration read again");
 }
 
-// One descriptor for each connection and one for each file it is sent; the usual soft limit of
-// 1024 would turn a busy hour into failed reads.
-void raise_descriptor_limit(std::uint32_t& max_connections, spdlog::logger& log) {
+// HTTP needs a descriptor for a connection and one for the file it is sent, FTP up to four for
+// a session; the usual soft limit of 1024 would turn a busy hour into failed reads.
+void raise_descriptor_limit(Config& config, spdlog::logger& log) {
   constexpr rlim_t k_reserve = 512;  // index, logs, uploads
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
   (void)::getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t affordable = limit.rlim_cur > 2 * k_reserve ? (limit.rlim_cur - k_reserve) / 2 : k_reserve / 2;
-  if (max_connections <= affordable) return;
-  log.warn("{} open files are allowed, enough for {} connections instead of http.max_connections",
-           limit.rlim_cur, affordable);
-  max_connections = static_cast<std::uint32_t>(affordable);
+  const rlim_t affordable = limit.rlim_cur > 2 * k_reserve ? limit.rlim_cur - k_reserve : k_reserve;
+  std::uint32_t& connections = config.http.max_connections;
+  std::uint32_t& sessions = config.ftp.max_sessions;
+  const rlim_t wanted = rlim_t{2} * connections + (config.ftp.listen.empty() ? 0 : rlim_t{4} * sessions);
+  if (wanted <= affordable) return;
+  const auto share = [&](std::uint32_t of) {
+    return std::max(1U, static_cast<std::uint32_t>(of * affordable / wanted));
+  };
+  connections = share(connections);
+  sessions = share(sessions);
+  log.warn(
+      "{} open files are allowed, enough for {} connections and {} FTP sessions instead of "
+      "http.max_connections and ftp.max_sessions",
+      limit.rlim_cur, connections, sessions);
 }
 
 int serve(const Arguments& arguments) {
@@ -174,17 +184,18 @@ int serve(const Arguments& arguments) {
   auto logs = make_logs(configured.config.log);
   if (!logs) return fail(logs.error());
   const auto log = logs->main;
-  raise_descriptor_limit(configured.config.http.max_connections, *log);
+  raise_descriptor_limit(configured.config, *log);
   auto daemon = Daemon::start(std::move(configured.config), std::move(*logs));
   if (!daemon) {
     log->error("{}", daemon.error().message());
     return k_failure;
   }
   for (const std::string& name : (*daemon)->http().listener_names()) log->info("http on {}", name);
+  for (const std::string& name : (*daemon)->ftp().listener_names()) log->info("ftp on {}", name);
   log->info("larderd {} serves {} ({}, durability {})", LARDER_VERSION, (*daemon)->config().data.string(),
             describe((*daemon)->config().write), name_of((*daemon)->config().durability));
   if (!arguments.port_file.empty()) {
-    const auto written = write_port_file(arguments.port_file, (*daemon)->http());
+    const auto written = write_port_file(arguments.port_file, **daemon);
     if (!written) return fail(written.error());
   }
   sd_notify(0, "READY=1");

@@ -34,6 +34,8 @@ class Repository {
   // What a front end has to say of an answer, for the counters and for recency.
   void count_hit(const ArtifactKey& key, Access access);
   void count_miss(const ArtifactKey& key);
+  // For a front end that learns only later that what it sent was read. Counts nothing.
+  void note_used(const ArtifactKey& key) { store_.note(key, Access::used); }
   void count_sent(const ArtifactKey& key, std::uint64_t bytes);
 
   Task<Result<Store::DirectoryPage>> list_directory(std::string name_space, std::string path,

@@ -111,9 +111,7 @@ Task<bool> refuse_write(Exchange& exchange) {
   api::Problem problem;
   problem.status = 403;
   problem.code = name_of(Errc::forbidden);
-  problem.detail = exchange.context().config->write == WriteAccess::nobody
-                       ? "this server takes no uploads (write: nobody)"
-                       : "this server takes uploads from its own machine only (write: loopback)";
+  problem.detail = write_refusal(exchange.context().config->write);
   co_await exchange.answer_problem(std::move(problem));
   co_return true;
 }

@@ -92,8 +92,10 @@ std::string render_metrics(const api::Stat& stat, const Latency& latency) {
   append_value(out, "larder_disk_free_bytes", stat.disk_free_bytes);
   append_help(out, "larder_resident_bytes", "gauge", "Memory of the process.");
   append_value(out, "larder_resident_bytes", stat.resident_bytes);
-  append_help(out, "larder_connections", "gauge", "Open connections.");
+  append_help(out, "larder_connections", "gauge", "Open connections, and sessions of FTP.");
   append_value(out, "larder_connections", stat.connections);
+  append_help(out, "larder_failed_logins_total", "counter", "Logins that were refused.");
+  append_value(out, "larder_failed_logins_total", stat.failed_logins);
   append_help(out, "larder_generation", "counter", "Last ledger sequence.");
   append_value(out, "larder_generation", stat.generation);
 

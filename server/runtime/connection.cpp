@@ -52,17 +52,16 @@ bool warm_up(int file, std::uint64_t offset, std::uint64_t length) {
   return true;
 }
 
-// An IPv4 peer of a dual-stack socket is an IPv4 peer.
-asio::ip::address plain_address(const asio::ip::address& address) {
-  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
-  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-}
-
 ErrorCode system_error(int error_number) {
   return ErrorCode(error_number, boost::system::system_category());
 }
 
 }  // namespace
+
+asio::ip::address plain_address(const asio::ip::address& address) {
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+}
 
 SteadyTime Pace::deadline(std::uint64_t transferred, SteadyTime now) const {
   const SteadyTime by_progress = now + timeout_;
@@ -137,10 +136,19 @@ void Connection::cork(bool on) {
   ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }
 
-Task<void> Connection::linger(std::chrono::milliseconds at_most) {
-  constexpr std::uint64_t k_most = 64 << 20;  // bytes thrown away before patience ends
+void Connection::finish_sending() {
   ErrorCode ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);
+}
+
+asio::ip::address Connection::local() const {
+  ErrorCode ignored;
+  return plain_address(socket_.local_endpoint(ignored).address());
+}
+
+Task<void> Connection::linger(std::chrono::milliseconds at_most) {
+  constexpr std::uint64_t k_most = 64 << 20;  // bytes thrown away before patience ends
+  finish_sending();
   set_deadline(std::chrono::steady_clock::now() + at_most);
   std::array<char, 16384> scratch;
   const std::span<char> buffer(scratch);

@@ -30,6 +30,9 @@ class Pace {
   SteadyTime start_;
 };
 
+// An IPv4 peer of a dual-stack socket is an IPv4 peer.
+asio::ip::address plain_address(const asio::ip::address& address);
+
 class Connection {
  public:
   explicit Connection(Socket socket);
@@ -47,6 +50,8 @@ class Connection {
 
   // Holds small segments back while a header and a body go out together.
   void cork(bool on);
+  // No more to send; what was sent is delivered and then the end.
+  void finish_sending();
   // No more to send; what the peer still sends is read and thrown away for a moment, so
   // that it gets to see the answer instead of a reset.
   Task<void> linger(std::chrono::milliseconds at_most);
@@ -58,6 +63,7 @@ class Connection {
   bool expired() const { return expired_; }
 
   const asio::ip::address& peer() const { return peer_; }
+  asio::ip::address local() const;  // where the peer reached us; unspecified when that is over
   const std::string& peer_text() const { return peer_text_; }  // "192.0.2.1", "2001:db8::1"
   Socket& socket() { return socket_; }
 

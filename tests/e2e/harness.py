@@ -152,6 +152,7 @@ class Larderd:
         self.data = data or os.path.join(work, "data")
         self.config = config or {}
         self.port = port
+        self.ftp_port = 0
         self.process = None
         self.starts = 0
 
@@ -171,9 +172,11 @@ class Larderd:
         with open(self.log_path, "wb") as log:
             self.process = start_process(
                 [LARDERD, "--config", config_file, "--data", self.data,
-                 "--listen-http", "127.0.0.1:%d" % self.port, "--port-file", port_file], stdout=log, stderr=log)
+                 "--listen-http", "127.0.0.1:%d" % self.port, "--listen-ftp", "127.0.0.1:%d" % self.ftp_port,
+                 "--port-file", port_file], stdout=log, stderr=log)
         wait_until(lambda: self._alive() and os.path.exists(port_file), "larderd writes its port file")
-        self.port = self._port_from(port_file)
+        self.port = self._port_from(port_file, "http")
+        self.ftp_port = self._port_from(port_file, "ftp")
         wait_until(lambda: self._alive() and self._healthy(), "larderd gets ready")
         return self
 
@@ -188,13 +191,13 @@ class Larderd:
         return True
 
     @staticmethod
-    def _port_from(port_file):
+    def _port_from(port_file, wanted):
         with open(port_file) as lines:
             for line in lines:
                 kind, _, address = line.strip().partition(" ")
-                if kind == "http":
+                if kind == wanted:
                     return int(address.rpartition(":")[2])
-        raise AssertionError("no http listener in the port file")
+        raise AssertionError("no %s listener in the port file" % wanted)
 
     def _healthy(self):
         try:
@@ -205,6 +208,10 @@ class Larderd:
     @property
     def url(self):
         return "http://127.0.0.1:%d" % self.port
+
+    @property
+    def ftp_url(self):
+        return "ftp://127.0.0.1:%d" % self.ftp_port
 
     def log(self):
         return read_file(self.log_path).decode(errors="replace")

@@ -42,7 +42,7 @@ COUNTED_AND_LOGGED = r'server/(activity|access_log|access_line)\.[ch]pp$'  # wha
 CONFIG = r'server/(live_)?config(_keys)?\.hpp$'
 # Those that move bytes and wait; everything else in their directories is pure.
 HTTP_DRIVERS = r'session|exchange|\w+_handler'
-FTP_DRIVERS = r'session|data_channel'
+FTP_DRIVERS = r'session|transfer|lister|data_channel'
 
 # The first room whose pattern matches a file is the file's.
 ROOMS = [

@@ -29,6 +29,7 @@ TEST_CASE("statistics survive the way through JSON", "[api]") {
   stat.disk_free_bytes = 6;
   stat.resident_bytes = 7;
   stat.connections = 8;
+  stat.failed_logins = 9;
   stat.generation = 9;
   NamespaceStat name_space;
   name_space.name = "sstate-cache";

@@ -1,0 +1,116 @@
+// What an FTP session does about each command: the order of things, without
+// sockets, clock or disk. A command in, an Action out; the driver carries it out
+// and tells what came of it where that matters for what follows.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/ftp/address.hpp"
+#include "server/ftp/command.hpp"
+#include "server/ftp/listing.hpp"
+
+namespace larder::ftp {
+
+// How the next data connection comes about.
+enum class DataMode : std::uint8_t { none, passive, active };
+
+struct Action {
+  enum class Kind : std::uint8_t {
+    reply,             // code and text are all there is to do
+    goodbye,           // the same, and then the session ends
+    login_failed,      // the same, after a pause, counted
+    open_passive,      // PASV, EPSV (extended)
+    aim,               // PORT, EPRT: connect to `address` for the next transfer
+    enter,             // CWD
+    tell_size,         // SIZE
+    tell_time,         // MDTM
+    tell_facts,        // MLST
+    tell_status,       // STAT of a path: its listing, on the control connection
+    list,              // LIST, NLST, MLSD, in `format`
+    retrieve,          // RETR from `offset` on
+    store,             // STOR, APPE
+    remove,            // DELE
+    make_directory,    // MKD
+    remove_directory,  // RMD
+    rename_from,       // RNFR
+    rename,            // RNTO: `path` to `target`
+    abort,             // ABOR when nothing is under way
+  };
+
+  Kind kind = Kind::reply;
+  int code = 0;
+  std::string text;
+  std::string path;                   // absolute
+  std::string named;                  // as the client named it
+  std::string target;                 // absolute
+  std::uint64_t offset = 0;           // bytes
+  std::optional<std::uint64_t> size;  // bytes that ALLO announced
+  bool appends = false;               // APPE: goes on where an unfinished upload ended
+  bool extended = false;
+  ListFormat format = ListFormat::unix_ls;
+  DataAddress address;
+};
+
+class Control {
+ public:
+  explicit Control(Family family) : family_(family) {}
+
+  Action on(const Command& command);
+  // What came of an action:
+  void entered(std::string_view directory) { directory_ = directory; }
+  void data_is(DataMode mode) { data_ = mode; }
+  void made(std::string_view directory);
+  void unmade(std::string_view directory);
+  void renaming(std::string_view path) { rename_from_ = path; }
+
+  // Directories exist by the names below them; one that was made in this session
+  // and is still empty is there for this session.
+  bool has_made(std::string_view directory) const;
+
+  bool logged_in() const { return logged_in_; }
+  const std::string& directory() const { return directory_; }
+  const Facts& facts() const { return facts_; }
+  bool ascii() const { return ascii_; }
+  bool passive_only() const { return passive_only_; }
+
+ private:
+  Action before_login(const Command& command);
+  Action after_login(const Command& command);
+  Action login(const Command& command);
+  Action password();
+  Action reinitialize();
+  Action general(const Command& command);
+  Action parameters(const Command& command);
+  Action options(std::string_view argument);
+  Action restart(std::string_view argument);
+  Action allocate(std::string_view argument);
+  Action open_passive(bool extended, std::string_view argument);
+  Action aim(const Command& command);
+  Action transfer(const Command& command);
+  Action on_path(Action::Kind kind, const Command& command) const;
+  Action rename_to(const Command& command);
+  Action list(const Command& command) const;
+  std::string status() const;
+
+  Family family_;
+  bool logged_in_ = false;
+  std::string user_;  // between USER and PASS
+  unsigned failures_ = 0;
+  unsigned before_login_ = 0;  // commands
+  std::string directory_ = "/";
+  bool ascii_ = true;          // RFC 959: the default; told apart only in what we say
+  bool passive_only_ = false;  // EPSV ALL
+  DataMode data_ = DataMode::none;
+  std::uint64_t restart_ = 0;
+  std::optional<std::uint64_t> allocated_;
+  std::string rename_from_;
+  Facts facts_;
+  std::deque<std::string> made_;
+  std::size_t made_bytes_ = 0;
+};
+
+}  // namespace larder::ftp

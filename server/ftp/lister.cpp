@@ -1,0 +1,109 @@
+#include "server/ftp/lister.hpp"
+
+namespace larder::ftp {
+namespace {
+
+constexpr std::size_t k_page = 1024;  // entries read from the index at once
+
+Error nothing_there(const Action& action) {
+  return Error(Errc::not_found, "There is no " + action.path);
+}
+
+// What stands before the last component as the client wrote it: NLST's names have to
+// lead from where the client is (RFC 1123, section 4.1.2.7).
+std::string prefix_of(std::string_view named, bool directory) {
+  if (named.empty() || named == ".") return {};
+  if (directory) return named.ends_with('/') ? std::string(named) : std::string(named) + "/";
+  const auto slash = named.rfind('/');
+  return slash == std::string_view::npos ? std::string() : std::string(named.substr(0, slash + 1));
+}
+
+}  // namespace
+
+void Lister::show_namespaces() {
+  for (const NamespaceConfig& each : repository_.namespaces()) {
+    api::ListingEntry entry;
+    entry.name = each.name;
+    entry.directory = true;
+    page_.entries.push_back(std::move(entry));
+  }
+}
+
+Task<Result<void>> Lister::begin(const Action& action) {
+  place_ = place_of(action.path);
+  style_.prefix = prefix_of(action.named, true);
+  const Result<void> success;
+  if (place_.kind == Place::Kind::root) {
+    show_namespaces();
+    co_return success;
+  }
+  if (place_.kind == Place::Kind::nowhere) co_return nothing_there(action);
+  if (repository_.find_namespace(place_.name_space) == nullptr) {
+    const std::string_view pattern = last_of(action.path);
+    if (place_.kind != Place::Kind::name_space || !is_pattern(pattern)) co_return nothing_there(action);
+    pattern_ = pattern;
+    show_namespaces();
+    co_return success;
+  }
+  if (place_.kind == Place::Kind::below) co_return co_await begin_below(action);
+  std::string top;
+  auto opened = co_await open_directory(std::move(top));
+  if (!opened && opened.error().code() == Errc::not_found) co_return success;  // nothing in it yet
+  co_return opened;
+}
+
+Task<Result<void>> Lister::begin_below(const Action& action) {
+  const Result<void> success;
+  const auto key = place_.key();
+  if (!key) co_return key.error();
+  const auto entry = co_await repository_.stat(*key);
+  if (entry) {
+    if (style_.format == ListFormat::machines)
+      co_return Error(Errc::invalid_argument, action.path + " is a file; MLST tells of it");
+    api::ListingEntry shown;
+    shown.name = key->file_name();
+    shown.size = entry->size;
+    shown.stored = entry->stored;
+    page_.entries.push_back(std::move(shown));
+    style_.prefix = prefix_of(action.named, false);
+    co_return success;
+  }
+  if (entry.error().code() != Errc::not_found) co_return entry.error();
+  std::string path = place_.path;
+  auto opened = co_await open_directory(std::move(path));
+  if (opened || opened.error().code() != Errc::not_found) co_return opened;
+  if (control_.has_made(action.path)) co_return success;
+  if (!is_pattern(last_of(action.path))) co_return nothing_there(action);
+  pattern_ = last_of(action.path);
+  style_.prefix = prefix_of(action.named, false);
+  const Place above = place_of(parent_of(action.path));
+  std::string parent = above.path;
+  opened = co_await open_directory(std::move(parent));
+  if (!opened && opened.error().code() == Errc::not_found) co_return nothing_there(action);
+  co_return opened;
+}
+
+Task<Result<void>> Lister::open_directory(std::string path) {
+  directory_ = std::move(path);
+  std::string start;
+  auto page = co_await repository_.list_directory(place_.name_space, directory_, std::move(start), k_page);
+  if (!page) co_return page.error();
+  page_ = std::move(*page);
+  const Result<void> success;
+  co_return success;
+}
+
+Task<Result<bool>> Lister::next(std::string& out) {
+  for (const api::ListingEntry& entry : page_.entries) {
+    if (pattern_.empty() || matches(pattern_, entry.name)) append_entry(out, entry, style_);
+  }
+  page_.entries.clear();
+  if (!page_.more) co_return false;
+  std::string after = page_.next;
+  auto page = co_await repository_.list_directory(place_.name_space, directory_, std::move(after), k_page);
+  if (!page) co_return page.error();
+  page_ = std::move(*page);
+  co_return true;
+}
+
+}  // namespace larder::ftp

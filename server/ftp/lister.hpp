@@ -1,0 +1,37 @@
+// Reads what LIST, NLST, MLSD and STAT show, a page at a time: the namespaces, a
+// directory, one file, or what matches a pattern.
+#pragma once
+
+#include <string>
+
+#include "server/ftp/control.hpp"
+#include "server/ftp/path.hpp"
+#include "server/repository.hpp"
+
+namespace larder::ftp {
+
+class Lister {
+ public:
+  Lister(Repository& repository, const Control& control, ListStyle style)
+      : repository_(repository), control_(control), style_(std::move(style)) {}
+
+  // Finds what `action` names. Errc::not_found; Errc::invalid_argument for MLSD of a file.
+  Task<Result<void>> begin(const Action& action);
+  // Appends a page to `out`; false when that was the last one.
+  Task<Result<bool>> next(std::string& out);
+
+ private:
+  Task<Result<void>> begin_below(const Action& action);
+  Task<Result<void>> open_directory(std::string path);
+  void show_namespaces();
+
+  Repository& repository_;
+  const Control& control_;
+  ListStyle style_;
+  Place place_;
+  std::string directory_;  // below the namespace
+  std::string pattern_;    // empty: everything
+  Store::DirectoryPage page_;
+};
+
+}  // namespace larder::ftp

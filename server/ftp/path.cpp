@@ -1,0 +1,69 @@
+#include "server/ftp/path.hpp"
+
+namespace larder::ftp {
+
+std::string resolve(std::string_view directory, std::string_view named) {
+  std::string path = named.starts_with('/') || directory == "/" ? std::string() : std::string(directory);
+  while (!named.empty()) {
+    const auto slash = named.find('/');
+    const std::string_view component = named.substr(0, slash);
+    named.remove_prefix(slash == std::string_view::npos ? named.size() : slash + 1);
+    if (component.empty() || component == ".") continue;
+    if (component == "..") {
+      path.erase(path.empty() ? 0 : path.rfind('/'));
+      continue;
+    }
+    path.append("/").append(component);
+  }
+  return path.empty() ? "/" : path;
+}
+
+Place place_of(std::string_view absolute) {
+  Place place;
+  absolute.remove_prefix(1);
+  if (absolute.empty()) return place;
+  const auto slash = absolute.find('/');
+  place.name_space = absolute.substr(0, slash);
+  if (slash != std::string_view::npos) place.path = absolute.substr(slash + 1);
+  place.kind = place.path.empty() ? Place::Kind::name_space : Place::Kind::below;
+  const bool possible =
+      is_namespace_name(place.name_space) && (place.path.empty() || path_defect(place.path).empty());
+  if (!possible) place.kind = Place::Kind::nowhere;
+  return place;
+}
+
+bool is_pattern(std::string_view text) {
+  return text.find_first_of("*?") != std::string_view::npos;
+}
+
+bool matches(std::string_view pattern, std::string_view name) {
+  std::size_t at = 0;
+  std::size_t star = std::string_view::npos;  // the last '*' passed, and what it has taken up to now
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < name.size();) {
+    if (at < pattern.size() && pattern[at] == '*') {
+      star = at++;
+      taken = i;
+    } else if (at < pattern.size() && (pattern[at] == '?' || pattern[at] == name[i])) {
+      ++at;
+      ++i;
+    } else if (star != std::string_view::npos) {
+      at = star + 1;
+      i = ++taken;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', at) == std::string_view::npos;
+}
+
+std::string_view parent_of(std::string_view absolute) {
+  const auto slash = absolute.rfind('/');
+  return slash == 0 ? absolute.substr(0, 1) : absolute.substr(0, slash);
+}
+
+std::string_view last_of(std::string_view absolute) {
+  return absolute.substr(absolute.rfind('/') + 1);
+}
+
+}  // namespace larder::ftp

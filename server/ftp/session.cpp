@@ -1,0 +1,402 @@
+#include "server/ftp/session.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/steady_timer.hpp>
+
+namespace larder::ftp {
+namespace {
+
+constexpr std::size_t k_most_status_entries = 64 << 10;  // bytes of a listing on the control connection
+
+Family family_of(const Connection& connection) {
+  return connection.peer().is_v6() ? Family::v6 : Family::v4;
+}
+
+}  // namespace
+
+FtpSession::FtpSession(Context& context, SessionSet& sessions, std::string passive_address, Socket socket)
+    : context_(context),
+      sessions_(sessions),
+      connection_(std::move(socket)),
+      data_(connection_.socket().get_executor()),
+      control_(family_of(connection_)),
+      passive_address_(std::move(passive_address)) {}
+
+FtpSession::~FtpSession() {
+  stop_watching();
+  drop_unfinished();
+}
+
+Task<void> FtpSession::serve(Context& context, SessionSet& sessions, std::string passive_address,
+                             Socket socket, Admission::Ticket ticket) {
+  (void)ticket;  // held for as long as the session lives
+  FtpSession session(context, sessions, std::move(passive_address), std::move(socket));
+  const SessionSet::Guard registered(sessions, session);
+  co_await session.run();
+}
+
+void FtpSession::expire() {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (data_.deadline() <= now) return data_.expire();
+  if (idle_) say_at_once(421, "Nothing was asked for too long");
+  connection_.expire();
+}
+
+void FtpSession::close() {
+  if (idle_) say_at_once(421, "This server is shutting down");
+  data_.interrupt();
+  connection_.close();
+}
+
+Task<void> FtpSession::run() {
+  say(220, "larder");
+  while (!over_) {
+    const bool more = co_await next_command();
+    settle_sent();
+    if (!more) break;
+    const Action action = control_.on(command_);
+    co_await perform(action);
+    if (sessions_.draining() || !context_.ready()) {
+      say(421, "This server is shutting down");
+      over_ = true;
+    }
+  }
+  co_await flush();
+  data_.close();
+  connection_.close();
+}
+
+Task<bool> FtpSession::next_command() {
+  SteadyTime deadline = SteadyTime::max();  // one for the whole line, however it trickles
+  while (pending_.empty()) {
+    if (control_gone_) co_return false;
+    const bool flushed = co_await flush();
+    if (!flushed) co_return false;
+    idle_ = true;
+    if (deadline == SteadyTime::max())
+      deadline = std::chrono::steady_clock::now() + context_.config->ftp.idle_timeout;
+    connection_.set_deadline(deadline);
+    if (!context_.ready()) co_return false;
+    const std::span<char> room(input_);
+    const Connection::ReadOutcome outcome = co_await connection_.read_some(room);
+    connection_.set_deadline(SteadyTime::max());
+    idle_ = false;
+    if (outcome.error) co_return false;
+    const std::string_view bytes(input_.data(), outcome.count);
+    take_input(bytes);
+  }
+  command_ = std::move(pending_.front());
+  pending_.pop_front();
+  co_return true;
+}
+
+void FtpSession::take_input(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const CommandReader::Step step = reader_.feed(bytes);
+    bytes.remove_prefix(step.consumed);
+    if (step.complete) pending_.push_back(reader_.command());
+  }
+}
+
+Task<bool> FtpSession::flush() {
+  if (output_.empty()) co_return true;
+  connection_.set_deadline(std::chrono::steady_clock::now() + context_.config->ftp.idle_timeout);
+  const ErrorCode error = co_await connection_.write(output_);
+  connection_.set_deadline(SteadyTime::max());
+  output_.clear();
+  if (error) control_gone_ = true;
+  co_return !error;
+}
+
+void FtpSession::say_error(const Error& error, Doing doing) {
+  say(code_of(error.code(), doing), error.message());
+}
+
+void FtpSession::say_at_once(int code, std::string_view text) {
+  std::string line;
+  append_reply(line, code, text);
+  (void)::send(connection_.socket().native_handle(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+Task<void> FtpSession::perform(const Action& action) {
+  using Kind = Action::Kind;
+  switch (action.kind) {
+    case Kind::reply:
+    case Kind::abort: say(action.code, action.text); break;
+    case Kind::goodbye:
+      say(action.code, action.text);
+      over_ = true;
+      break;
+    case Kind::login_failed: co_await fail_login(action); break;
+    case Kind::open_passive: open_passive(action); break;
+    case Kind::aim: aim(action); break;
+    case Kind::enter: co_await enter(action); break;
+    case Kind::tell_size:
+    case Kind::tell_time:
+    case Kind::tell_facts: co_await describe(action); break;
+    case Kind::tell_status: co_await tell_status(action); break;
+    case Kind::list:
+      co_await list(action);
+      end_data();
+      break;
+    case Kind::retrieve:
+      co_await retrieve(action);
+      end_data();
+      break;
+    case Kind::store:
+      co_await store(action);
+      end_data();
+      break;
+    case Kind::remove: co_await remove(action); break;
+    case Kind::make_directory: co_await make_directory(action); break;
+    case Kind::remove_directory: co_await remove_directory(action); break;
+    case Kind::rename_from: co_await rename_from(action); break;
+    case Kind::rename: co_await rename(action); break;
+  }
+}
+
+// Whoever guesses waits; nobody else does.
+Task<void> FtpSession::fail_login(const Action& action) {
+  context_.failed_logins.fetch_add(1, std::memory_order_relaxed);
+  constexpr std::chrono::seconds k_pause(1);
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                             LoopExecutor>
+      pause(connection_.socket().get_executor(), k_pause);
+  const auto [error] = co_await pause.async_wait(k_as_outcome);
+  (void)error;
+  say(action.code, action.text);
+  if (action.code == 421) over_ = true;
+}
+
+bool FtpSession::refuse_write() {
+  const WriteAccess write = context_.config->write;
+  if (may_write(write, connection_.peer().is_loopback())) return false;
+  say(550, write_refusal(write));
+  return true;
+}
+
+std::optional<ArtifactKey> FtpSession::key_of(const std::string& path, Doing doing) {
+  const Place place = place_of(path);
+  auto key = place.key();
+  if (key && context_.repository.find_namespace(place.name_space) != nullptr) return std::move(*key);
+  if (place.kind == Place::Kind::below && doing == Doing::storing && !key)
+    say_error(key.error(), doing);
+  else if (place.kind == Place::Kind::nowhere || place.kind == Place::Kind::below)
+    say(doing == Doing::storing ? 553 : 550, "There is no " + path);
+  else
+    say(doing == Doing::storing ? 553 : 550, path + " is a directory");
+  return std::nullopt;
+}
+
+Task<Result<Entry>> FtpSession::look_up(const ArtifactKey& key) {
+  Entry entry;
+  const Index::Found found = context_.repository.peek(key, entry);
+  if (found == Index::Found::hit) co_return entry;
+  if (found == Index::Found::miss) co_return Error(Errc::not_found, "There is no /" + key.str());
+  auto waited = co_await context_.repository.stat(key);
+  co_return waited;
+}
+
+Task<bool> FtpSession::is_directory(const std::string& path) {
+  const Place place = place_of(path);
+  if (place.kind == Place::Kind::root) co_return true;
+  if (place.kind == Place::Kind::nowhere) co_return false;
+  if (context_.repository.find_namespace(place.name_space) == nullptr) co_return false;
+  if (place.kind == Place::Kind::name_space) co_return true;
+  const Index::Found found = context_.repository.peek_directory(place.name_space, place.path);
+  if (found == Index::Found::hit || control_.has_made(path)) co_return true;
+  if (found == Index::Found::miss) co_return false;
+  const auto waited = co_await context_.repository.is_directory(place.name_space, place.path);
+  co_return waited&&* waited;
+}
+
+ListStyle FtpSession::style(ListFormat format) const {
+  ListStyle style;
+  style.format = format;
+  style.facts = control_.facts();
+  style.may_write = may_write(context_.config->write, connection_.peer().is_loopback());
+  style.now = context_.clock.now();
+  return style;
+}
+
+Task<void> FtpSession::enter(const Action& action) {
+  const bool there = co_await is_directory(action.path);
+  if (!there) co_return say(550, "There is no directory " + action.path);
+  control_.entered(action.path);
+  say(250, "Now in " + action.path);
+}
+
+// SIZE, MDTM and MLST.
+Task<void> FtpSession::describe(const Action& action) {
+  api::ListingEntry shown;
+  const Place place = place_of(action.path);
+  if (place.kind == Place::Kind::below) {
+    begin_record(name_of(command_.verb), action);
+    const auto key = key_of(action.path, Doing::reading);
+    if (!key) co_return;
+    const auto entry = co_await look_up(*key);
+    if (entry) {
+      context_.repository.count_hit(*key, Access::seen);
+      shown.size = entry->size;
+      shown.stored = entry->stored;
+      if (action.kind == Action::Kind::tell_size) say(213, std::to_string(entry->size));
+      if (action.kind == Action::Kind::tell_time) say(213, timestamp(entry->stored));
+      if (action.kind == Action::Kind::tell_facts)
+        say(250, "Facts:\n" + fact_line(shown, style(ListFormat::machines), action.path) + "\nEnd");
+      end_record(action.kind == Action::Kind::tell_facts ? 250 : 213, "hit");
+      co_return;
+    }
+    if (entry.error().code() != Errc::not_found) co_return say_error(entry.error(), Doing::reading);
+  }
+  const bool directory = co_await is_directory(action.path);
+  shown.directory = true;
+  if (directory && action.kind == Action::Kind::tell_facts)
+    co_return say(250, "Facts:\n" + fact_line(shown, style(ListFormat::machines), action.path) + "\nEnd");
+  say(550, directory ? action.path + " is a directory" : "There is no " + action.path);
+  if (place.kind != Place::Kind::below || directory) co_return;
+  const auto key = place.key();
+  if (key) context_.repository.count_miss(*key);
+  end_record(550, "miss");
+}
+
+Task<void> FtpSession::tell_status(const Action& action) {
+  Lister lister(context_.repository, control_, style(ListFormat::unix_ls));
+  const auto found = co_await lister.begin(action);
+  if (!found) co_return say_error(found.error(), Doing::reading);
+  std::string text = action.path + ":\n";
+  while (text.size() < k_most_status_entries) {
+    std::string page;
+    const auto more = co_await lister.next(page);
+    if (!more) co_return say_error(more.error(), Doing::reading);
+    std::erase(page, '\r');
+    text += page;
+    if (!*more) co_return say(213, text + "End");
+  }
+  say(213, text + "There is more: LIST shows all");
+}
+
+Task<void> FtpSession::remove(const Action& action) {
+  if (refuse_write()) co_return;
+  begin_record("DELE", action);
+  const auto key = key_of(action.path, Doing::removing);
+  if (!key) co_return;
+  std::string actor = connection_.peer_text();
+  std::string why = "DELE";
+  const auto entry = co_await context_.repository.remove(*key, std::move(actor), std::move(why));
+  if (!entry) {
+    say_error(entry.error(), Doing::removing);
+    co_return end_record(code_of(entry.error().code(), Doing::removing), "absent");
+  }
+  say(250, "Removed");
+  end_record(250, "removed");
+}
+
+// Directories are there as soon as something lies below them; until then this session
+// remembers that it made one.
+Task<void> FtpSession::make_directory(const Action& action) {
+  if (refuse_write()) co_return;
+  const auto key = key_of(action.path, Doing::storing);
+  if (!key) co_return;
+  const auto file = co_await look_up(*key);
+  if (file) co_return say(553, action.path + " is a file");
+  const bool there = co_await is_directory(action.path);
+  if (there) co_return say(550, action.path + " exists");
+  control_.made(action.path);
+  say(257, quoted_directory(action.path) + " is there as soon as something lies in it");
+}
+
+Task<void> FtpSession::remove_directory(const Action& action) {
+  if (refuse_write()) co_return;
+  const bool there = co_await is_directory(action.path);
+  if (!there) co_return say(550, "There is no directory " + action.path);
+  control_.unmade(action.path);
+  const bool still = co_await is_directory(action.path);
+  if (still) co_return say(550, action.path + " is not empty");
+  say(250, "Removed");
+}
+
+Task<void> FtpSession::rename_from(const Action& action) {
+  if (refuse_write()) co_return;
+  const auto key = key_of(action.path, Doing::removing);
+  if (!key) co_return;
+  const auto entry = co_await look_up(*key);
+  if (!entry) co_return say_error(entry.error(), Doing::removing);
+  control_.renaming(action.path);
+  say(350, "And its new name?");
+}
+
+Task<void> FtpSession::rename(const Action& action) {
+  if (refuse_write()) co_return;
+  begin_record("RNTO", action);
+  const auto from = key_of(action.path, Doing::removing);
+  if (!from) co_return;
+  const auto to = key_of(action.target, Doing::storing);
+  if (!to) co_return;
+  std::string actor = connection_.peer_text();
+  const auto receipt = co_await context_.repository.rename(*from, *to, std::move(actor));
+  if (!receipt) {
+    say_error(receipt.error(), Doing::storing);
+    co_return end_record(code_of(receipt.error().code(), Doing::storing), "");
+  }
+  if (receipt->outcome == Receipt::Outcome::conflict) {
+    say(553, action.target + " holds other bytes, and a name never changes its content");
+    co_return end_record(553, "conflict");
+  }
+  say(250, "Renamed");
+  end_record(250, "renamed");
+}
+
+void FtpSession::open_passive(const Action& action) {
+  const asio::ip::address local = connection_.local();
+  const auto port = data_.listen(local, context_.config->ftp.passive_ports);
+  control_.data_is(port ? DataMode::passive : DataMode::none);
+  if (!port) return say(425, port.error().message());
+  if (action.extended)
+    return say(229, "Entering extended passive mode (" + extended_passive_address(*port) + ")");
+  const std::string host = passive_address_.empty() ? local.to_string() : passive_address_;
+  say(227, "Entering passive mode (" + passive_address(host, *port) + ")");
+}
+
+// No errands to third parties: a data connection goes to the peer or nowhere (RFC 2577).
+void FtpSession::aim(const Action& action) {
+  ErrorCode error;
+  const auto address = asio::ip::make_address(action.address.host, error);
+  if (error) return say(501, "This is no address");
+  if (address != connection_.peer())
+    return say(504, "Data goes to the address that asks for it, and to no other");
+  const asio::ip::tcp::endpoint target(address, action.address.port);
+  data_.aim(connection_.local(), target);
+  control_.data_is(DataMode::active);
+  say(200, "Ready to connect");
+}
+
+void FtpSession::begin_record(std::string_view method, const Action& action) {
+  moved_ = 0;
+  if (!context_.access_log.on()) return;
+  started_ = std::chrono::steady_clock::now();
+  method_ = method;
+  name_ = action.path;
+  const Place place = place_of(action.path);
+  name_space_ = place.kind == Place::Kind::below ? place.name_space : std::string();
+}
+
+void FtpSession::end_record(int status, std::string_view outcome) {
+  if (!context_.access_log.on()) return;
+  AccessRecord record;
+  record.client = connection_.peer_text();
+  record.protocol = "ftp";
+  record.method = method_;
+  record.name_space = name_space_;
+  record.name = name_;
+  record.status = status;
+  record.outcome = outcome;
+  const bool upload = method_ == "STOR" || method_ == "APPE";
+  record.bytes_in = upload ? moved_ : 0;
+  record.bytes_out = upload ? 0 : moved_;
+  const auto duration = std::chrono::steady_clock::now() - started_;
+  record.duration = std::chrono::duration_cast<std::chrono::microseconds>(duration);
+  context_.access_log.write(record);
+}
+
+}  // namespace larder::ftp

@@ -1,0 +1,140 @@
+// The driver of an FTP session: reads commands, carries out what Control decides,
+// moves the bytes. Commands are answered in order; during a transfer only ABOR and
+// STAT are, and the end of the control connection ends the transfer.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/access_log.hpp"
+#include "server/ftp/control.hpp"
+#include "server/ftp/data_channel.hpp"
+#include "server/ftp/lister.hpp"
+#include "server/ftp/path.hpp"
+#include "server/ftp/reply.hpp"
+#include "server/live_config.hpp"
+#include "server/repository.hpp"
+#include "server/runtime/listener.hpp"
+#include "server/runtime/session_set.hpp"
+
+namespace larder::ftp {
+
+// What all sessions share. Lives longer than any of them.
+struct Context {
+  Repository& repository;
+  const LiveConfig& config;
+  AccessLog& access_log;
+  const Clock& clock;
+  std::function<bool()> ready;  // false: shutting down
+  std::atomic<std::uint64_t> failed_logins{0};
+};
+
+class FtpSession final : public Session {
+ public:
+  FtpSession(Context& context, SessionSet& sessions, std::string passive_address, Socket socket);
+  ~FtpSession() override;
+
+  // Serves the connection until it ends. `passive_address` is what PASV tells; empty: the
+  // address that the peer has reached us by.
+  static Task<void> serve(Context& context, SessionSet& sessions, std::string passive_address, Socket socket,
+                          Admission::Ticket ticket);
+
+  Connection& connection() override { return connection_; }
+  bool idle() const override { return idle_; }
+  SteadyTime deadline() override { return std::min(connection_.deadline(), data_.deadline()); }
+  void expire() override;
+  void close() override;
+
+ private:
+  Task<void> run();
+
+  // Commands and replies (session.cpp) ---------------------------------------
+
+  Task<bool> next_command();  // into command_; false: there will be none
+  void take_input(std::string_view bytes);
+  Task<bool> flush();
+  void say(int code, std::string_view text) { append_reply(output_, code, text); }
+  void say_error(const Error& error, Doing doing);
+  void say_at_once(int code, std::string_view text);  // past what waits to be written, if it fits
+  Task<void> perform(const Action& action);
+  Task<void> fail_login(const Action& action);
+  Task<void> enter(const Action& action);
+  Task<void> describe(const Action& action);
+  Task<void> tell_status(const Action& action);
+  Task<void> remove(const Action& action);
+  Task<void> make_directory(const Action& action);
+  Task<void> remove_directory(const Action& action);
+  Task<void> rename_from(const Action& action);
+  Task<void> rename(const Action& action);
+  void open_passive(const Action& action);
+  void aim(const Action& action);
+
+  bool refuse_write();  // true: it was refused, and that has been said
+  std::optional<ArtifactKey> key_of(const std::string& path, Doing doing);  // nothing: that has been said
+  Task<Result<Entry>> look_up(const ArtifactKey& key);
+  Task<bool> is_directory(const std::string& path);
+  ListStyle style(ListFormat format) const;
+
+  // Transfers (transfer.cpp) --------------------------------------------------
+
+  Task<void> list(const Action& action);
+  Task<void> retrieve(const Action& action);
+  Task<void> send(const Action& action, const ArtifactKey& key, const OpenArtifact& artifact);
+  Task<void> store(const Action& action);
+  Task<bool> begin_store(const Action& action, const ArtifactKey& key);
+  Task<Result<void>> receive();
+  void say_stored(const ArtifactKey& key, const Result<Receipt>& receipt);
+  Task<bool> open_data(std::string preliminary);
+  void end_data();
+  void settle_sent();
+  void drop_unfinished();
+
+  // The control connection during a transfer.
+  void watch_control();
+  void on_control_readable();
+  void stop_watching();
+  bool control_is_gone();  // also when that has not been noticed yet
+  std::string interruption() const;
+
+  void begin_record(std::string_view method, const Action& action);
+  void end_record(int status, std::string_view outcome);
+
+  Context& context_;
+  SessionSet& sessions_;
+  Connection connection_;
+  DataChannel data_;
+  Control control_;
+  CommandReader reader_;
+  std::deque<Command> pending_;
+  Command command_;
+  std::string output_;
+  std::string passive_address_;
+  std::array<char, 2048> input_;
+  bool idle_ = true;
+  bool over_ = false;
+
+  // Of the transfer under way:
+  struct Watch {
+    FtpSession* session = nullptr;  // null: nobody cares any more
+  };
+  std::shared_ptr<Watch> watch_;
+  bool control_gone_ = false;
+  bool aborted_ = false;
+  std::uint64_t moved_ = 0;  // bytes
+
+  std::optional<ArtifactKey> sent_;     // whole; whether it was read, the next command tells
+  std::unique_ptr<Upload> unfinished_;  // what STOR began and APPE or REST may go on with
+
+  // For the log:
+  SteadyTime started_;
+  std::string_view method_;
+  std::string name_;
+  std::string name_space_;
+};
+
+}  // namespace larder::ftp

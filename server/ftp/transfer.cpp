@@ -1,0 +1,327 @@
+// FtpSession, the part that moves bytes over data connections.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/error.hpp>
+
+#include "server/ftp/session.hpp"
+
+namespace larder::ftp {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::size_t k_piece = 256 << 10;  // bytes handed to the disk pool at once
+constexpr std::size_t k_most_pending = 16;  // commands taken in during a transfer
+
+std::string bytes_text(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
+}
+
+}  // namespace
+
+// Data connections ------------------------------------------------------------
+
+Task<bool> FtpSession::open_data(std::string preliminary) {
+  aborted_ = false;
+  watch_control();
+  const SteadyTime deadline = steady_clock::now() + context_.config->ftp.connect_timeout;
+  const asio::ip::address peer = connection_.peer();
+  const auto opened = co_await data_.open(peer, deadline);
+  if (!opened) {
+    if (aborted_) say(426, "Aborted");
+    if (!aborted_) say(425, opened.error().message());
+    end_record(aborted_ ? 426 : 425, "");
+    co_return false;
+  }
+  say(150, preliminary);
+  const bool said = co_await flush();
+  co_return said;
+}
+
+// What was prepared holds for one transfer. A connection whose bytes are all sent stays
+// until the next command tells whether they were read.
+void FtpSession::end_data() {
+  stop_watching();
+  control_.data_is(DataMode::none);
+  if (!sent_) data_.close();
+}
+
+void FtpSession::settle_sent() {
+  if (!sent_) return;
+  if (!data_.was_reset()) context_.repository.note_used(*sent_);
+  sent_.reset();
+  data_.close();
+}
+
+std::string FtpSession::interruption() const {
+  if (aborted_) return "Aborted";
+  return "The data connection broke or stood still, after " + bytes_text(moved_);
+}
+
+void FtpSession::watch_control() {
+  if (!watch_) watch_ = std::make_shared<Watch>(Watch{this});
+  connection_.socket().async_wait(Socket::wait_read, [watch = watch_](ErrorCode error) {
+    if (watch->session != nullptr && !error) watch->session->on_control_readable();
+  });
+}
+
+void FtpSession::stop_watching() {
+  if (!watch_) return;
+  watch_->session = nullptr;
+  watch_.reset();
+  ErrorCode ignored;
+  connection_.socket().cancel(ignored);
+}
+
+void FtpSession::on_control_readable() {
+  const auto said_quit = [this] {
+    return std::any_of(pending_.begin(), pending_.end(),
+                       [](const Command& each) { return each.verb == Verb::quit; });
+  };
+  const ssize_t count =
+      ::recv(connection_.socket().native_handle(), input_.data(), input_.size(), MSG_DONTWAIT);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return watch_control();
+  if (count <= 0) {
+    if (said_quit()) return;  // it has said all it had to say, and gets what it asked for
+    control_gone_ = true;
+    return data_.interrupt();
+  }
+  take_input({input_.data(), static_cast<std::size_t>(count)});
+  for (const Command& each : pending_) {
+    if (each.verb != Verb::abor) continue;
+    aborted_ = true;
+    return data_.interrupt();
+  }
+  while (output_.empty() && !pending_.empty() && pending_.front().verb == Verb::stat &&
+         pending_.front().argument.empty()) {
+    say_at_once(213, "A transfer is under way");
+    pending_.pop_front();
+  }
+  if (pending_.size() < k_most_pending) watch_control();
+}
+
+bool FtpSession::control_is_gone() {
+  if (control_gone_) return true;
+  char byte = 0;
+  const ssize_t count = ::recv(connection_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) return false;
+  on_control_readable();  // unless it said goodbye before
+  return control_gone_;
+}
+
+// Listings --------------------------------------------------------------------
+
+Task<void> FtpSession::list(const Action& action) {
+  begin_record(name_of(command_.verb), action);
+  Lister lister(context_.repository, control_, style(action.format));
+  const auto found = co_await lister.begin(action);
+  if (!found) {
+    const int code =
+        found.error().code() == Errc::invalid_argument ? 501 : code_of(found.error().code(), Doing::reading);
+    say(code, found.error().message());
+    co_return end_record(code, "");
+  }
+  std::string preliminary = "Listing " + action.path;
+  const bool open = co_await open_data(std::move(preliminary));
+  if (!open) co_return;
+  Connection& data = data_.connection();
+  for (bool more = true; more;) {
+    std::string page;
+    const auto read = co_await lister.next(page);
+    if (!read) {
+      say_error(read.error(), Doing::reading);
+      co_return end_record(451, "");
+    }
+    more = *read;
+    data.set_deadline(steady_clock::now() + context_.config->ftp.data_timeout);
+    const ErrorCode error = co_await data.write(page);
+    data.set_deadline(SteadyTime::max());
+    if (error) {
+      say(426, interruption());
+      co_return end_record(426, "");
+    }
+    moved_ += page.size();
+  }
+  data.finish_sending();
+  say(226, "That is all");
+  end_record(226, "listed");
+}
+
+// Downloads -------------------------------------------------------------------
+
+Task<void> FtpSession::retrieve(const Action& action) {
+  begin_record("RETR", action);
+  const auto key = key_of(action.path, Doing::reading);
+  if (!key) co_return;
+  Repository& repository = context_.repository;
+  Entry entry;
+  Errc missing = Errc::io;
+  if (repository.peek(*key, entry) == Index::Found::miss) missing = Errc::not_found;
+  if (missing != Errc::not_found) {
+    const auto artifact = co_await repository.open(*key);
+    if (artifact) co_return co_await send(action, *key, *artifact);
+    missing = artifact.error().code();
+    if (missing != Errc::not_found) {
+      say_error(artifact.error(), Doing::reading);
+      co_return end_record(code_of(missing, Doing::reading), "");
+    }
+  }
+  repository.count_miss(*key);
+  say(550, "There is no " + action.path);
+  end_record(550, "miss");
+}
+
+Task<void> FtpSession::send(const Action& action, const ArtifactKey& key, const OpenArtifact& artifact) {
+  Repository& repository = context_.repository;
+  const std::uint64_t size = artifact.entry.size;
+  if (action.offset > size) {
+    say(554,
+        action.path + " has " + bytes_text(size) + ", and cannot start at " + std::to_string(action.offset));
+    co_return end_record(554, "");
+  }
+  std::string preliminary = "Sending " + action.path;
+  if (control_.ascii()) preliminary += " as it is, without text conversion";
+  preliminary += " (" + bytes_text(size) + ")";
+  const bool open = co_await open_data(std::move(preliminary));
+  // Whoever asked and went away has checked that it is there, as BitBake does.
+  repository.count_hit(key, Access::seen);
+  if (!open) co_return end_record(426, "check");
+
+  const FtpConfig& limits = context_.config->ftp;
+  const Pace pace(limits.data_timeout, limits.min_rate.bytes, steady_clock::now());
+  DiskPool& pool = repository.pool();
+  const int descriptor = artifact.file->descriptor();
+  Connection& data = data_.connection();
+  data.cork(true);
+  const ErrorCode error =
+      co_await data.send_file(pool, descriptor, action.offset, size - action.offset, pace, moved_);
+  repository.count_sent(key, moved_);
+  if (!error) {
+    data.finish_sending();
+    sent_ = key;
+    say(226, "Sent");
+    co_return end_record(226, "hit");
+  }
+  const bool ours = error == boost::system::errc::io_error;
+  say(ours ? 451 : 426, ours ? action.path + " cannot be read" : interruption());
+  end_record(ours ? 451 : 426, ours ? "" : "check");
+}
+
+// Uploads ---------------------------------------------------------------------
+
+void FtpSession::drop_unfinished() {
+  context_.repository.release(std::move(unfinished_));
+}
+
+// True: unfinished_ takes the bytes. Otherwise that has been said.
+Task<bool> FtpSession::begin_store(const Action& action, const ArtifactKey& key) {
+  const bool goes_on = action.appends || action.offset > 0;
+  if (goes_on && unfinished_ && unfinished_->key() == key) {
+    const std::uint64_t there = unfinished_->received();
+    if (action.offset == 0 || action.offset == there) co_return true;
+    say(554, "The unfinished upload of " + action.path + " has " + bytes_text(there) + ": go on from there");
+    co_return false;
+  }
+  if (action.offset > 0) {
+    say(554, "There is no unfinished upload of " + action.path + " in this session: send it whole");
+    co_return false;
+  }
+  drop_unfinished();
+  if (action.appends) {
+    const auto entry = co_await look_up(key);
+    if (entry) {
+      say(553, action.path + " is whole, and a name never changes its content");
+      co_return false;
+    }
+  }
+  UploadRequest request;
+  request.size = action.size;
+  request.uploader = connection_.peer_text();
+  request.verify_archive = !action.size;  // FTP says "the end" and "gone" alike
+  auto start = co_await context_.repository.begin_upload(key, std::move(request));
+  if (!start) {
+    say_error(start.error(), Doing::storing);
+    co_return false;
+  }
+  unfinished_ = std::move(start->upload);
+  co_return true;
+}
+
+Task<void> FtpSession::store(const Action& action) {
+  begin_record(name_of(command_.verb), action);
+  if (refuse_write()) co_return end_record(550, "");
+  const auto key = key_of(action.path, Doing::storing);
+  if (!key) co_return end_record(553, "");
+  const bool begun = co_await begin_store(action, *key);
+  if (!begun) co_return end_record(553, "");
+
+  std::string preliminary = "Send " + action.path;
+  if (control_.ascii()) preliminary += "; it is taken as it is, without text conversion";
+  const bool open = co_await open_data(std::move(preliminary));
+  if (!open) co_return;
+  const auto received = co_await receive();
+  if (!received && received.error().code() == Errc::cancelled) {
+    const std::uint64_t kept = unfinished_->received();
+    say(426, interruption() + "; the first " + bytes_text(kept) + " are kept for APPE in this session");
+    co_return end_record(426, "cut");
+  }
+  if (!received) {
+    say_error(received.error(), Doing::storing);
+    drop_unfinished();
+    co_return end_record(code_of(received.error().code(), Doing::storing), "");
+  }
+  const auto receipt = co_await context_.repository.commit(*unfinished_);
+  drop_unfinished();
+  say_stored(*key, receipt);
+}
+
+// The bytes of the data connection into unfinished_. Errc::cancelled: they are not all there.
+Task<Result<void>> FtpSession::receive() {
+  const FtpConfig& limits = context_.config->ftp;
+  const Pace pace(limits.data_timeout, limits.min_rate.bytes, steady_clock::now());
+  Connection& data = data_.connection();
+  std::vector<char> buffer(k_piece);
+  for (bool ended = false; !ended;) {
+    std::size_t filled = 0;
+    ErrorCode ignored;
+    while (!ended && filled < buffer.size() && (filled == 0 || data.socket().available(ignored) > 0)) {
+      data.set_deadline(pace.deadline(moved_, steady_clock::now()));
+      const std::span<char> room = std::span(buffer).subspan(filled);
+      const Connection::ReadOutcome outcome = co_await data.read_some(room);
+      data.set_deadline(SteadyTime::max());
+      ended = outcome.error == asio::error::eof;
+      if (outcome.error && !ended) co_return Error(Errc::cancelled, "the data connection broke");
+      filled += outcome.count;
+      moved_ += outcome.count;
+    }
+    if (filled == 0) break;
+    const auto bytes = std::as_bytes(std::span(buffer).first(filled));
+    const auto appended = co_await context_.repository.append(*unfinished_, bytes);
+    if (!appended) co_return appended.error();
+  }
+  // A client that was killed ends its data connection as one that is done does.
+  if (aborted_ || control_is_gone()) co_return Error(Errc::cancelled, "the client went away");
+  const Result<void> success;
+  co_return success;
+}
+
+void FtpSession::say_stored(const ArtifactKey& key, const Result<Receipt>& receipt) {
+  if (!receipt) {
+    say_error(receipt.error(), Doing::storing);
+    return end_record(code_of(receipt.error().code(), Doing::storing), "");
+  }
+  switch (receipt->outcome) {
+    case Receipt::Outcome::created: say(226, "Stored"); return end_record(226, "created");
+    case Receipt::Outcome::present:
+      say(226, "These bytes were there already");
+      return end_record(226, "present");
+    case Receipt::Outcome::replaced: say(226, "Replaced"); return end_record(226, "replaced");
+    case Receipt::Outcome::conflict:
+      say(553, "/" + key.str() + " holds other bytes (SHA-256 " + receipt->entry.digest.hex() +
+                   "), and a name never changes its content; remove it first if the new ones are right");
+      return end_record(553, "conflict");
+  }
+}
+
+}  // namespace larder::ftp
