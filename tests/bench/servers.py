@@ -116,7 +116,7 @@ class Larderd(Server):
         self.log = data + ".log"
         self.config = data + ".yaml"
         settings = {"data": data, "write": "loopback", "log": {"access": access},
-                    "http": {"listen": ["127.0.0.1:%d" % self.port]}, **settings}
+                    "http": {"listen": ["127.0.0.1:%d" % self.port]}, "ftp": {"listen": []}, **settings}
         with open(self.config, "w") as file:
             json.dump(settings, file)  # which is YAML, too
 

@@ -28,6 +28,9 @@ LARDER = os.path.join(PREFIX, "bin", "larder")
 LARDERD = os.path.join(PREFIX, "sbin", "larderd")
 BROWSER_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
+# Daemons that a test starts by hand do not meet on the default port.
+os.environ["LARDER_LISTEN_FTP"] = "127.0.0.1:0"
+
 # Long enough for a sanitizer build on a busy machine; nothing waits that long
 # when all is well.
 DEADLINE = 60.0
