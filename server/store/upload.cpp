@@ -46,7 +46,9 @@ Result<void> Upload::append(std::span<const std::byte> bytes) {
 
 Result<void> Upload::reserve_for(std::uint64_t bytes) {
   if (bytes <= reservation_.bytes()) return {};
-  return reservation_.grow(std::max(k_reservation_step, bytes - reservation_.bytes()));
+  const std::uint64_t needed = bytes - reservation_.bytes();
+  if (needed < k_reservation_step && reservation_.grow(k_reservation_step)) return {};
+  return reservation_.grow(needed);  // the last of the space, to the byte
 }
 
 Result<void> Upload::check_complete(const Digest& digest) const {

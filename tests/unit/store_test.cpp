@@ -394,6 +394,23 @@ TEST_CASE("an upload that expects some content fails on any other", "[store]") {
   CHECK(second->upload->commit().error().code() == Errc::precondition);
 }
 
+TEST_CASE("an upload of unknown length may take the last of the space", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.close());
+  bench.options.namespaces[0].max_size = 1_MiB;
+  REQUIRE(bench.open());
+  const auto put = [&](const std::string& name, std::size_t size) {
+    const std::string content(size, name.front());
+    auto start = bench.store->begin_upload(bench.key("sstate-cache/" + name), UploadRequest());
+    const auto appended = start->upload->append(std::as_bytes(std::span(content)));
+    return appended ? start->upload->commit().ok() : false;
+  };
+  CHECK(put("a", 600'000));
+  CHECK(bench.store->reserved_bytes() == 0);
+  CHECK_FALSE(put("b", 500'000));
+  CHECK(put("c", 400'000));
+}
+
 TEST_CASE("a rename gives the content its new name and takes the old one away", "[store]") {
   StoreBench bench;
   REQUIRE(bench.put("downloads/a.tmp", "content"));
