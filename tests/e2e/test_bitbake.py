@@ -60,6 +60,23 @@ class BitBake(LarderTest):
         taken = self.sstate.taken()
         self.assertEqual(got, {name: taken[name][0] for each in wanted for name in (each, each + ".siginfo")})
 
+    def test_an_ftp_mirror_is_checked_and_fetched_from_like_one_of_http(self):
+        wanted = [name for name in self.archives() if len(os.path.basename(name)) <= 200][:20]
+        absent = [name[:-3] + "xyz" for name in wanted[:5]] + ["zz/" + name for name in wanted[:5]]
+        base = self.server.ftp_url + "/sstate-cache"
+        before = self.server.namespace_stat("sstate-cache")
+        lines, summary = self.drive("check", "-j", "4", base, "-", names=wanted + absent, expect=1)
+        self.assertEqual((summary["hit"], summary["miss"], summary["errors"]), (len(wanted), len(absent), 0))
+        self.assertEqual({line[5:] for line in lines if line.startswith("miss ")}, set(absent))
+        after = self.server.namespace_stat("sstate-cache")
+        self.assertEqual(after["hits"] - before["hits"], len(wanted))
+
+        store = os.path.join(self.temporary_directory(), "sstate")
+        lines, _ = self.drive("get", "-s", store, "--siginfo", base, "-", names=wanted)
+        got = {line.split(" ")[1]: line.split(" ")[3] for line in lines if line.startswith("got ")}
+        taken = self.sstate.taken()
+        self.assertEqual(got, {name: taken[name][0] for each in wanted for name in (each, each + ".siginfo")})
+
     def test_a_leftover_of_a_broken_fetch_is_completed(self):
         name = max((name for name in self.archives() if len(name) < 200), key=lambda name: self.sstate.taken()[name][1])
         store = os.path.join(self.temporary_directory(), "sstate")
