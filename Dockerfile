@@ -1,5 +1,5 @@
 # docker build -t larder . && docker run -p 8480:8480 -v larder:/var/lib/larder larder
-# With FTP: -p 8421:8421 -p 8422-8441:8422-8441 -e LARDER_LISTEN_FTP='*:8421 as ADDRESS-OF-THIS-MACHINE'
+# With FTP: -p 8421:8421 -p 8500-8599:8500-8599 -e LARDER_LISTEN_FTP='*:8421 as ADDRESS-OF-THIS-MACHINE'
 FROM debian:12 AS build
 COPY . /src
 WORKDIR /src
@@ -18,8 +18,8 @@ RUN apt-get update \
 COPY --from=build /stage /
 USER larder
 VOLUME /var/lib/larder
-EXPOSE 8480 8421 8422-8441
-ENV LARDER_FTP_PASSIVE_PORTS=8422-8441
+EXPOSE 8480 8421 8500-8599
+ENV LARDER_FTP_PASSIVE_PORTS=8500-8599
 # What the client inside the container talks to.
 ENV LARDER_SERVER=http://127.0.0.1:8480
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["larder", "--quiet", "stat"]
