@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "client/commands.hpp"
+#include "client/line_splitter.hpp"
 #include "client/progress.hpp"
 #include "client/text.hpp"
 #include "common/percent.hpp"
@@ -18,21 +19,12 @@ std::string adopt_target(const AdoptOptions& options, const std::filesystem::pat
   return target;
 }
 
-// Takes the stream apart into lines, keeps the last counts, and passes on what
-// people should see at once.
+// Keeps the last counts of a stream of events, and passes on what people should see at once.
 class AdoptStream {
  public:
   AdoptStream(const Globals& globals, Progress& progress) : globals_(globals), progress_(progress) {}
 
-  void feed(std::string_view bytes) {
-    rest_ += bytes;
-    std::size_t start = 0;
-    for (auto end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n', start)) {
-      take_line(std::string_view(rest_).substr(start, end - start));
-      start = end + 1;
-    }
-    rest_.erase(0, start);
-  }
+  void feed(std::string_view bytes) { lines_.feed(bytes); }
 
   api::AdoptEvent latest() {
     const std::lock_guard lock(mutex_);
@@ -56,7 +48,7 @@ class AdoptStream {
 
   const Globals& globals_;
   Progress& progress_;
-  std::string rest_;
+  LineSplitter lines_{[this](std::string_view line) { take_line(line); }};
   std::mutex mutex_;
   api::AdoptEvent latest_;
 };

@@ -1,39 +1,11 @@
 #include "server/http/adopt_handler.hpp"
 
-#include <boost/asio/steady_timer.hpp>
 #include <filesystem>
-#include <mutex>
+
+#include "server/http/job_stream.hpp"
 
 namespace larder::http {
 namespace {
-
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                         asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
-
-// What the adopting thread tells the session's loop.
-class Progress {
- public:
-  void report(const api::AdoptEvent& event) {
-    const std::lock_guard lock(mutex_);
-    lines_ += api::to_json(event) + "\n";
-  }
-  void done(const Result<api::AdoptEvent>& outcome) {
-    const std::lock_guard lock(mutex_);
-    if (!outcome) lines_ += api::to_json(problem_of(outcome.error())) + "\n";
-    done_ = true;
-  }
-  // Lines since the last call; `done` when there will be no more.
-  std::string take(bool& done) {
-    const std::lock_guard lock(mutex_);
-    done = done_;
-    return std::exchange(lines_, {});
-  }
-
- private:
-  std::mutex mutex_;
-  std::string lines_;
-  bool done_ = false;
-};
 
 // `directory`, resolved, is one of `allowed` or below it.
 bool lies_below(const std::filesystem::path& directory, const std::vector<std::string>& allowed) {
@@ -83,29 +55,12 @@ Task<void> serve_adopt(Exchange& exchange, const Target& target) {
   options.verify = query_value(target.query, "verify").value_or("1") != "0";
   options.actor = exchange.connection().peer_text();
   std::stop_source stop;
-  const auto progress = std::make_shared<Progress>();
+  const auto lines = std::make_shared<JobLines>();
   context.repository.adopt(
       std::move(*directory), std::move(options),
-      [progress](const api::AdoptEvent& event) { progress->report(event); },
-      [progress](const Result<api::AdoptEvent>& outcome) { progress->done(outcome); }, stop.get_token());
-
-  Reply reply(200);
-  reply.content_type = "application/x-ndjson";
-  co_await exchange.begin_stream(std::move(reply));
-  const LoopExecutor executor = exchange.connection().socket().get_executor();
-  Timer timer(executor);
-  for (bool done = false; !done;) {
-    const std::string lines = progress->take(done);
-    const bool sent = co_await exchange.stream(lines);
-    if (!sent || !context.ready()) stop.request_stop();
-    if (!sent) co_return;
-    if (done) break;
-    exchange.connection().set_deadline(SteadyTime::max());
-    timer.expires_after(std::chrono::milliseconds(100));
-    const auto [error] = co_await timer.async_wait(k_as_outcome);
-    (void)error;
-  }
-  co_await exchange.end_stream();
+      [lines](const api::AdoptEvent& event) { lines->add(api::to_json(event)); },
+      [lines](const Result<api::AdoptEvent>& outcome) { lines->done(outcome); }, stop.get_token());
+  co_await stream_job(exchange, lines, stop);
 }
 
 }  // namespace larder::http
