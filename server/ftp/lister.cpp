@@ -1,5 +1,7 @@
 #include "server/ftp/lister.hpp"
 
+#include "common/glob.hpp"
+
 namespace larder::ftp {
 namespace {
 
@@ -40,7 +42,7 @@ Task<Result<void>> Lister::begin(const Action& action) {
   if (place_.kind == Place::Kind::nowhere) co_return nothing_there(action);
   if (repository_.find_namespace(place_.name_space) == nullptr) {
     const std::string_view pattern = last_of(action.path);
-    if (place_.kind != Place::Kind::name_space || !is_pattern(pattern)) co_return nothing_there(action);
+    if (place_.kind != Place::Kind::name_space || !is_glob(pattern)) co_return nothing_there(action);
     pattern_ = pattern;
     show_namespaces();
     co_return success;
@@ -73,7 +75,7 @@ Task<Result<void>> Lister::begin_below(const Action& action) {
   auto opened = co_await open_directory(std::move(path));
   if (opened || opened.error().code() != Errc::not_found) co_return opened;
   if (control_.has_made(action.path)) co_return success;
-  if (!is_pattern(last_of(action.path))) co_return nothing_there(action);
+  if (!is_glob(last_of(action.path))) co_return nothing_there(action);
   pattern_ = last_of(action.path);
   style_.prefix = prefix_of(action.named, false);
   const Place above = place_of(parent_of(action.path));
@@ -95,7 +97,7 @@ Task<Result<void>> Lister::open_directory(std::string path) {
 
 Task<Result<bool>> Lister::next(std::string& out) {
   for (const api::ListingEntry& entry : page_.entries) {
-    if (pattern_.empty() || matches(pattern_, entry.name)) append_entry(out, entry, style_);
+    if (pattern_.empty() || matches_glob(pattern_, entry.name)) append_entry(out, entry, style_);
   }
   page_.entries.clear();
   if (!page_.more) co_return false;

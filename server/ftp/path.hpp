@@ -33,11 +33,6 @@ struct Place {
 // `absolute` as resolve() gives it.
 Place place_of(std::string_view absolute);
 
-// Whether `name` matches a pattern of literal bytes, '*' and '?' (one byte).
-// Takes time in proportion to the product of the lengths, never more.
-bool matches(std::string_view pattern, std::string_view name);
-bool is_pattern(std::string_view text);
-
 // "/a/b" → "/a" and "b"; "/" → "/" and "".
 std::string_view parent_of(std::string_view absolute);
 std::string_view last_of(std::string_view absolute);

@@ -44,7 +44,7 @@ def text_of(path):
 
 
 def lftp(*commands):
-    return ("lftp", "-c", "; ".join(("set net:max-retries 1", "set net:timeout 20", "set ftp:use-mdtm off") + commands))
+    return ("lftp", "-c", "; ".join(("set net:max-retries 1", "set net:timeout 20", "set file:charset UTF-8") + commands))
 
 
 def aria2c(*options):
@@ -52,7 +52,7 @@ def aria2c(*options):
     # gives up, whoever the server is; unless it means to close the connection anyway.
     common = ("aria2c", "-q", "--no-conf", "--max-tries=1", "--ftp-reuse-connection=false", "--allow-overwrite=true",
               "--auto-file-renaming=false", "--file-allocation=none", "--min-split-size=1M", *options)
-    return lambda port, path, file, again: (*common, *(again and ["-c"]), "-d", os.path.dirname(file), "-o",
+    return lambda port, path, file, again: (*common, *("-c",) * again, "-d", os.path.dirname(file), "-o",
                                             os.path.basename(file), url_of(port, path))
 
 
@@ -69,17 +69,17 @@ def rclone_remote(port):
 
 
 def curl(*options):
-    return lambda port, path, file, again: ("curl", "-sS", *options, *(again and ["-C", "-"]), "-o", file,
+    return lambda port, path, file, again: ("curl", "-sS", *options, *("-C", "-") * again, "-o", file,
                                             url_of(port, path))
 
 
 def wget(*options):
-    return lambda port, path, file, again: ("wget", "-q", "--tries=1", *options, *(again and ["-c"]), "-O", file,
+    return lambda port, path, file, again: ("wget", "-q", "--tries=1", *options, *("-c",) * again, "-O", file,
                                             url_of(port, path))
 
 
 def tnftp(*options):
-    return lambda port, path, file, again: ("tnftp", *options, *(again and ["-R"]), "-o", file, url_of(port, path))
+    return lambda port, path, file, again: ("tnftp", *options, *("-R",) * again, "-o", file, url_of(port, path))
 
 
 # (port, path, file, go on with what is there) → the command line
@@ -95,7 +95,7 @@ FETCH = {
     "aria2c -x4": aria2c("-x4", "-s4"),
     "aria2c -x4, active": aria2c("-x4", "-s4", "--ftp-pasv=false"),
     "lftp": lambda port, path, file, again: lftp(
-        "get %s -o %s %s" % ("-c" if again else "", text_of(file), text_of(url_of(port, path)).replace("%", "%"))),
+        "get %s %s -o %s" % ("-c" if again else "", text_of(url_of(port, path)), text_of(file))),
     "lftp pget": lambda port, path, file, again: lftp(
         "pget %s -n 4 -o %s %s" % ("-c" if again else "", text_of(file), text_of(url_of(port, path)))),
     "tnftp": tnftp(),
@@ -104,7 +104,7 @@ FETCH = {
         "ncftpget", "-V", "-r", "0", "-P", str(port), "127.0.0.1", os.path.dirname(file), "/" + path),
     "rclone": lambda port, path, file, again: rclone("copyto")(port, ":/" + path, file),
     "busybox": lambda port, path, file, again: (
-        "busybox", "ftpget", *(again and ["-c"]), "-P", str(port), "127.0.0.1", file, "/" + path),
+        "busybox", "ftpget", *("-c",) * again, "-P", str(port), "127.0.0.1", file, "/" + path),
 }
 NOT_RESUMING = ("rclone", "lftp pget")  # pget goes on only with what it has written down
 MISSING = {"curl": (78, 9), "curl, no CWD": (78, 78), "wget": (8, 8), "aria2c": (3, 3), "tnftp": (1, 1), "lftp": (1, 1),
@@ -211,7 +211,7 @@ class Jobs:
         self.assertEqual(sorted(names), ["big", "empty", "small"])
         long = run_tool("curl", "-sS", url_of(self.port, "kept/some/dir/")).stdout.splitlines()
         self.assertEqual(sorted((line.split()[4], line.split()[8]) for line in long),
-                         [("0", "empty"), ("11", "small"), (str(len(BIG)), "big")])
+                         [("0", "empty"), ("12", "small"), (str(len(BIG)), "big")])
         self.assertEqual(run_tool("curl", "-sS", url_of(self.port, "kept/no/dir/")).returncode, 9)
 
     @needs("curl")
@@ -286,15 +286,14 @@ class OnLarder(Jobs, LarderTest):
         return answer.body if answer.status == 200 else None
 
     def test_other_bytes_and_empty_artifacts_are_refused(self):
-        file = self.file_for("small")
+        # rclone is left out: what it could not store it removes, whatever that was before;
+        # and lftp put -c, which finds the file there.
         for path, content in (("kept/some/dir/small", b"others"), ("sstate-cache/ab/cd/empty", b"")):
-            write_file(file, content)
-            for name in present(STORE):
-                if name == "lftp put -c" and content:
-                    continue  # finds the file there, and as long
-                code, report = self.run_client(STORE, name, file, path if "ncftp" not in name else path)
-                if os.path.basename(file) == os.path.basename(path) or name != "ncftpput":
-                    self.assertNotEqual(code, 0, report)
+            for name in set(present(STORE)) - {"rclone", "lftp put -c"}:
+                file = self.file_for(path)
+                write_file(file, content)
+                code, report = self.run_client(STORE, name, file, path)
+                self.assertNotEqual(code, 0, report)
         self.assertEqual(self.stored("kept/some/dir/small"), FILES["kept/some/dir/small"])
         self.assertEqual(self.server.index("sstate-cache"), [])
 
@@ -307,14 +306,7 @@ class OnLarder(Jobs, LarderTest):
         self.assertEqual(sha256(read_file(file)), sha256(BIG + b"!"))
 
 
-def may_run_vsftpd():
-    try:
-        return bool(VSFTPD) and os.geteuid() == 0 and shutil.getpwnam is not None
-    except AttributeError:
-        return bool(VSFTPD) and os.geteuid() == 0
-
-
-@unittest.skipUnless(may_run_vsftpd(), "vsftpd is not installed, or we are not root")
+@unittest.skipUnless(VSFTPD and os.geteuid() == 0, "vsftpd is not installed, or we are not root")
 class OnVsftpd(Jobs, LarderTest):
     with_server = False
 
@@ -408,8 +400,9 @@ class WholeTrees(LarderTest):
     def test_wget_comes_down_recursively(self):
         to = self.temporary_directory()
         self.run_well("wget", "-q", "-r", "-l", "inf", "-nH", "--cut-dirs=1", "-P", to, url_of(self.port, "sstate-cache/"))
-        # wget itself cuts the longest names.
-        self.assertEqual(sorted(self.digests(to).values()), sorted(self.wanted().values()))
+        def not_too_long(names):  # wget cuts names of more than 236 bytes
+            return {path: digest for path, digest in names.items() if len(os.path.basename(path)) < 236}
+        self.assertEqual(not_too_long(self.digests(to)), not_too_long(self.wanted()))
 
     def test_the_tree_goes_up_and_once_more(self):
         with_port = "open 127.0.0.1:%d" % self.port
@@ -498,6 +491,13 @@ with ftplib.FTP() as ftp:
 class BreakingOff(LarderTest):
     config = NAMESPACES
 
+    def setUp(self):
+        self.server.put("/kept/cut/directory", b"x")  # there has to be one
+
+    def assert_nothing_left(self):
+        wait_until(lambda: self.staged() == [], "what was staged is dropped")
+        self.assertEqual([name for name in self.server.index("kept") if name.startswith("cut/")], ["cut/directory"])
+
     def connected(self):
         ftp = ftplib.FTP()
         ftp.connect("127.0.0.1", self.server.ftp_port, timeout=60)
@@ -526,14 +526,14 @@ class BreakingOff(LarderTest):
         for name in present(rows):
             for number in range(3):
                 to = "kept/cut/%s-%d" % (name.replace(" ", ""), number)
-                processes.append(harness.start_process(rows[name](to), stdout=subprocess.DEVNULL,
-                                                       stderr=subprocess.DEVNULL))
+                process = harness.start_process(rows[name](to), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                self.addCleanup(harness.end_process, process)
+                processes.append(process)
         wait_until(lambda: len(self.staged()) >= len(processes), "all uploads are under way")
         for process in processes:
             self.assertIsNone(process.poll(), process.args)
             harness.end_process(process)
-        wait_until(lambda: self.staged() == [], "what was staged is dropped")
-        self.assertEqual(self.server.index("kept"), [])
+        self.assert_nothing_left()
 
     def test_an_upload_whose_data_connection_ends_just_before_its_session_leaves_nothing(self):
         # Interrupted clients close what they hold one after the other.
@@ -543,8 +543,7 @@ class BreakingOff(LarderTest):
         data.close()
         time.sleep(0.02)
         ftp.close()
-        wait_until(lambda: self.staged() == [], "what was staged is dropped")
-        self.assertEqual(self.server.index("kept"), [])
+        self.assert_nothing_left()
 
     def test_downloads_are_broken_off_and_the_session_goes_on(self):
         self.server.put("/kept/big", BIG * 8)

@@ -1,6 +1,7 @@
 // No name forges a line of a listing, no path leaves the root, no pattern takes for ever.
 #include "server/ftp/listing.hpp"
 
+#include "common/glob.hpp"
 #include "server/ftp/path.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
@@ -39,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   demand(resolve("/", path) == path, "resolving it again changes nothing");
   const Place place = place_of(path);
   demand(place.kind != Place::Kind::below || place.key().ok(), "what lies below a namespace has a key");
-  demand(matches(entry.name, entry.name) || is_pattern(entry.name), "a literal pattern matches itself");
-  (void)matches(other, entry.name);
+  demand(matches_glob(entry.name, entry.name) || is_glob(entry.name), "a literal pattern matches itself");
+  (void)matches_glob(other, entry.name);
   return 0;
 }

@@ -53,33 +53,6 @@ TEST_CASE("a place is the root, a namespace, below one, or nowhere", "[ftp]") {
   CHECK(place_of("/downloads/\xFF").kind == Kind::nowhere);
 }
 
-TEST_CASE("patterns match as shells match them", "[ftp]") {
-  struct Row {
-    const char* pattern;
-    const char* name;
-    bool matches;
-  };
-  const Row rows[] = {
-      {"", "", true},           {"", "a", false},           {"a", "a", true},          {"a", "b", false},
-      {"*", "", true},          {"*", "abc", true},         {"a*", "abc", true},       {"*c", "abc", true},
-      {"a*c", "abc", true},     {"a*b", "abc", false},      {"?", "a", true},          {"?", "", false},
-      {"a?c", "abc", true},     {"*.gz", "a.tar.gz", true}, {"*.gz", "a.gz.x", false}, {"**a**", "bab", true},
-      {"*ab*ab", "abab", true}, {"*ab*ab*", "aab", false},  {"[a]", "a", false},       {"[a]", "[a]", true},
-  };
-  for (const Row& row : rows) {
-    INFO(row.pattern << " " << row.name);
-    CHECK(matches(row.pattern, row.name) == row.matches);
-  }
-  CHECK(is_pattern("a*"));
-  CHECK_FALSE(is_pattern("a+[b]"));
-}
-
-TEST_CASE("a pattern made to take for ever does not", "[ftp]") {
-  std::string pattern;
-  for (int i = 0; i < 1000; ++i) pattern += "a*";
-  CHECK_FALSE(matches(pattern + "b", std::string(3000, 'a')));  // hours, with backtracking
-}
-
 TEST_CASE("a path has a parent and a last component", "[ftp]") {
   CHECK(parent_of("/a/b") == "/a");
   CHECK(parent_of("/a") == "/");
