@@ -37,6 +37,11 @@ std::string totals_key(std::string_view name_space) {
   return std::string(k_totals_prefix).append(name_space);
 }
 
+// The generation, big-endian so that the oldest comes first, then the name.
+std::string trash_key(std::uint64_t generation, std::string_view key) {
+  return encode_sequence(generation).append(key);
+}
+
 rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
@@ -54,7 +59,7 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
 
 class Index::State {
  public:
-  enum Family { meta, names, objects, recency, ledger, family_count };
+  enum Family { meta, names, objects, recency, ledger, trash, family_count };
 
   rocksdb::ColumnFamilyHandle* family(Family which) const { return handles[which]; }
 
@@ -119,7 +124,7 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
   options.max_total_wal_size = 64 << 20;  // bounds what a start has to replay
 
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const char* name : {"default", "names", "objects", "recency", "ledger"})
+  for (const char* name : {"default", "names", "objects", "recency", "ledger", "trash"})
     families.emplace_back(name, family_options(cache));
 
   auto state = std::make_unique<State>();
@@ -254,6 +259,10 @@ Result<std::uint64_t> Index::apply(const IndexChange& change) {
     totals.logical_bytes += change.name->size;
     batch.Put(state_->family(State::names), slice(change.key->str()), encode(*change.name));
   } else {
+    if (change.trash != 0 && before) {
+      const TrashRecord record{*before, change.ledger.time, change.ledger.actor, change.ledger.why};
+      batch.Put(state_->family(State::trash), trash_key(change.trash, change.key->str()), encode(record));
+    }
     batch.Delete(state_->family(State::names), slice(change.key->str()));
     batch.Delete(state_->family(State::recency), slice(change.key->str()));
   }
@@ -328,6 +337,63 @@ Result<void> Index::scan_names(std::string_view prefix, std::string_view after,
   }
   if (!row->status().ok()) return index_error("read from", row->status());
   return {};
+}
+
+Result<void> Index::scan_use(std::string_view prefix, const UseVisitor& visit) const {
+  const auto iterator = [&](State::Family family) {
+    std::unique_ptr<rocksdb::Iterator> row(
+        state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(family)));
+    row->Seek(slice(prefix));
+    return row;
+  };
+  const auto name = iterator(State::names);
+  const auto use = iterator(State::recency);  // both in the order of keys: one step beside the other
+  for (; name->Valid() && view(name->key()).starts_with(prefix); name->Next()) {
+    const auto record = decode_name(view(name->value()));
+    if (!record)
+      return Error(Errc::corrupt, "the index has a row that does not decode: " + name->key().ToString());
+    while (use->Valid() && use->key().compare(name->key()) < 0) use->Next();
+    RecencyRecord seen;
+    if (use->Valid() && use->key() == name->key())
+      seen = decode_recency(view(use->value())).value_or(RecencyRecord());
+    if (!visit(view(name->key()), *record, seen)) return {};
+  }
+  for (const auto* row : {&name, &use}) {
+    if (!(*row)->status().ok()) return index_error("read from", (*row)->status());
+  }
+  return {};
+}
+
+Result<void> Index::scan_trash(std::uint64_t first, std::string_view after, const TrashVisitor& visit) const {
+  std::unique_ptr<rocksdb::Iterator> row(
+      state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::trash)));
+  const std::string start = trash_key(first, after);
+  for (row->Seek(start); row->Valid(); row->Next()) {
+    const std::string_view key = view(row->key());
+    if (key == start) continue;
+    const auto generation = decode_sequence(key.substr(0, 8));
+    const auto record = decode_trash(view(row->value()));
+    if (!generation || !record) return Error(Errc::corrupt, "the trash has a row that does not decode");
+    if (!visit(*generation, key.substr(8), *record)) return {};
+  }
+  if (!row->status().ok()) return index_error("read from", row->status());
+  return {};
+}
+
+Result<std::optional<TrashRecord>> Index::trash(std::uint64_t generation, const ArtifactKey& key) const {
+  return state_->get<TrashRecord>(State::trash, trash_key(generation, key.str()), &decode_trash);
+}
+
+Result<void> Index::learn_trash(std::uint64_t generation, const ArtifactKey& key, const TrashRecord& record) {
+  rocksdb::WriteBatch batch;
+  batch.Put(state_->family(State::trash), trash_key(generation, key.str()), encode(record));
+  return state_->write(batch);
+}
+
+Result<void> Index::forget_trash(std::uint64_t generation, const ArtifactKey& key) {
+  rocksdb::WriteBatch batch;
+  batch.Delete(state_->family(State::trash), trash_key(generation, key.str()));
+  return state_->write(batch);
 }
 
 Result<void> Index::scan_ledger(std::uint64_t since, const LedgerVisitor& visit) const {

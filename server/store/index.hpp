@@ -28,6 +28,8 @@ struct IndexChange {
   const ArtifactKey* key = nullptr;        // null: the ledger line alone
   std::optional<NameRecord> name;          // nothing: the name goes
   std::optional<ObjectRecord> new_object;  // the content is new to the store
+  std::uint64_t trash =
+      0;  // the name goes to this generation of the trash, with what its row said; 0: nowhere
   LedgerRecord ledger;
 };
 
@@ -71,6 +73,18 @@ class Index {
   };
   using NameVisitor = std::function<Step(std::string_view key, const NameRecord& record)>;
   Result<void> scan_names(std::string_view prefix, std::string_view after, const NameVisitor& visit) const;
+  // The same with what is known of each name's use, in one pass; `visit` returns false to end it.
+  using UseVisitor = std::function<bool(std::string_view key, const NameRecord&, const RecencyRecord&)>;
+  Result<void> scan_use(std::string_view prefix, const UseVisitor& visit) const;
+
+  // Names in the trash behind `after` of generation `first`, oldest generation first, until `visit` returns
+  // false.
+  using TrashVisitor =
+      std::function<bool(std::uint64_t generation, std::string_view key, const TrashRecord& record)>;
+  Result<void> scan_trash(std::uint64_t first, std::string_view after, const TrashVisitor& visit) const;
+  Result<std::optional<TrashRecord>> trash(std::uint64_t generation, const ArtifactKey& key) const;
+  Result<void> learn_trash(std::uint64_t generation, const ArtifactKey& key, const TrashRecord& record);
+  Result<void> forget_trash(std::uint64_t generation, const ArtifactKey& key);
 
   // Ledger lines with a sequence above `since`, oldest first, until `visit` returns false.
   using LedgerVisitor = std::function<bool(std::uint64_t sequence, const LedgerRecord& record)>;

@@ -17,6 +17,7 @@ inline const std::string k_snapshots = "snapshots";
 inline const std::string k_trash = "trash";
 inline const std::string k_staging = "tmp";
 inline const std::string k_index = "index";
+inline const std::string k_pins = "pins";  // a file: names and patterns, one a line
 
 // Holds k_format_line. Its absence in a directory with other content means
 // that the directory is not larder's.

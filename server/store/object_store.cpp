@@ -66,6 +66,16 @@ Result<void> ObjectStore::link_into(const std::string& object, const std::string
   return Error(Errc::io, "cannot link " + name + ": its directory keeps vanishing");
 }
 
+Result<std::uint64_t> ObjectStore::count_names(const Digest& digest) {
+  std::uint64_t names = 0;
+  for (unsigned copy = 0;; ++copy) {
+    const auto status = disk_.status(layout::object_path(digest, copy));
+    if (!status && status.error().code() == Errc::not_found) return names;
+    if (!status) return status.error();
+    names += status->links - 1;
+  }
+}
+
 Result<unsigned> ObjectStore::count_copies(const Digest& digest) {
   for (unsigned copies = 0;; ++copies) {
     const auto status = disk_.status(layout::object_path(digest, copies));

@@ -38,6 +38,9 @@ class ObjectStore {
   // Names keep it; `gone` as for collect().
   Result<void> discard(const Digest& digest, std::uint64_t inode, const std::function<void()>& gone);
 
+  // Names of the content, in all of the data directory; 0 when it is not stored.
+  Result<std::uint64_t> count_names(const Digest& digest);
+
   // Frees the inodes that have no name left. Calls `gone` when none remains,
   // before anybody can store the content anew.
   Result<void> collect(const Digest& digest, const std::function<void()>& gone);

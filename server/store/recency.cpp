@@ -13,6 +13,13 @@ void Recency::note(const ArtifactKey& key, Access access, UnixSeconds now) {
   (access == Access::used ? found->second.used : found->second.seen) = now;
 }
 
+RecencyRecord Recency::since_taken(const ArtifactKey& key) {
+  Shard& shard = shards_[std::hash<std::string>{}(key.str()) % shards_.size()];
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.records.find(key.str());
+  return found == shard.records.end() ? RecencyRecord() : found->second;
+}
+
 std::vector<std::pair<std::string, RecencyRecord>> Recency::take() {
   std::vector<std::pair<std::string, RecencyRecord>> all;
   for (Shard& shard : shards_) {

@@ -22,6 +22,7 @@ class Recency {
  public:
   void note(const ArtifactKey& key, Access access, UnixSeconds now);
   std::vector<std::pair<std::string, RecencyRecord>> take();  // and forget
+  RecencyRecord since_taken(const ArtifactKey& key);
 
  private:
   // Names beyond this many since the last flush are not noted: memory stays

@@ -1,6 +1,7 @@
 // Store::reconcile: tree and index are brought together after an unclean stop.
 // The tree is right. Objects first (which inode is which content), then every
 // name of the tree, then every row of the index.
+#include <charconv>
 #include <chrono>
 #include <thread>
 #include <unordered_map>
@@ -20,7 +21,7 @@ class Reconciler {
     LARDER_TRY(walk(layout::k_tree, &Reconciler::check_name));
     LARDER_TRY(drop_stale_rows());
     // What prune removed and what snapshots keep takes space as well.
-    LARDER_TRY(walk(layout::k_trash, &Reconciler::check_kept));
+    LARDER_TRY(walk(layout::k_trash, &Reconciler::check_trash));
     LARDER_TRY(walk(layout::k_snapshots, &Reconciler::check_kept));
     return report_;
   }
@@ -128,6 +129,31 @@ class Reconciler {
     const auto status = core_.disk.status(path);
     if (!status) return {};
     return learn_content(objects_.find(status->inode), status->size, *key);
+  }
+
+  // The index may have lost what it knew of the trash: what is there can be brought back all the same.
+  Result<void> check_trash(const std::string& path) {
+    LARDER_TRY(check_kept(path));
+    const auto first = path.find('/') + 1;
+    const auto second = path.find('/', first);
+    std::uint64_t generation = 0;
+    const auto parsed = std::from_chars(path.data() + first, path.data() + second, generation);
+    const auto key = ArtifactKey::parse(std::string_view(path).substr(second + 1));
+    if (parsed.ec != std::errc() || parsed.ptr != path.data() + second || !key) return {};
+    LARDER_TRY_ASSIGN(const auto row, core_.index->trash(generation, *key));
+    const auto status = core_.disk.status(path);
+    if (row || !status) return {};
+    const auto known = objects_.find(status->inode);
+    if (known == objects_.end() && status->size != 0) return {};
+    TrashRecord record;
+    if (known != objects_.end()) record.name.digest = known->second;
+    record.name.size = status->size;
+    record.name.stored = status->modified;
+    record.name.uploader = "larderd";
+    record.removed = core_.clock.now();
+    record.actor = "larderd";
+    record.why = "found in the trash";
+    return core_.index->learn_trash(generation, *key, record);
   }
 
   Result<void> learn_content(StoreCore::ObjectsByInode::const_iterator known, std::uint64_t size,

@@ -96,12 +96,15 @@ std::string_view name_of(LedgerAction action) {
     case LedgerAction::found: return "found";
     case LedgerAction::vanished: return "vanished";
     case LedgerAction::corrupt: return "corrupt";
+    case LedgerAction::restore: return "restore";
+    case LedgerAction::pin: return "pin";
+    case LedgerAction::unpin: return "unpin";
   }
   return "unknown";
 }
 
 bool changes_names(LedgerAction action) {
-  return action != LedgerAction::conflict;
+  return action != LedgerAction::conflict && action != LedgerAction::pin && action != LedgerAction::unpin;
 }
 
 bool removes_name(LedgerAction action) {
@@ -109,24 +112,51 @@ bool removes_name(LedgerAction action) {
          action == LedgerAction::corrupt;
 }
 
-std::string encode(const NameRecord& record) {
-  return Writer()
-      .byte(record.declared ? 1 : 0)
+namespace {
+
+Writer& write(Writer& writer, const NameRecord& record) {
+  return writer.byte(record.declared ? 1 : 0)
       .digest(record.digest)
       .number(record.size)
       .time(record.stored)
-      .text(record.uploader)
-      .take();
+      .text(record.uploader);
 }
 
-std::optional<NameRecord> decode_name(std::string_view bytes) {
-  Reader reader(bytes);
+NameRecord read_name(Reader& reader) {
   NameRecord record;
   record.declared = (reader.byte() & 1) != 0;
   record.digest = reader.digest();
   record.size = reader.number();
   record.stored = reader.time();
   record.uploader = reader.text();
+  return record;
+}
+
+}  // namespace
+
+std::string encode(const NameRecord& record) {
+  Writer writer;
+  return write(writer, record).take();
+}
+
+std::optional<NameRecord> decode_name(std::string_view bytes) {
+  Reader reader(bytes);
+  NameRecord record = read_name(reader);
+  return when_finished(reader, std::move(record));
+}
+
+std::string encode(const TrashRecord& record) {
+  Writer writer;
+  return write(writer, record.name).time(record.removed).text(record.actor).text(record.why).take();
+}
+
+std::optional<TrashRecord> decode_trash(std::string_view bytes) {
+  Reader reader(bytes);
+  TrashRecord record;
+  record.name = read_name(reader);
+  record.removed = reader.time();
+  record.actor = reader.text();
+  record.why = reader.text();
   return when_finished(reader, std::move(record));
 }
 
@@ -173,7 +203,7 @@ std::optional<LedgerRecord> decode_ledger(std::string_view bytes) {
   record.time = reader.time();
   const std::uint8_t action = reader.byte();
   if (action < static_cast<std::uint8_t>(LedgerAction::put) ||
-      action > static_cast<std::uint8_t>(LedgerAction::corrupt))
+      action > static_cast<std::uint8_t>(LedgerAction::unpin))
     return std::nullopt;
   record.action = static_cast<LedgerAction>(action);
   record.key = reader.text();

@@ -46,10 +46,13 @@ enum class LedgerAction : std::uint8_t {
   found = 6,     // reconcile: the tree had it, the index did not
   vanished = 7,  // the index had it, the tree did not
   corrupt = 8,   // does not read back as stored; taken out of the tree
+  restore = 9,   // back from the trash
+  pin = 10,      // key: a pattern; nothing changed but what a prune may take
+  unpin = 11,
 };
 
 std::string_view name_of(LedgerAction action);
-bool changes_names(LedgerAction action);  // conflict does not
+bool changes_names(LedgerAction action);  // conflict and pins do not
 bool removes_name(LedgerAction action);
 
 struct LedgerRecord {
@@ -61,6 +64,15 @@ struct LedgerRecord {
   std::string actor;  // who: an address, a user, "larderd"
   std::string why;
   bool operator==(const LedgerRecord&) const = default;
+};
+
+// A name in the trash: what it was, and how it came there.
+struct TrashRecord {
+  NameRecord name;
+  UnixSeconds removed = 0;
+  std::string actor;
+  std::string why;
+  bool operator==(const TrashRecord&) const = default;
 };
 
 // Running totals of a namespace, kept in the index beside the rows they count.
@@ -77,6 +89,7 @@ std::string encode(const ObjectRecord& record);
 std::string encode(const RecencyRecord& record);
 std::string encode(const LedgerRecord& record);
 std::string encode(const NamespaceTotals& totals);
+std::string encode(const TrashRecord& record);
 
 // Nothing for anything that encode() cannot have written: a foreign version,
 // bytes missing, bytes left over.
@@ -85,6 +98,7 @@ std::optional<ObjectRecord> decode_object(std::string_view bytes);
 std::optional<RecencyRecord> decode_recency(std::string_view bytes);
 std::optional<LedgerRecord> decode_ledger(std::string_view bytes);
 std::optional<NamespaceTotals> decode_totals(std::string_view bytes);
+std::optional<TrashRecord> decode_trash(std::string_view bytes);
 
 // Ledger keys: eight bytes, big-endian, so that they sort by age.
 std::string encode_sequence(std::uint64_t sequence);

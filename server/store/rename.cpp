@@ -7,8 +7,8 @@
 namespace larder {
 
 // For the rare case that no inode of the content can take another link.
-Result<void> StoreCore::copy_bytes(const ArtifactKey& from, const std::string& to) {
-  LARDER_TRY_ASSIGN(const auto source, disk.open(layout::tree_path(from)));
+Result<void> StoreCore::copy_bytes(const std::string& from, const std::string& to) {
+  LARDER_TRY_ASSIGN(const auto source, disk.open(from));
   const std::string staged = new_staging_path();
   LARDER_TRY_ASSIGN(const auto copy, disk.create(staged));
   const auto fill = [&]() -> Result<void> {
@@ -41,13 +41,17 @@ Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to
   Content content;
   content.digest = record->digest;
   content.size = record->size;
-  content.place = [&](const std::string& path) { return copy_bytes(from, path); };
+  content.place = [&](const std::string& path) { return copy_bytes(layout::tree_path(from), path); };
   Origin origin;
   origin.actor = actor;
   origin.declared = record->declared;
   LARDER_TRY_ASSIGN(Receipt receipt, publish(to, content, origin));
   if (receipt.outcome == Receipt::Outcome::conflict || from == to) return receipt;
-  LARDER_TRY(remove(from, actor, "renamed to " + to.str(), record->digest));
+  Removal removal;
+  removal.actor = actor;
+  removal.why = "renamed to " + to.str();
+  removal.expected = record->digest;
+  LARDER_TRY(remove(from, removal));
   return receipt;
 }
 

@@ -83,6 +83,8 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesyst
   const bool complete = nothing_yet || index->condition() == Index::Condition::clean;
   auto core = std::make_unique<StoreCore>(disk, clock, std::move(index), std::move(options));
   LARDER_TRY(core->objects.probe_links());
+  LARDER_TRY(core->pins.load());
+  LARDER_TRY(core->learn_generations());
   core->index_complete = complete;
   return std::unique_ptr<Store>(new Store(std::move(core)));
 }
@@ -275,7 +277,10 @@ Result<UploadStart> Store::begin_upload(const ArtifactKey& key, UploadRequest re
 }
 
 Result<Entry> Store::remove(const ArtifactKey& key, const std::string& actor, const std::string& why) {
-  return core_->remove(key, actor, why);
+  StoreCore::Removal removal;
+  removal.actor = actor;
+  removal.why = why;
+  return core_->remove(key, removal);
 }
 
 Result<Receipt> Store::rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor) {

@@ -13,6 +13,7 @@
 #include "common/api.hpp"
 #include "common/artifact_key.hpp"
 #include "common/name_list.hpp"
+#include "common/prune_api.hpp"
 #include "server/store/entry.hpp"
 #include "server/store/index.hpp"
 #include "server/store/store_core.hpp"
@@ -96,6 +97,34 @@ class Store {
   Result<api::AdoptEvent> adopt(FileSystem& source, const AdoptOptions& options,
                                 const std::function<void(const api::AdoptEvent&)>& report,
                                 std::stop_token stop);
+
+  // Pruning -----------------------------------------------------------------
+
+  // Plans, and with rules.apply moves to the trash, in small steps that others can get between.
+  // `report` hears names (rules.list), and counts now and then. What is used while it goes on stays.
+  struct PrunePolicy {
+    std::int64_t lease = 0;  // seconds for which what was asked for stays
+    std::int64_t grace = 0;  // seconds for which what was stored stays
+  };
+  using PruneReport = std::function<void(const api::PruneEvent&)>;
+  Result<api::PruneEvent> prune(const api::PruneRules& rules, const PrunePolicy& policy,
+                                const std::string& actor, const PruneReport& report,
+                                const std::stop_token& stop);
+
+  Result<void> list_trash(
+      const std::function<bool(const api::TrashGeneration&)>& visit) const;  // oldest first
+  // Back to where they were; 0 is the newest generation. Errc::not_found: there is none.
+  Result<api::TrashEvent> undo(std::uint64_t generation, const std::string& actor);
+  struct TrashSelection {
+    std::uint64_t generation = 0;               // 0: all
+    std::optional<UnixSeconds> removed_before;  // nothing: whenever
+    std::optional<std::uint64_t> enough;        // bytes freed, after which it ends
+  };
+  Result<api::TrashEvent> empty_trash(const TrashSelection& selection, const std::stop_token& stop);
+
+  std::vector<std::string> pins() const;
+  Result<std::size_t> pin(const std::vector<std::string>& lines, const std::string& actor);
+  Result<std::size_t> unpin(const std::vector<std::string>& lines, const std::string& actor);
 
   // Upkeep ------------------------------------------------------------------
 

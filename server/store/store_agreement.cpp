@@ -165,7 +165,7 @@ Result<void> StoreCore::set_damaged_aside(const ArtifactKey& key, const std::opt
 
 Result<void> StoreCore::set_aside_locked(const ArtifactKey& key, const std::optional<NameRecord>& row,
                                          const std::string& why) {
-  const Result<std::string> moved = move_to_trash(key);
+  const Result<std::string> moved = move_to_trash(key, new_generation());
   if (!moved) return moved.error();
   const NameRecord was = row.value_or(NameRecord());
   IndexChange change = change_of(key, LedgerAction::corrupt, was.digest, was.size);

@@ -40,6 +40,7 @@ StoreCore::StoreCore(FileSystem& disk_of_store, const Clock& clock_of_store,
       index(std::move(index_of_store)),
       options(std::move(store_options)),
       objects(disk),
+      pins(disk),
       quota(options.free_space_floor, limits_of(options), sources_of(disk, *index)),
       directories(disk, options.durability) {
   for (const NamespaceConfig& each : options.namespaces) namespaces_.emplace(each.name, each);
@@ -133,6 +134,19 @@ IndexChange StoreCore::change_of(const ArtifactKey& key, LedgerAction action, co
   return change;
 }
 
+Result<void> StoreCore::tell_ledger(LedgerAction action, const std::vector<std::string>& what,
+                                    const std::string& actor) {
+  for (const std::string& each : what) {
+    IndexChange change;
+    change.ledger.time = clock.now();
+    change.ledger.action = action;
+    change.ledger.key = each;
+    change.ledger.actor = actor;
+    LARDER_TRY(index->apply(change));
+  }
+  return {};
+}
+
 // The name holds something that stays: the same bytes, or others and a line in the ledger.
 Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content, const Origin& origin,
                                   const NameRecord& existing) {
@@ -183,9 +197,9 @@ Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& conten
   change.name.emplace();
   change.name->digest = content.digest;
   change.name->size = content.size;
-  change.name->stored = clock.now();
+  change.name->stored = origin.record ? origin.record->stored : clock.now();
   change.name->declared = origin.declared;
-  change.name->uploader = origin.actor;
+  change.name->uploader = origin.record ? origin.record->uploader : origin.actor;
   if (linked->new_content) {
     change.new_object.emplace();
     change.new_object->size = content.size;
@@ -267,9 +281,9 @@ void StoreCore::collect(const Digest& digest) {
   (void)objects.collect(digest, [&] { (void)index->forget_object(digest); });
 }
 
-Result<std::string> StoreCore::move_to_trash(const ArtifactKey& key) {
+Result<std::string> StoreCore::move_to_trash(const ArtifactKey& key, std::uint64_t generation) {
   const std::string name = layout::tree_path(key);
-  const std::string trash = layout::trash_path(index->last_sequence() + 1, key);
+  const std::string trash = layout::trash_path(generation, key);
   LARDER_TRY(make_directories(disk, parent_of(trash)));
   LARDER_TRY(disk.replace(name, trash));
   return trash;
@@ -277,10 +291,10 @@ Result<std::string> StoreCore::move_to_trash(const ArtifactKey& key) {
 
 // A move that cannot be recorded is undone: the error means that nothing changed.
 Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::string>& trash,
-                                    const IndexChange& change) {
+                                    const IndexChange& change, bool synced) {
   const std::string name = layout::tree_path(key);
   Result<void> recorded;
-  if (trash) recorded = directories.sync({parent_of(*trash), parent_of(name)});
+  if (trash && synced) recorded = directories.sync({parent_of(*trash), parent_of(name)});
   if (recorded) {
     const auto sequence = index->apply(change);
     if (!sequence) recorded = sequence.error();
@@ -295,21 +309,22 @@ Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::st
   return recorded;
 }
 
-Result<Entry> StoreCore::remove(const ArtifactKey& key, const std::string& actor, const std::string& why,
-                                const std::optional<Digest>& expected) {
+Result<Entry> StoreCore::remove(const ArtifactKey& key, const Removal& removal) {
   const auto lock = key_locks.lock(key);
   LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, find_locked(key));
   if (!existing) return Error(Errc::not_found, "there is no " + key.str());
-  if (expected && existing->digest != *expected)
+  if (removal.expected && existing->digest != *removal.expected)
     return Error(Errc::precondition, "cannot remove " + key.str() + ": it changed meanwhile");
 
-  const auto moved = move_to_trash(key);
+  const std::uint64_t generation = removal.generation != 0 ? removal.generation : new_generation();
+  const auto moved = move_to_trash(key, generation);
   if (!moved && moved.error().code() != Errc::not_found) return moved.error();
   const LedgerAction action = moved ? LedgerAction::remove : LedgerAction::vanished;
   IndexChange change = change_of(key, action, existing->digest, existing->size);
-  change.ledger.actor = actor;
-  change.ledger.why = why;
-  const Result<void> recorded = record_move(key, moved, change);
+  change.ledger.actor = removal.actor;
+  change.ledger.why = removal.why;
+  if (moved) change.trash = generation;
+  const Result<void> recorded = record_move(key, moved, change, removal.synced);
   if (!recorded) return recorded.error();
   directories.remove_empty(parent_of(layout::tree_path(key)), layout::namespace_path(key.name_space()));
   if (!moved) return Error(Errc::not_found, "there is no " + key.str());

@@ -18,6 +18,7 @@
 #include "server/store/index.hpp"
 #include "server/store/lock_table.hpp"
 #include "server/store/object_store.hpp"
+#include "server/store/pins.hpp"
 #include "server/store/quota.hpp"
 #include "server/store/recency.hpp"
 #include "server/store/upload.hpp"
@@ -50,13 +51,30 @@ class StoreCore {
     LedgerAction action = LedgerAction::put;
     bool declared = false;
     bool create_only = false;
-    std::optional<Digest> expected;  // what the name has to hold
+    std::optional<Digest> expected;    // what the name has to hold
+    std::optional<NameRecord> record;  // restored as it was: times, uploader
   };
   Result<Receipt> publish(const ArtifactKey& key, const Content& content, const Origin& origin);
 
-  // Errc::precondition when the name holds anything but `expected`.
-  Result<Entry> remove(const ArtifactKey& key, const std::string& actor, const std::string& why,
-                       const std::optional<Digest>& expected = std::nullopt);
+  struct Removal {
+    std::string actor;
+    std::string why;
+    std::optional<Digest> expected;  // Errc::precondition when the name holds anything else
+    std::uint64_t generation = 0;    // of the trash; 0: one of its own
+    // No sync: after a power cut the name may be back, which is no harm when many go at once.
+    bool synced = true;
+  };
+  Result<Entry> remove(const ArtifactKey& key, const Removal& removal);
+
+  // The trash (trash.cpp) ------------------------------------------------------
+
+  std::uint64_t new_generation();
+  Result<void> learn_generations();  // at the start: what trash/ holds
+  // Gives a name in the trash its place back, with the times it had. Outcome::conflict: other
+  // bytes are there now, and it stays in the trash. Errc::not_found: it is not in the trash.
+  Result<Receipt> restore(std::uint64_t generation, const ArtifactKey& key, const std::string& actor);
+  // Out of the trash for good; the bytes on disk that this freed.
+  Result<std::uint64_t> purge(std::uint64_t generation, const ArtifactKey& key);
   // The content of `from` under the name `to`, then `from` removed. Interrupted, both are there.
   // What holds for an upload of these bytes to `to` holds here; Outcome::conflict leaves both as they were.
   Result<Receipt> rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor);
@@ -75,6 +93,9 @@ class StoreCore {
   // Its file is not what was stored: out of the tree, into the trash.
   Result<void> set_aside(const ArtifactKey& key, const std::string& why);
 
+  // Lines for the ledger about `what`, which is no change of names.
+  Result<void> tell_ledger(LedgerAction action, const std::vector<std::string>& what,
+                           const std::string& actor);
   Result<void> sync_file(File& file);
   Result<Digest> hash(File& file);
   std::string new_staging_path();
@@ -87,6 +108,7 @@ class StoreCore {
   const std::unique_ptr<Index> index;
   const StoreOptions options;
   ObjectStore objects;
+  Pins pins;
   Quota quota;
   Recency recency;
   DirectorySync directories;
@@ -111,11 +133,11 @@ class StoreCore {
                                  const Digest& digest, std::uint64_t inode);
   void take_back(const ArtifactKey& key, const std::optional<NameRecord>& before);
   void distrust_index();
-  Result<std::string> move_to_trash(const ArtifactKey& key);  // where it is now
+  Result<std::string> move_to_trash(const ArtifactKey& key, std::uint64_t generation);  // where it is now
   Result<void> record_move(const ArtifactKey& key, const Result<std::string>& trash,
-                           const IndexChange& change);
+                           const IndexChange& change, bool synced = true);
   Result<void> check_size(const ArtifactKey& key, std::uint64_t size) const;
-  Result<void> copy_bytes(const ArtifactKey& from, const std::string& to);
+  Result<void> copy_bytes(const std::string& from, const std::string& to);
   Result<Receipt> refuse(const ArtifactKey& key, const Content& content, const Origin& origin,
                          const NameRecord& existing);
   Result<ObjectStore::Linked> link_name(const ArtifactKey& key, const Content& content, bool replace);
@@ -123,6 +145,7 @@ class StoreCore {
 
   std::map<std::string, NamespaceConfig, std::less<>> namespaces_;
   std::atomic<std::uint64_t> staging_number_{0};
+  std::atomic<std::uint64_t> last_generation_{0};
 };
 
 Entry to_entry(const NameRecord& record);
