@@ -58,7 +58,14 @@ Task<Result<OpenArtifact>> Repository::open(const ArtifactKey& key) {
 
 void Repository::count_hit(const ArtifactKey& key, Access access) {
   Activity::add(activity(key.name_space()).hits);
+  note(key, access);
+}
+
+// Whichever of the two names it was that is there: a prune must not take it for unused.
+void Repository::note(const ArtifactKey& key, Access access) {
   store_.note(key, access);
+  const auto other = fallback(key);
+  if (other) store_.note(*other, access);
 }
 
 void Repository::count_miss(const ArtifactKey& key) {

@@ -35,7 +35,7 @@ class Repository {
   void count_hit(const ArtifactKey& key, Access access);
   void count_miss(const ArtifactKey& key);
   // For a front end that learns only later that what it sent was read. Counts nothing.
-  void note_used(const ArtifactKey& key) { store_.note(key, Access::used); }
+  void note_used(const ArtifactKey& key) { note(key, Access::used); }
   void count_sent(const ArtifactKey& key, std::uint64_t bytes);
 
   Task<Result<Store::DirectoryPage>> list_directory(std::string name_space, std::string path,
@@ -72,6 +72,7 @@ class Repository {
  private:
   Activity& activity(std::string_view name_space) const;
   std::optional<ArtifactKey> fallback(const ArtifactKey& key) const;
+  void note(const ArtifactKey& key, Access access);
   Result<Entry> stat_now(const ArtifactKey& key);
   Result<OpenArtifact> open_now(const ArtifactKey& key);
   Result<api::Stat> stat_all_now();

@@ -1,6 +1,7 @@
 #include "server/ftp/control.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "server/ftp/path.hpp"
@@ -9,9 +10,8 @@
 namespace larder::ftp {
 namespace {
 
-constexpr unsigned k_most_failures = 3;         // logins
-constexpr unsigned k_most_before_login = 32;    // commands of somebody who does not log in
-constexpr std::size_t k_made_limit = 64 << 10;  // bytes of names of made directories
+constexpr unsigned k_most_failures = 3;       // logins
+constexpr unsigned k_most_before_login = 32;  // commands of somebody who does not log in
 
 Action reply(int code, std::string text) {
   Action action;
@@ -42,6 +42,15 @@ Action unknown(const Command& command) {
   if (command.overlong)
     return reply(500, "A command line has at most " + std::to_string(k_max_line) + " bytes");
   return reply(500, command.name + " is not understood; HELP lists what is");
+}
+
+// A web page can make a browser send what it likes to any port, in the body of a request: whoever
+// begins like HTTP gets no further (nor does a mail client).
+bool is_another_protocol(const Command& command) {
+  static constexpr std::array<std::string_view, 10> k_words = {
+      "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "EHLO"};
+  return command.name.ends_with(':') ||
+         std::find(k_words.begin(), k_words.end(), command.name) != k_words.end();
 }
 
 // "-la /x" → "/x": options are for ls, and this is none.
@@ -77,7 +86,7 @@ Action Control::before_login(const Command& command) {
     case Verb::user:
     case Verb::pass:
     case Verb::acct: return login(command);
-    case Verb::unknown: return unknown(command);
+    case Verb::unknown: return is_another_protocol(command) ? goodbye(421, "This is FTP") : unknown(command);
     case Verb::quit:
     case Verb::rein:
     case Verb::noop:
@@ -233,6 +242,9 @@ Action Control::options(std::string_view argument) {
 
 Action Control::parameters(const Command& command) {
   const std::string argument = upper(command.argument);
+  const bool needs_one =
+      command.verb == Verb::type || command.verb == Verb::mode || command.verb == Verb::stru;
+  if (needs_one && argument.empty()) return reply(501, std::string(name_of(command.verb)) + " needs a word");
   switch (command.verb) {
     case Verb::type:
       if (argument == "I" || argument == "L 8" || argument == "L8") {
@@ -277,7 +289,6 @@ Action Control::open_passive(bool extended, std::string_view argument) {
   if (!extended && family_ == Family::v6) return reply(425, "PASV knows IPv4 only: use EPSV");
   if (extended && !argument.empty()) {
     const std::string_view ours = family_ == Family::v4 ? "1" : "2";
-    if (argument != "1" && argument != "2") return reply(501, "EPSV takes 1, 2 or ALL");
     if (argument != ours)
       return reply(522, "Network protocol not supported, use (" + std::string(ours) + ")");
   }
@@ -351,29 +362,6 @@ Action Control::transfer(const Command& command) {
     action.appends = command.verb == Verb::appe;
   }
   return action;
-}
-
-void Control::made(std::string_view directory) {
-  if (has_made(directory)) return;
-  made_.emplace_back(directory);
-  made_bytes_ += directory.size();
-  while (made_bytes_ > k_made_limit) {
-    made_bytes_ -= made_.front().size();
-    made_.pop_front();
-  }
-}
-
-void Control::unmade(std::string_view directory) {
-  const auto found = std::find(made_.begin(), made_.end(), directory);
-  if (found == made_.end()) return;
-  made_bytes_ -= found->size();
-  made_.erase(found);
-}
-
-bool Control::has_made(std::string_view directory) const {
-  return std::any_of(made_.begin(), made_.end(), [&](const std::string& each) {
-    return each.starts_with(directory) && (each.size() == directory.size() || each[directory.size()] == '/');
-  });
 }
 
 }  // namespace larder::ftp

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,13 +62,7 @@ class Control {
   // What came of an action:
   void entered(std::string_view directory) { directory_ = directory; }
   void data_is(DataMode mode) { data_ = mode; }
-  void made(std::string_view directory);
-  void unmade(std::string_view directory);
   void renaming(std::string_view path) { rename_from_ = path; }
-
-  // Directories exist by the names below them; one that was made in this session
-  // and is still empty is there for this session.
-  bool has_made(std::string_view directory) const;
 
   bool logged_in() const { return logged_in_; }
   const std::string& directory() const { return directory_; }
@@ -109,8 +102,6 @@ class Control {
   std::optional<std::uint64_t> allocated_;
   std::string rename_from_;
   Facts facts_;
-  std::deque<std::string> made_;
-  std::size_t made_bytes_ = 0;
 };
 
 }  // namespace larder::ftp

@@ -18,11 +18,12 @@ std::uint16_t random_offset(std::uint16_t below) {
 
 }  // namespace
 
-Result<std::uint16_t> DataChannel::listen(const asio::ip::address& local, PortRange ports) {
+Result<std::uint16_t> DataChannel::listen(const asio::ip::address& local, PortRange ports,
+                                          SteadyTime deadline) {
   close();
   const auto count = static_cast<unsigned>(ports.last - ports.first) + 1U;
   const unsigned start = ports.any() ? 0 : random_offset(static_cast<std::uint16_t>(std::min(count, 65535U)));
-  constexpr int k_backlog = 4;  // strangers may be in front of the peer
+  constexpr int k_backlog = 64;  // strangers may be in front of the peer
   ErrorCode error;
   for (unsigned i = 0; i < count; ++i) {
     const auto port = static_cast<std::uint16_t>(ports.any() ? 0 : ports.first + (start + i) % count);
@@ -33,7 +34,10 @@ Result<std::uint16_t> DataChannel::listen(const asio::ip::address& local, PortRa
     acceptor_->set_option(tcp::acceptor::reuse_address(true), error);
     acceptor_->bind(endpoint, error);
     if (!error) acceptor_->listen(k_backlog, error);
-    if (!error) return acceptor_->local_endpoint(error).port();
+    if (!error) {
+      opening_deadline_ = deadline;
+      return acceptor_->local_endpoint(error).port();
+    }
     if (error != boost::system::errc::address_in_use) break;
   }
   acceptor_.reset();
@@ -116,6 +120,7 @@ void DataChannel::interrupt() {
 }
 
 void DataChannel::close() {
+  opening_deadline_ = SteadyTime::max();
   acceptor_.reset();
   connecting_.reset();
   connection_.reset();

@@ -19,7 +19,8 @@ class DataChannel {
 
   // Passive: listens on `local`, on a port of the range picked at random. The port, or Errc::busy
   // when none is free. What was prepared before is given up.
-  Result<std::uint16_t> listen(const asio::ip::address& local, PortRange ports);
+  // It is given up when nothing opens it before `deadline`.
+  Result<std::uint16_t> listen(const asio::ip::address& local, PortRange ports, SteadyTime deadline);
   // Active: connects from `local` to `target` when it is opened.
   void aim(const asio::ip::address& local, const asio::ip::tcp::endpoint& target);
 
@@ -27,7 +28,6 @@ class DataChannel {
   // do not count. Errc::busy: it did not come about before `deadline`.
   Task<Result<void>> open(const asio::ip::address& peer, SteadyTime deadline);
 
-  bool is_open() const { return connection_.has_value(); }
   Connection& connection() { return *connection_; }
 
   // Whether the peer threw away what it was sent instead of reading it.

@@ -1,11 +1,14 @@
 #include "server/ftp/lister.hpp"
 
+#include <algorithm>
+
 #include "common/glob.hpp"
 
 namespace larder::ftp {
 namespace {
 
-constexpr std::size_t k_page = 1024;  // entries read from the index at once
+constexpr std::size_t k_page = 1024;             // entries read from the index at once,
+constexpr std::size_t k_page_bytes = 256 << 10;  // or fewer, when their lines are long
 
 Error nothing_there(const Action& action) {
   return Error(Errc::not_found, "There is no " + action.path);
@@ -39,14 +42,15 @@ Task<Result<void>> Lister::begin(const Action& action) {
     show_namespaces();
     co_return success;
   }
-  if (place_.kind == Place::Kind::nowhere) co_return nothing_there(action);
-  if (repository_.find_namespace(place_.name_space) == nullptr) {
-    const std::string_view pattern = last_of(action.path);
-    if (place_.kind != Place::Kind::name_space || !is_glob(pattern)) co_return nothing_there(action);
-    pattern_ = pattern;
+  const std::string_view last = last_of(action.path);
+  if (parent_of(action.path) == "/" && is_glob(last)) {
+    pattern_ = last;
+    style_.prefix = prefix_of(action.named, false);
     show_namespaces();
     co_return success;
   }
+  if (place_.kind == Place::Kind::nowhere) co_return nothing_there(action);
+  if (repository_.find_namespace(place_.name_space) == nullptr) co_return nothing_there(action);
   if (place_.kind == Place::Kind::below) co_return co_await begin_below(action);
   std::string top;
   auto opened = co_await open_directory(std::move(top));
@@ -74,7 +78,7 @@ Task<Result<void>> Lister::begin_below(const Action& action) {
   std::string path = place_.path;
   auto opened = co_await open_directory(std::move(path));
   if (opened || opened.error().code() != Errc::not_found) co_return opened;
-  if (control_.has_made(action.path)) co_return success;
+  if (is_made_(action.path)) co_return success;
   if (!is_glob(last_of(action.path))) co_return nothing_there(action);
   pattern_ = last_of(action.path);
   style_.prefix = prefix_of(action.named, false);
@@ -88,21 +92,37 @@ Task<Result<void>> Lister::begin_below(const Action& action) {
 Task<Result<void>> Lister::open_directory(std::string path) {
   directory_ = std::move(path);
   std::string start;
-  auto page = co_await repository_.list_directory(place_.name_space, directory_, std::move(start), k_page);
+  const std::size_t limit = entries_a_page();
+  auto page = co_await repository_.list_directory(place_.name_space, directory_, std::move(start), limit);
   if (!page) co_return page.error();
   page_ = std::move(*page);
   const Result<void> success;
   co_return success;
 }
 
-Task<Result<bool>> Lister::next(std::string& out) {
+std::size_t Lister::entries_a_page() const {
+  constexpr std::size_t k_line = 350;  // bytes of one with a long name
+  return std::clamp<std::size_t>(k_page_bytes / (style_.prefix.size() + k_line), 16, k_page);
+}
+
+std::string Lister::render() const {
+  std::string text;
   for (const api::ListingEntry& entry : page_.entries) {
-    if (pattern_.empty() || matches_glob(pattern_, entry.name)) append_entry(out, entry, style_);
+    if (pattern_.empty() || matches_glob(pattern_, entry.name)) append_entry(text, entry, style_);
   }
+  return text;
+}
+
+Task<Result<bool>> Lister::next(std::string& out) {
+  // Formatting, and matching most of all, takes longer than a loop should be away.
+  const Lister* const self = this;
+  const std::string text = co_await repository_.pool().run(&Lister::render, self);
+  out += text;
   page_.entries.clear();
   if (!page_.more) co_return false;
   std::string after = page_.next;
-  auto page = co_await repository_.list_directory(place_.name_space, directory_, std::move(after), k_page);
+  const std::size_t limit = entries_a_page();
+  auto page = co_await repository_.list_directory(place_.name_space, directory_, std::move(after), limit);
   if (!page) co_return page.error();
   page_ = std::move(*page);
   co_return true;

@@ -2,6 +2,7 @@
 // directory, one file, or what matches a pattern.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "server/ftp/control.hpp"
@@ -12,8 +13,10 @@ namespace larder::ftp {
 
 class Lister {
  public:
-  Lister(Repository& repository, const Control& control, ListStyle style)
-      : repository_(repository), control_(control), style_(std::move(style)) {}
+  // `is_made`: whether a directory is there though nothing lies below it.
+  using IsMade = std::function<bool(const std::string& path)>;
+  Lister(Repository& repository, IsMade is_made, ListStyle style)
+      : repository_(repository), is_made_(std::move(is_made)), style_(std::move(style)) {}
 
   // Finds what `action` names. Errc::not_found; Errc::invalid_argument for MLSD of a file.
   Task<Result<void>> begin(const Action& action);
@@ -24,9 +27,11 @@ class Lister {
   Task<Result<void>> begin_below(const Action& action);
   Task<Result<void>> open_directory(std::string path);
   void show_namespaces();
+  std::string render() const;  // the page; in the disk pool
+  std::size_t entries_a_page() const;
 
   Repository& repository_;
-  const Control& control_;
+  IsMade is_made_;
   ListStyle style_;
   Place place_;
   std::string directory_;  // below the namespace

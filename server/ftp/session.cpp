@@ -7,7 +7,8 @@
 namespace larder::ftp {
 namespace {
 
-constexpr std::size_t k_most_status_entries = 64 << 10;  // bytes of a listing on the control connection
+constexpr std::size_t k_most_status = 64 << 10;      // bytes of a listing on the control connection
+constexpr std::size_t k_flush_threshold = 64 << 10;  // bytes of replies that wait
 
 Family family_of(const Connection& connection) {
   return connection.peer().is_v6() ? Family::v6 : Family::v4;
@@ -56,7 +57,12 @@ Task<void> FtpSession::run() {
     settle_sent();
     if (!more) break;
     const Action action = control_.on(command_);
+    if (command_.verb == Verb::rein) {
+      drop_unfinished();
+      data_.close();
+    }
     co_await perform(action);
+    if (output_.size() > k_flush_threshold) co_await flush();
     if (sessions_.draining() || !context_.ready()) {
       say(421, "This server is shutting down");
       over_ = true;
@@ -74,8 +80,7 @@ Task<bool> FtpSession::next_command() {
     const bool flushed = co_await flush();
     if (!flushed) co_return false;
     idle_ = true;
-    if (deadline == SteadyTime::max())
-      deadline = std::chrono::steady_clock::now() + context_.config->ftp.idle_timeout;
+    if (deadline == SteadyTime::max()) deadline = std::chrono::steady_clock::now() + patience();
     connection_.set_deadline(deadline);
     if (!context_.ready()) co_return false;
     const std::span<char> room(input_);
@@ -85,6 +90,7 @@ Task<bool> FtpSession::next_command() {
     if (outcome.error) co_return false;
     const std::string_view bytes(input_.data(), outcome.count);
     take_input(bytes);
+    if (unfinished_ && std::chrono::steady_clock::now() > unfinished_until_) drop_unfinished();
   }
   command_ = std::move(pending_.front());
   pending_.pop_front();
@@ -99,14 +105,24 @@ void FtpSession::take_input(std::string_view bytes) {
   }
 }
 
+// How long for the next command; who has not logged in gets less.
+std::chrono::milliseconds FtpSession::patience() const {
+  constexpr std::chrono::milliseconds k_before_login = std::chrono::seconds(60);
+  const std::chrono::milliseconds usual = context_.config->ftp.idle_timeout;
+  return control_.logged_in() ? usual : std::min(usual, k_before_login);
+}
+
 Task<bool> FtpSession::flush() {
-  if (output_.empty()) co_return true;
-  connection_.set_deadline(std::chrono::steady_clock::now() + context_.config->ftp.idle_timeout);
-  const ErrorCode error = co_await connection_.write(output_);
-  connection_.set_deadline(SteadyTime::max());
-  output_.clear();
-  if (error) control_gone_ = true;
-  co_return !error;
+  while (!output_.empty() && !control_gone_) {
+    writing_.swap(output_);
+    connection_.set_deadline(std::chrono::steady_clock::now() + context_.config->ftp.idle_timeout);
+    const ErrorCode error = co_await connection_.write(writing_);
+    connection_.set_deadline(SteadyTime::max());
+    writing_.clear();
+    if (writing_.capacity() > 4 * k_flush_threshold) std::string().swap(writing_);  // not kept while idle
+    if (error) control_gone_ = true;
+  }
+  co_return !control_gone_;
 }
 
 void FtpSession::say_error(const Error& error, Doing doing) {
@@ -114,9 +130,14 @@ void FtpSession::say_error(const Error& error, Doing doing) {
 }
 
 void FtpSession::say_at_once(int code, std::string_view text) {
+  const bool others_wait = !output_.empty() || !writing_.empty();
   std::string line;
   append_reply(line, code, text);
-  (void)::send(connection_.socket().native_handle(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  ssize_t sent = 0;
+  if (!others_wait)
+    sent =
+        ::send(connection_.socket().native_handle(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  output_ += line.substr(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
 }
 
 Task<void> FtpSession::perform(const Action& action) {
@@ -169,6 +190,25 @@ Task<void> FtpSession::fail_login(const Action& action) {
   if (action.code == 421) over_ = true;
 }
 
+Task<void> FtpSession::pause(std::chrono::milliseconds time) {
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                             LoopExecutor>
+      timer(connection_.socket().get_executor(), time);
+  const auto [error] = co_await timer.async_wait(k_as_outcome);
+  (void)error;
+}
+
+bool FtpSession::has_made(const std::string& path) const {
+  return context_.memory.has_made(path, context_.clock.now());
+}
+
+Task<void> FtpSession::remember_parent(std::string path) {
+  const std::string parent(parent_of(path));
+  if (place_of(parent).kind != Place::Kind::below) co_return;
+  const bool there = co_await is_directory(parent);
+  if (!there) context_.memory.made(parent, context_.clock.now());
+}
+
 bool FtpSession::refuse_write() {
   const WriteAccess write = context_.config->write;
   if (may_write(write, connection_.peer().is_loopback())) return false;
@@ -182,7 +222,9 @@ std::optional<ArtifactKey> FtpSession::key_of(const std::string& path, Doing doi
   if (key && context_.repository.find_namespace(place.name_space) != nullptr) return std::move(*key);
   if (place.kind == Place::Kind::below && doing == Doing::storing && !key)
     say_error(key.error(), doing);
-  else if (place.kind == Place::Kind::nowhere || place.kind == Place::Kind::below)
+  else if (place.kind == Place::Kind::nowhere || place.kind == Place::Kind::below ||
+           (place.kind == Place::Kind::name_space &&
+            context_.repository.find_namespace(place.name_space) == nullptr))
     say(doing == Doing::storing ? 553 : 550, "There is no " + path);
   else
     say(doing == Doing::storing ? 553 : 550, path + " is a directory");
@@ -205,7 +247,7 @@ Task<bool> FtpSession::is_directory(const std::string& path) {
   if (context_.repository.find_namespace(place.name_space) == nullptr) co_return false;
   if (place.kind == Place::Kind::name_space) co_return true;
   const Index::Found found = context_.repository.peek_directory(place.name_space, place.path);
-  if (found == Index::Found::hit || control_.has_made(path)) co_return true;
+  if (found == Index::Found::hit || has_made(path)) co_return true;
   if (found == Index::Found::miss) co_return false;
   const auto waited = co_await context_.repository.is_directory(place.name_space, place.path);
   co_return waited&&* waited;
@@ -261,19 +303,21 @@ Task<void> FtpSession::describe(const Action& action) {
 }
 
 Task<void> FtpSession::tell_status(const Action& action) {
-  Lister lister(context_.repository, control_, style(ListFormat::unix_ls));
+  Lister lister(
+      context_.repository, [this](const std::string& path) { return has_made(path); },
+      style(ListFormat::unix_ls));
   const auto found = co_await lister.begin(action);
   if (!found) co_return say_error(found.error(), Doing::reading);
   std::string text = action.path + ":\n";
-  while (text.size() < k_most_status_entries) {
-    std::string page;
-    const auto more = co_await lister.next(page);
-    if (!more) co_return say_error(more.error(), Doing::reading);
-    std::erase(page, '\r');
-    text += page;
-    if (!*more) co_return say(213, text + "End");
+  for (bool more = true; more && text.size() < k_most_status;) {
+    const auto read = co_await lister.next(text);
+    if (!read) co_return say_error(read.error(), Doing::reading);
+    more = *read;
   }
-  say(213, text + "There is more: LIST shows all");
+  std::erase(text, '\r');
+  const bool whole = text.size() < k_most_status;
+  if (!whole) text.resize(text.rfind('\n', k_most_status) + 1);
+  say(213, text + (whole ? "End" : "There is more: LIST shows all"));
 }
 
 Task<void> FtpSession::remove(const Action& action) {
@@ -281,6 +325,11 @@ Task<void> FtpSession::remove(const Action& action) {
   begin_record("DELE", action);
   const auto key = key_of(action.path, Doing::removing);
   if (!key) co_return;
+  if (context_.memory.was_refused(connection_.peer_text(), action.path, context_.clock.now())) {
+    say(550, action.path +
+                 " holds what others stored, and your upload was refused just now; remove it in a minute");
+    co_return end_record(550, "");
+  }
   std::string actor = connection_.peer_text();
   std::string why = "DELE";
   const auto entry = co_await context_.repository.remove(*key, std::move(actor), std::move(why));
@@ -288,12 +337,13 @@ Task<void> FtpSession::remove(const Action& action) {
     say_error(entry.error(), Doing::removing);
     co_return end_record(code_of(entry.error().code(), Doing::removing), "absent");
   }
+  co_await remember_parent(action.path);
   say(250, "Removed");
   end_record(250, "removed");
 }
 
-// Directories are there as soon as something lies below them; until then this session
-// remembers that it made one.
+// Directories are there as soon as something lies below them; until then it is remembered that
+// somebody made one.
 Task<void> FtpSession::make_directory(const Action& action) {
   if (refuse_write()) co_return;
   const auto key = key_of(action.path, Doing::storing);
@@ -302,7 +352,7 @@ Task<void> FtpSession::make_directory(const Action& action) {
   if (file) co_return say(553, action.path + " is a file");
   const bool there = co_await is_directory(action.path);
   if (there) co_return say(550, action.path + " exists");
-  control_.made(action.path);
+  context_.memory.made(action.path, context_.clock.now());
   say(257, quoted_directory(action.path) + " is there as soon as something lies in it");
 }
 
@@ -310,9 +360,10 @@ Task<void> FtpSession::remove_directory(const Action& action) {
   if (refuse_write()) co_return;
   const bool there = co_await is_directory(action.path);
   if (!there) co_return say(550, "There is no directory " + action.path);
-  control_.unmade(action.path);
+  context_.memory.unmade(action.path);
   const bool still = co_await is_directory(action.path);
   if (still) co_return say(550, action.path + " is not empty");
+  co_await remember_parent(action.path);
   say(250, "Removed");
 }
 
@@ -343,13 +394,16 @@ Task<void> FtpSession::rename(const Action& action) {
     say(553, action.target + " holds other bytes, and a name never changes its content");
     co_return end_record(553, "conflict");
   }
+  co_await remember_parent(action.path);
   say(250, "Renamed");
   end_record(250, "renamed");
 }
 
 void FtpSession::open_passive(const Action& action) {
   const asio::ip::address local = connection_.local();
-  const auto port = data_.listen(local, context_.config->ftp.passive_ports);
+  const FtpConfig& config = context_.config->ftp;
+  const SteadyTime deadline = std::chrono::steady_clock::now() + config.connect_timeout;
+  const auto port = data_.listen(local, config.passive_ports, deadline);
   control_.data_is(port ? DataMode::passive : DataMode::none);
   if (!port) return say(425, port.error().message());
   if (action.extended)

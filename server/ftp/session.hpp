@@ -15,6 +15,7 @@
 #include "server/ftp/control.hpp"
 #include "server/ftp/data_channel.hpp"
 #include "server/ftp/lister.hpp"
+#include "server/ftp/memory.hpp"
 #include "server/ftp/path.hpp"
 #include "server/ftp/reply.hpp"
 #include "server/live_config.hpp"
@@ -32,6 +33,7 @@ struct Context {
   const Clock& clock;
   std::function<bool()> ready;  // false: shutting down
   std::atomic<std::uint64_t> failed_logins{0};
+  SessionMemory memory;
 };
 
 class FtpSession final : public Session {
@@ -45,7 +47,7 @@ class FtpSession final : public Session {
                           Admission::Ticket ticket);
 
   Connection& connection() override { return connection_; }
-  bool idle() const override { return idle_; }
+  bool idle() const override { return idle_ || opening_; }  // nothing has moved yet
   SteadyTime deadline() override { return std::min(connection_.deadline(), data_.deadline()); }
   void expire() override;
   void close() override;
@@ -58,6 +60,7 @@ class FtpSession final : public Session {
   Task<bool> next_command();  // into command_; false: there will be none
   void take_input(std::string_view bytes);
   Task<bool> flush();
+  std::chrono::milliseconds patience() const;
   void say(int code, std::string_view text) { append_reply(output_, code, text); }
   void say_error(const Error& error, Doing doing);
   void say_at_once(int code, std::string_view text);  // past what waits to be written, if it fits
@@ -74,6 +77,8 @@ class FtpSession final : public Session {
   void open_passive(const Action& action);
   void aim(const Action& action);
 
+  Task<void> remember_parent(std::string path);  // of what was removed: it is there until RMD
+  bool has_made(const std::string& path) const;
   bool refuse_write();  // true: it was refused, and that has been said
   std::optional<ArtifactKey> key_of(const std::string& path, Doing doing);  // nothing: that has been said
   Task<Result<Entry>> look_up(const ArtifactKey& key);
@@ -86,8 +91,10 @@ class FtpSession final : public Session {
   Task<void> retrieve(const Action& action);
   Task<void> send(const Action& action, const ArtifactKey& key, const OpenArtifact& artifact);
   Task<void> store(const Action& action);
-  Task<bool> begin_store(const Action& action, const ArtifactKey& key);
+  Task<int> begin_store(const Action& action, const ArtifactKey& key);
   Task<Result<void>> receive();
+  Task<bool> is_whole(const Action& action);
+  Task<void> pause(std::chrono::milliseconds time);
   void say_stored(const ArtifactKey& key, const Result<Receipt>& receipt);
   Task<bool> open_data(std::string preliminary);
   void end_data();
@@ -97,6 +104,7 @@ class FtpSession final : public Session {
   // The control connection during a transfer.
   void watch_control();
   void on_control_readable();
+  void answer_meanwhile();
   void stop_watching();
   bool control_is_gone();  // also when that has not been noticed yet
   std::string interruption() const;
@@ -112,10 +120,12 @@ class FtpSession final : public Session {
   CommandReader reader_;
   std::deque<Command> pending_;
   Command command_;
-  std::string output_;
+  std::string output_;   // replies that wait,
+  std::string writing_;  // and those that are on their way
   std::string passive_address_;
   std::array<char, 2048> input_;
   bool idle_ = true;
+  bool opening_ = false;  // waiting for a data connection
   bool over_ = false;
 
   // Of the transfer under way:
@@ -128,7 +138,8 @@ class FtpSession final : public Session {
   std::uint64_t moved_ = 0;  // bytes
 
   std::optional<ArtifactKey> sent_;     // whole; whether it was read, the next command tells
-  std::unique_ptr<Upload> unfinished_;  // what STOR began and APPE or REST may go on with
+  std::unique_ptr<Upload> unfinished_;  // what STOR began and APPE or REST may go on with,
+  SteadyTime unfinished_until_;         // when nothing comes of it by then, no more
 
   // For the log:
   SteadyTime started_;

@@ -1,9 +1,12 @@
 // FtpSession, the part that moves bytes over data connections.
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
 
+#include "common/archive_check.hpp"
+#include "common/units.hpp"
 #include "server/ftp/session.hpp"
 
 namespace larder::ftp {
@@ -11,8 +14,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t k_piece = 256 << 10;  // bytes handed to the disk pool at once
-constexpr std::size_t k_most_pending = 16;  // commands taken in during a transfer
+constexpr std::size_t k_piece = 256 << 10;   // bytes handed to the disk pool at once
+constexpr std::size_t k_most_pending = 256;  // commands taken in during a transfer
 
 std::string bytes_text(std::uint64_t count) {
   return std::to_string(count) + (count == 1 ? " byte" : " bytes");
@@ -25,12 +28,17 @@ std::string bytes_text(std::uint64_t count) {
 Task<bool> FtpSession::open_data(std::string preliminary) {
   aborted_ = false;
   watch_control();
-  const SteadyTime deadline = steady_clock::now() + context_.config->ftp.connect_timeout;
+  answer_meanwhile();  // what came together with the command
+  const std::chrono::milliseconds timeout = context_.config->ftp.connect_timeout;
+  const SteadyTime deadline = steady_clock::now() + timeout;
   const asio::ip::address peer = connection_.peer();
-  const auto opened = co_await data_.open(peer, deadline);
-  if (!opened) {
+  Result<void> opened = Error(Errc::cancelled, "Aborted");
+  opening_ = true;
+  if (!aborted_) opened = co_await data_.open(peer, deadline);
+  opening_ = false;
+  if (!opened || aborted_ || control_gone_) {
     if (aborted_) say(426, "Aborted");
-    if (!aborted_) say(425, opened.error().message());
+    if (!aborted_) say(425, "The data connection did not come about within " + human_duration(timeout));
     end_record(aborted_ ? 426 : 425, "");
     co_return false;
   }
@@ -82,31 +90,38 @@ void FtpSession::on_control_readable() {
   const ssize_t count =
       ::recv(connection_.socket().native_handle(), input_.data(), input_.size(), MSG_DONTWAIT);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return watch_control();
+  if (count == 0 && said_quit()) return;  // it has said all it had to say, and gets what it asked for
   if (count <= 0) {
-    if (said_quit()) return;  // it has said all it had to say, and gets what it asked for
     control_gone_ = true;
     return data_.interrupt();
   }
   take_input({input_.data(), static_cast<std::size_t>(count)});
-  for (const Command& each : pending_) {
-    if (each.verb != Verb::abor) continue;
-    aborted_ = true;
-    return data_.interrupt();
-  }
-  while (output_.empty() && !pending_.empty() && pending_.front().verb == Verb::stat &&
-         pending_.front().argument.empty()) {
-    say_at_once(213, "A transfer is under way");
-    pending_.pop_front();
-  }
-  if (pending_.size() < k_most_pending) watch_control();
+  answer_meanwhile();
+  if (pending_.size() <= k_most_pending) return watch_control();
+  over_ = true;
+  aborted_ = true;
+  data_.interrupt();
 }
 
+// ABOR holds wherever it stands; what only asks is answered when nothing waits before it.
+void FtpSession::answer_meanwhile() {
+  const auto only_asks = [](const Command& command) {
+    return command.verb == Verb::noop || (command.verb == Verb::stat && command.argument.empty());
+  };
+  while (!pending_.empty() && only_asks(pending_.front())) {
+    const bool asks_noop = pending_.front().verb == Verb::noop;
+    say_at_once(asks_noop ? 200 : 213, asks_noop ? "Still here" : "A transfer is under way");
+    pending_.pop_front();
+  }
+  for (const Command& each : pending_) aborted_ = aborted_ || each.verb == Verb::abor;
+  if (aborted_) data_.interrupt();
+}
+
+// Also when it has not been noticed yet, or stands behind bytes that nobody has read.
 bool FtpSession::control_is_gone() {
-  if (control_gone_) return true;
-  char byte = 0;
-  const ssize_t count = ::recv(connection_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) return false;
-  on_control_readable();  // unless it said goodbye before
+  pollfd state = {connection_.socket().native_handle(), POLLRDHUP, 0};
+  const bool ended = ::poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+  control_gone_ = control_gone_ || ended;
   return control_gone_;
 }
 
@@ -114,7 +129,8 @@ bool FtpSession::control_is_gone() {
 
 Task<void> FtpSession::list(const Action& action) {
   begin_record(name_of(command_.verb), action);
-  Lister lister(context_.repository, control_, style(action.format));
+  Lister lister(
+      context_.repository, [this](const std::string& path) { return has_made(path); }, style(action.format));
   const auto found = co_await lister.begin(action);
   if (!found) {
     const int code =
@@ -126,6 +142,8 @@ Task<void> FtpSession::list(const Action& action) {
   const bool open = co_await open_data(std::move(preliminary));
   if (!open) co_return;
   Connection& data = data_.connection();
+  const FtpConfig& limits = context_.config->ftp;
+  const Pace pace(limits.data_timeout, limits.min_rate.bytes, steady_clock::now());
   for (bool more = true; more;) {
     std::string page;
     const auto read = co_await lister.next(page);
@@ -134,7 +152,7 @@ Task<void> FtpSession::list(const Action& action) {
       co_return end_record(451, "");
     }
     more = *read;
-    data.set_deadline(steady_clock::now() + context_.config->ftp.data_timeout);
+    data.set_deadline(pace.deadline(moved_, steady_clock::now()));
     const ErrorCode error = co_await data.write(page);
     data.set_deadline(SteadyTime::max());
     if (error) {
@@ -186,7 +204,7 @@ Task<void> FtpSession::send(const Action& action, const ArtifactKey& key, const 
   const bool open = co_await open_data(std::move(preliminary));
   // Whoever asked and went away has checked that it is there, as BitBake does.
   repository.count_hit(key, Access::seen);
-  if (!open) co_return end_record(426, "check");
+  if (!open) co_return;
 
   const FtpConfig& limits = context_.config->ftp;
   const Pace pace(limits.data_timeout, limits.min_rate.bytes, steady_clock::now());
@@ -214,27 +232,25 @@ void FtpSession::drop_unfinished() {
   context_.repository.release(std::move(unfinished_));
 }
 
-// True: unfinished_ takes the bytes. Otherwise that has been said.
-Task<bool> FtpSession::begin_store(const Action& action, const ArtifactKey& key) {
+// 0: unfinished_ takes the bytes. Otherwise the code of the refusal, which has been said.
+Task<int> FtpSession::begin_store(const Action& action, const ArtifactKey& key) {
+  const auto refuse = [this](int code, std::string_view text) {
+    say(code, text);
+    return code;
+  };
   const bool goes_on = action.appends || action.offset > 0;
   if (goes_on && unfinished_ && unfinished_->key() == key) {
     const std::uint64_t there = unfinished_->received();
-    if (action.offset == 0 || action.offset == there) co_return true;
-    say(554, "The unfinished upload of " + action.path + " has " + bytes_text(there) + ": go on from there");
-    co_return false;
+    if (action.offset != 0 && action.offset != there)
+      co_return refuse(554, "The unfinished upload of " + action.path + " has " + bytes_text(there) +
+                                ": go on from there");
+    if (action.size) unfinished_->announce(*action.size);
+    co_return 0;
   }
-  if (action.offset > 0) {
-    say(554, "There is no unfinished upload of " + action.path + " in this session: send it whole");
-    co_return false;
-  }
+  if (goes_on)  // the rest of something would pass for all of it
+    co_return refuse(action.appends ? 553 : 554,
+                     "There is no unfinished upload of " + action.path + " in this session: send it whole");
   drop_unfinished();
-  if (action.appends) {
-    const auto entry = co_await look_up(key);
-    if (entry) {
-      say(553, action.path + " is whole, and a name never changes its content");
-      co_return false;
-    }
-  }
   UploadRequest request;
   request.size = action.size;
   request.uploader = connection_.peer_text();
@@ -242,10 +258,10 @@ Task<bool> FtpSession::begin_store(const Action& action, const ArtifactKey& key)
   auto start = co_await context_.repository.begin_upload(key, std::move(request));
   if (!start) {
     say_error(start.error(), Doing::storing);
-    co_return false;
+    co_return code_of(start.error().code(), Doing::storing);
   }
   unfinished_ = std::move(start->upload);
-  co_return true;
+  co_return 0;
 }
 
 Task<void> FtpSession::store(const Action& action) {
@@ -253,17 +269,25 @@ Task<void> FtpSession::store(const Action& action) {
   if (refuse_write()) co_return end_record(550, "");
   const auto key = key_of(action.path, Doing::storing);
   if (!key) co_return end_record(553, "");
-  const bool begun = co_await begin_store(action, *key);
-  if (!begun) co_return end_record(553, "");
+  const int refusal = co_await begin_store(action, *key);
+  if (refusal != 0) co_return end_record(refusal, "");
 
   std::string preliminary = "Send " + action.path;
   if (control_.ascii()) preliminary += "; it is taken as it is, without text conversion";
   const bool open = co_await open_data(std::move(preliminary));
+  if (!open && unfinished_->received() == 0) drop_unfinished();
   if (!open) co_return;
-  const auto received = co_await receive();
+  Result<void> received = co_await receive();
+  if (received) {
+    const bool whole = co_await is_whole(action);
+    if (!whole) received = Error(Errc::cancelled, "the client went away");
+  }
   if (!received && received.error().code() == Errc::cancelled) {
     const std::uint64_t kept = unfinished_->received();
     say(426, interruption() + "; the first " + bytes_text(kept) + " are kept for APPE in this session");
+    unfinished_->pause();
+    unfinished_until_ = steady_clock::now() + context_.config->ftp.idle_timeout;
+    if (kept == 0) drop_unfinished();
     co_return end_record(426, "cut");
   }
   if (!received) {
@@ -274,6 +298,17 @@ Task<void> FtpSession::store(const Action& action) {
   const auto receipt = co_await context_.repository.commit(*unfinished_);
   drop_unfinished();
   say_stored(*key, receipt);
+}
+
+// A client that is killed ends its data connection as one that is done does, and its control
+// connection at the same moment, but not in a certain order. An announced length, or an archive
+// that is whole, says more; where there is neither, what may still come is waited for.
+Task<bool> FtpSession::is_whole(const Action& action) {
+  if (aborted_) co_return false;
+  if (action.size) co_return true;
+  constexpr std::chrono::milliseconds k_grace(100);
+  if (!control_is_gone() && !is_checkable_archive(action.path)) co_await pause(k_grace);
+  co_return !aborted_ && !control_is_gone();
 }
 
 // The bytes of the data connection into unfinished_. Errc::cancelled: they are not all there.
@@ -300,8 +335,6 @@ Task<Result<void>> FtpSession::receive() {
     const auto appended = co_await context_.repository.append(*unfinished_, bytes);
     if (!appended) co_return appended.error();
   }
-  // A client that was killed ends its data connection as one that is done does.
-  if (aborted_ || control_is_gone()) co_return Error(Errc::cancelled, "the client went away");
   const Result<void> success;
   co_return success;
 }
@@ -318,6 +351,7 @@ void FtpSession::say_stored(const ArtifactKey& key, const Result<Receipt>& recei
       return end_record(226, "present");
     case Receipt::Outcome::replaced: say(226, "Replaced"); return end_record(226, "replaced");
     case Receipt::Outcome::conflict:
+      context_.memory.refused(connection_.peer_text(), "/" + key.str(), context_.clock.now());
       say(553, "/" + key.str() + " holds other bytes (SHA-256 " + receipt->entry.digest.hex() +
                    "), and a name never changes its content; remove it first if the new ones are right");
       return end_record(553, "conflict");

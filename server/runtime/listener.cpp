@@ -4,6 +4,8 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <future>
 
+#include "server/runtime/connection.hpp"
+
 namespace larder {
 namespace {
 
@@ -101,10 +103,16 @@ std::string Listener::name() const {
 }
 
 void Listener::start() {
+  started_ = true;
   asio::post(acceptor_.get_executor(), [this] { accept_next(); });
 }
 
 void Listener::stop() {
+  if (!started_) {  // nor has the loop, perhaps: it would never answer
+    ErrorCode ignored;
+    acceptor_.close(ignored);
+    return;
+  }
   std::promise<void> closed;
   asio::post(acceptor_.get_executor(), [this, &closed] {
     ErrorCode ignored;
@@ -135,7 +143,7 @@ void Listener::accept_next() {
 
 void Listener::hand_over(Socket socket, std::size_t loop) {
   ErrorCode error;
-  const auto peer = socket.remote_endpoint(error).address();
+  const auto peer = plain_address(socket.remote_endpoint(error).address());
   if (error) return;
   auto ticket = admission_.admit(peer);
   if (!ticket) return;

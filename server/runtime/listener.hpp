@@ -63,7 +63,8 @@ class Listener {
   std::uint16_t port() const { return port_; }
   std::string name() const;  // "127.0.0.1:8480"
   void start();
-  void stop();  // waits for the loop, from another thread; no connection is accepted afterwards
+  // Waits for the loop when it was started, from another thread; no connection is accepted afterwards.
+  void stop();
 
  private:
   using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, LoopExecutor>;
@@ -83,6 +84,7 @@ class Listener {
   Admission& admission_;
   OnConnection on_connection_;
   std::size_t next_loop_ = 0;
+  bool started_ = false;
 };
 
 }  // namespace larder

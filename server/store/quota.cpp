@@ -35,6 +35,12 @@ void Quota::Reservation::written(std::uint64_t bytes) {
   quota_->give_back(name_space_, 0, counted);
 }
 
+void Quota::Reservation::shrink_to_written() {
+  if (quota_ == nullptr) return;
+  quota_->give_back(name_space_, bytes_ - written_, bytes_ - written_);
+  bytes_ = written_;
+}
+
 Result<Quota::Reservation> Quota::reserve(const std::string& name_space, std::uint64_t bytes) {
   Reservation reservation(*this, name_space);
   LARDER_TRY(reservation.grow(bytes));

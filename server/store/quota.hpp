@@ -36,6 +36,7 @@ class Quota {
     // `bytes` of it are on the disk now: its free space says so by itself, the namespace's
     // use does not before the upload is committed.
     void written(std::uint64_t bytes);
+    void shrink_to_written();  // gives back what nothing has been written to
     std::uint64_t bytes() const { return bytes_; }
 
    private:

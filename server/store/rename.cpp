@@ -1,24 +1,30 @@
 // StoreCore, the part that gives a content another name. A link under the new
 // name first, the old one away last: in between both lead to the same bytes.
+#include "common/hasher.hpp"
 #include "common/name_list.hpp"
 #include "server/store/layout.hpp"
 #include "server/store/store_core.hpp"
 
 namespace larder {
 
-// For the rare case that no inode of the content can take another link.
-Result<void> StoreCore::copy_bytes(const std::string& from, const std::string& to) {
+// For the rare case that no inode of the content can take another link, or that its object is
+// lost. The name may lead to other bytes by now: those must not become this content.
+Result<void> StoreCore::copy_bytes(const std::string& from, const Digest& digest, const std::string& to) {
   LARDER_TRY_ASSIGN(const auto source, disk.open(from));
   const std::string staged = new_staging_path();
   LARDER_TRY_ASSIGN(const auto copy, disk.create(staged));
   const auto fill = [&]() -> Result<void> {
+    Hasher hasher;
     std::vector<std::byte> buffer(256 << 10);
     for (std::uint64_t offset = 0;;) {
       LARDER_TRY_ASSIGN(const std::size_t count, source->read_at(offset, buffer));
       if (count == 0) break;
+      hasher.update(std::span(buffer).first(count));
       LARDER_TRY(copy->append(std::span(buffer).first(count)));
       offset += count;
     }
+    if (hasher.finish() != digest)
+      return Error(Errc::busy, "cannot copy " + from + ": it changed meanwhile; try again");
     LARDER_TRY(copy->seal());
     LARDER_TRY(sync_file(*copy));
     return disk.publish(staged, to);
@@ -37,11 +43,17 @@ Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to
   if (record->size == 0 && target != nullptr && target->kind != NamespaceKind::generic)
     return Error(Errc::invalid_argument, "cannot store " + to.str() + ": it is empty");
   LARDER_TRY(check_size(to, record->size));
+  Quota::Reservation reservation;  // another namespace has a limit of its own
+  if (from.name_space() != to.name_space()) {
+    LARDER_TRY_ASSIGN(reservation, quota.reserve(std::string(to.name_space()), record->size));
+  }
 
   Content content;
   content.digest = record->digest;
   content.size = record->size;
-  content.place = [&](const std::string& path) { return copy_bytes(layout::tree_path(from), path); };
+  content.place = [&](const std::string& path) {
+    return copy_bytes(layout::tree_path(from), record->digest, path);
+  };
   Origin origin;
   origin.actor = actor;
   origin.declared = record->declared;
@@ -51,7 +63,11 @@ Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to
   removal.actor = actor;
   removal.why = "renamed to " + to.str();
   removal.expected = record->digest;
-  LARDER_TRY(remove(from, removal));
+  const auto removed = remove(from, removal);
+  // Somebody else has removed or replaced the old name: then it is not ours to take away.
+  const bool changed =
+      !removed && (removed.error().code() == Errc::not_found || removed.error().code() == Errc::precondition);
+  if (!removed && !changed) return removed.error().within(to.str() + " is there, but the old name stays");
   return receipt;
 }
 

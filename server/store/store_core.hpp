@@ -137,7 +137,7 @@ class StoreCore {
   Result<void> record_move(const ArtifactKey& key, const Result<std::string>& trash,
                            const IndexChange& change, bool synced = true);
   Result<void> check_size(const ArtifactKey& key, std::uint64_t size) const;
-  Result<void> copy_bytes(const std::string& from, const std::string& to);
+  Result<void> copy_bytes(const std::string& from, const Digest& digest, const std::string& to);
   Result<Receipt> refuse(const ArtifactKey& key, const Content& content, const Origin& origin,
                          const NameRecord& existing);
   Result<ObjectStore::Linked> link_name(const ArtifactKey& key, const Content& content, bool replace);

@@ -41,7 +41,7 @@ Result<Receipt> StoreCore::restore(std::uint64_t generation, const ArtifactKey& 
   content.digest = row->name.digest;
   content.size = row->name.size;
   content.place = [&](const std::string& path) -> Result<void> {
-    return content.size == 0 ? disk.link(trash, path) : copy_bytes(trash, path);
+    return content.size == 0 ? disk.link(trash, path) : copy_bytes(trash, content.digest, path);
   };
   Origin origin;
   origin.actor = actor;

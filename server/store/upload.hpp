@@ -25,6 +25,10 @@ class Upload {
   Upload& operator=(const Upload&) = delete;
 
   Result<void> append(std::span<const std::byte> bytes);
+  // It is cut, and may go on later: holds no space but what it takes.
+  void pause() { reservation_.shrink_to_written(); }
+  // The sender says only now how long it is in all.
+  void announce(std::uint64_t size) { request_.size = size; }
   Result<Receipt> commit();  // durable once it returns, by the store's policy
 
   const ArtifactKey& key() const { return key_; }
@@ -41,7 +45,7 @@ class Upload {
 
   StoreCore& core_;
   const ArtifactKey key_;
-  const UploadRequest request_;
+  UploadRequest request_;
   const std::uint64_t max_size_;
   Quota::Reservation reservation_;
   std::string staging_;  // empty while comparing: the name is taken and only its digest matters

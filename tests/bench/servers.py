@@ -1,7 +1,9 @@
 """The programs under measurement, started, asked and stopped."""
+import ctypes
 import http.client
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -11,6 +13,7 @@ import time
 import machine
 
 DEADLINE = 120.0
+PR_SET_CHILD_SUBREAPER = 36
 
 
 class Programs:
@@ -22,8 +25,16 @@ class Programs:
         self.sample_tree = self._in(build, "tests/larder-sample-tree")
         self.fill = self._in(build, "tests/bench/larder-bench-fill")
         self.load = self._in(build, "tests/bench/larder-bench-load")
+        self.ftp_load = self._in(build, "tests/bench/larder-bench-ftp-load")
+        self.nginx = self._installed("nginx")
+        self.vsftpd = self._installed("vsftpd")
+        self.pure_ftpd = self._installed("pure-ftpd")
+
+    @staticmethod
+    def _installed(name):
+        """A variable names programs that are not in PATH: PURE_FTPD for pure-ftpd."""
         path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
-        self.nginx = shutil.which("nginx", path=path)
+        return os.environ.get(name.upper().replace("-", "_")) or shutil.which(name, path=path)
 
     @staticmethod
     def _in(build, name):
@@ -42,6 +53,8 @@ def unused_port():
 class Server:
     """A process that listens on 127.0.0.1:port. Stopped at the end of a with block."""
 
+    started = set()  # process ids
+
     def __init__(self, name):
         self.name = name
         self.port = unused_port()
@@ -54,6 +67,7 @@ class Server:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command if core is None else machine.pinned(core, command),
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        Server.started.add(self.process.pid)
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() - began > DEADLINE:
                 raise RuntimeError("%s does not start; its log:\n%s" % (self.name, open(self.log).read()[-4000:]))
@@ -109,14 +123,16 @@ class Server:
 class Larderd(Server):
     ready = "/-/health"
 
-    def __init__(self, programs, data, name="larder", access="off", **settings):
+    def __init__(self, programs, data, name="larder", access="off", with_ftp=False, **settings):
         super().__init__(name)
         self.data = data
         self.program = programs.larderd
         self.log = data + ".log"
         self.config = data + ".yaml"
+        self.ftp_port = unused_port() if with_ftp else None
         settings = {"data": data, "write": "loopback", "log": {"access": access},
-                    "http": {"listen": ["127.0.0.1:%d" % self.port]}, "ftp": {"listen": []}, **settings}
+                    "http": {"listen": ["127.0.0.1:%d" % self.port]},
+                    "ftp": {"listen": ["127.0.0.1:%d" % self.ftp_port] if with_ftp else []}, **settings}
         with open(self.config, "w") as file:
             json.dump(settings, file)  # which is YAML, too
 
@@ -185,12 +201,141 @@ class Nginx(Server):
                 "-c", os.path.join(self.directory, "nginx.conf")]
 
 
+class FtpServer(Server):
+    """One that serves FTP and nothing else, in processes of its own for each session."""
+
+    of_orphans = 0.0
+
+    def _answers(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as connection:
+                return connection.recv(3) == b"220"
+        except OSError:
+            return False
+
+    @property
+    def ftp_port(self):
+        return self.port
+
+    def start(self, core=None):
+        # A session's processes may outlive their parent, and with that their time would be lost.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        return super().start(core)
+
+    def cpu(self):
+        """Of the process and of all that have served sessions, which have ended then. Where
+        their parents waited for those, it comes in hundredths of a second."""
+        give_up = time.monotonic() + DEADLINE
+        while _children(self.process.pid) or self._reap_orphans():
+            if time.monotonic() > give_up:
+                raise RuntimeError("%s: its sessions do not end" % self.name)
+            time.sleep(0.002)
+        with open("/proc/%d/stat" % self.process.pid) as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        of_children = sum(map(int, fields[13:15])) / os.sysconf("SC_CLK_TCK")  # cutime, cstime
+        return machine.cpu_seconds(self.process.pid) + of_children + self.of_orphans
+
+    def _reap_orphans(self):
+        """Returns whether some still run."""
+        running = False
+        for pid in _children(os.getpid()) - Server.started:
+            ended, _, usage = os.wait4(pid, os.WNOHANG)
+            self.of_orphans += usage.ru_utime + usage.ru_stime if ended else 0.0
+            running = running or not ended
+        return running
+
+
+def _children(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as children:
+        return set(map(int, children.read().split()))
+
+
+VSFTPD = """
+listen=YES
+background=NO
+listen_address=127.0.0.1
+listen_port=%(port)d
+anonymous_enable=YES
+no_anon_password=NO
+local_enable=NO
+write_enable=NO
+anon_root=%(root)s
+secure_chroot_dir=%(directory)s/empty
+use_sendfile=YES
+xferlog_enable=NO
+max_per_ip=0
+max_clients=0
+pasv_address=127.0.0.1
+%(settings)s
+"""
+
+# What isolates a session from the others costs vsftpd most of its time. With these, a
+# session is one process without namespaces and filters: the manual offers that to busy
+# sites, and advises everybody else against it.
+VSFTPD_LEAN = """
+one_process_model=YES
+isolate=NO
+isolate_network=NO
+seccomp_sandbox=NO
+"""
+
+
+class Vsftpd(FtpServer):
+    """Needs root, and the user "ftp" to be able to read `root`."""
+
+    def __init__(self, programs, directory, root, name, settings=""):
+        super().__init__(name)
+        os.makedirs(os.path.join(directory, "empty"))
+        self.program = programs.vsftpd
+        self.log = os.path.join(directory, "output.log")
+        self.config = os.path.join(directory, "vsftpd.conf")
+        with open(self.config, "w") as file:
+            file.write(VSFTPD.strip() % {"directory": directory, "root": root, "port": self.port,
+                                         "settings": settings.strip()} + "\n")
+
+    def command(self):
+        return [self.program, self.config]
+
+
+class PureFtpd(FtpServer):
+    """Serves the home directory of the user "ftp" and nothing else: in a mount namespace of
+    its own, that is `root`. Needs root."""
+
+    def __init__(self, programs, directory, root):
+        super().__init__("pure-ftpd")
+        os.makedirs(directory)
+        self.program = programs.pure_ftpd
+        self.directory = directory
+        self.root = root
+        self.log = os.path.join(directory, "output.log")
+
+    def command(self):
+        flags = ["--anonymousonly", "--chrooteveryone", "--dontresolve", "--ipv4only",
+                 "--syslogfacility", "none", "--maxclientsnumber", "1000", "--maxclientsperip", "1000",
+                 "--bind", "127.0.0.1,%d" % self.port, "--pidfile", os.path.join(self.directory, "pid")]
+        script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
+        return ["unshare", "--mount", "sh", "-c", script, "sh", self.root, pwd.getpwnam("ftp").pw_dir,
+                self.program, *flags]
+
+
 def load(programs, server, method, targets, requests, expect=(200,), connections=64):
     """One run of the load generator: its figures, and the server's CPU time as "cpu"."""
-    command = [programs.load, "--port", str(server.port), "--method", method, "--targets", targets,
-               "--requests", str(requests), "--connections", str(connections)]
+    arguments = ["--method", method, "--targets", targets, "--requests", str(requests),
+                 "--connections", str(connections)]
     for status in expect:
-        command += ["--expect", str(status)]
+        arguments += ["--expect", str(status)]
+    return _run_load(programs.load, server, server.port, arguments)
+
+
+def ftp_load(programs, server, kind, paths, sessions, concurrency):
+    """The same for FTP."""
+    return _run_load(programs.ftp_load, server, server.ftp_port,
+                     ["--kind", kind, "--paths", paths, "--sessions", str(sessions),
+                      "--concurrency", str(concurrency)])
+
+
+def _run_load(program, server, port, arguments):
+    command = [program, "--port", str(port), *arguments]
     before = server.cpu()
     done = subprocess.run(machine.pinned(machine.LOAD_CORE, command), stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600)
@@ -198,5 +343,5 @@ def load(programs, server, method, targets, requests, expect=(200,), connections
     if done.returncode != 0:
         end = server.process.poll()
         state = "it still runs" if end is None else "it has ended with %d" % end
-        raise RuntimeError("%s, %s: %s(%s)" % (server.name, method, done.stderr, state))
+        raise RuntimeError("%s, %s: %s(%s)" % (server.name, arguments[1], done.stderr, state))
     return {**json.loads(done.stdout), "cpu": cpu}

@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import socket
+import subprocess
 import unittest
 
 import harness
@@ -52,10 +53,30 @@ class Sessions(FtpTest):
         self.assert_code(500, control.ask("WHAT is this"))
         self.assert_code(200, control.ask("NOOP"))
 
-    def test_a_web_browser_gets_refusals(self):
+    def test_a_web_page_cannot_speak_through_a_browser(self):
+        self.server.put("/downloads/target", b"x")
         control = self.control(login=False)
-        control.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        self.assertEqual([control.reply()[:3] for _ in range(3)], ["500", "500", "500"])
+        control.send(b"POST / HTTP/1.1\r\nHost: x\r\n\r\nUSER ftp\r\nDELE /downloads/target\r\n")
+        self.assert_code(421, control.reply())
+        self.assertEqual(control.reply(), "")
+        self.assertEqual(self.server.head("/downloads/target").status, 200)
+
+    def test_a_port_that_is_taken_ends_the_start(self):
+        second = subprocess.run([harness.LARDERD, "--data", os.path.join(self.work, "second"), "--listen-http", "127.0.0.1:0",
+                                 "--listen-ftp", "127.0.0.1:%d" % self.server.ftp_port], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=harness.DEADLINE)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(str(self.server.ftp_port), second.stdout)
+
+    def test_replies_do_not_pile_up(self):
+        for number in range(100):
+            self.server.put("/generic/long/%03d%s" % (number, "x" * 200), b"x")
+        control = self.control()
+        before = self.server.stat()["resident_bytes"]
+        control.send(b"STAT /generic/long\r\n" * 2000)
+        sizes = {len(control.reply()) for _ in range(2000)}
+        self.assertEqual(len(sizes), 1)
+        self.assertLess(self.server.stat()["resident_bytes"] - before, 32 << 20)
 
     def test_sessions_over_the_limit_are_closed(self):
         server = self.own_server({"ftp": {"max_sessions": 2, "max_sessions_per_address": 2}})
@@ -214,6 +235,13 @@ class Reading(FtpTest):
         except ConnectionResetError:
             return b""
 
+    def test_abor_right_behind_its_command_is_heard(self):
+        control = self.control()
+        control.passive_port()
+        control.send(b"RETR /" + self.name.encode() + b"\r\nABOR\r\n")
+        self.assert_code(426, control.reply())
+        self.assert_code(226, control.reply())
+
     def test_stat_is_answered_during_a_transfer(self):
         self.server.put("/generic/big", b"x" * (64 << 20))
         control = self.control()
@@ -274,6 +302,7 @@ class Listings(FtpTest):
         self.assertEqual(control.listing("NLST a/*.tar").splitlines(), ["a/x.tar", "a/y.tar"])
         self.assertEqual(control.listing("NLST -la a/x.tar").splitlines(), ["a/x.tar"])
         self.assertEqual(control.listing("LIST *.none"), "")
+        self.assertEqual(control.listing("NLST /d*").splitlines(), ["/downloads"])
         self.assertEqual(control.listing("LIST /sstate-cache"), "", "an empty namespace")
         self.assert_code(550, control.listing("LIST none"))
         self.assert_code(501, control.listing("MLSD a-b"))

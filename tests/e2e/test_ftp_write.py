@@ -76,12 +76,22 @@ class Writing(FtpTest):
             reset(control.socket)
             data.close()
 
+        def vanish_the_other_way_round(control, data):
+            data.close()
+            control.close()
+
+        def vanish_behind_chatter(control, data):
+            control.send(b"NOOP\r\n" * 20 + b"QUIT\r\n")
+            control.close()
+            data.close()
+
         def abort(control, data):
             control.send("ABOR")
             self.assert_code(426, control.reply())
             self.assert_code(226, control.reply())
 
-        for number, end in enumerate((end_data_by_reset, vanish, vanish_by_reset, abort)):
+        for number, end in enumerate((end_data_by_reset, vanish, vanish_by_reset, vanish_the_other_way_round,
+                                        vanish_behind_chatter, abort)):
             with self.subTest(end.__name__):
                 name = "generic/broken/%d" % number
                 control = Control(self.server)
@@ -120,6 +130,12 @@ class Writing(FtpTest):
         self.assert_code(226, control.store("/generic/rested", content[262144:]))
         self.assertEqual(sha256(self.server.get("/generic/rested").body), sha256(content))
         self.assert_code(553, control.store("/generic/rested", b"more", verb="APPE"))
+        self.assert_code(553, control.store("/generic/tail", b"more", verb="APPE"))  # it would pass for the whole
+
+        break_off("/generic/announced", 262144)
+        control.ask("ALLO 600001")
+        self.assert_code(553, control.store("/generic/announced", content[262144:], verb="APPE"))
+        self.assert_absent("generic/announced")
 
     def stranger_resumes(self, name, rest):
         with Control(self.server) as other:
@@ -217,20 +233,32 @@ class Writing(FtpTest):
 
 
 class Managing(FtpTest):
-    def test_directories_that_were_made_are_there_for_the_session(self):
+    def test_directories_that_were_made_are_there_until_something_lies_in_them(self):
         control = self.control()
         self.assert_code(257, control.ask("MKD /downloads/made/deep"))
         self.assert_code(250, control.ask("CWD /downloads/made/deep"))
         self.assertEqual(control.listing("LIST"), "")
-        self.assert_code(550, self.control().ask("CWD /downloads/made"))
+        self.assert_code(250, self.control().ask("CWD /downloads/made"))  # clients use several sessions for a tree
         self.assert_code(226, control.store("x", b"x"))
         self.assert_code(250, self.control().ask("CWD /downloads/made"))
         self.assert_code(550, control.ask("MKD /downloads/made"))
         self.assert_code(550, control.ask("RMD /downloads/made"))
         self.assert_code(250, control.ask("DELE /downloads/made/deep/x"))
+        self.assertEqual(control.listing("LIST /downloads/made/deep"), "", "emptied, and there until it is removed")
+        self.assert_code(250, control.ask("RMD /downloads/made/deep"))
+        self.assert_code(250, control.ask("RMD /downloads/made"))
+        self.assert_code(250, control.ask("CWD /downloads"))
+        self.assert_code(550, control.ask("CWD /downloads/made"))
         self.assert_code(257, control.ask("MKD /downloads/empty"))
         self.assert_code(250, control.ask("RMD /downloads/empty"))
         self.assert_code(550, control.ask("CWD /downloads/empty"))
+
+    def test_what_was_refused_is_not_removed_to_make_room(self):
+        control = self.control()
+        control.store("/downloads/kept", b"first")
+        self.assert_code(553, control.store("/downloads/kept", b"other"))
+        self.assert_code(550, self.control().ask("DELE /downloads/kept"))  # as rclone does, before it tries again
+        self.assertEqual(self.server.get("/downloads/kept").body, b"first")
 
     def test_removing(self):
         control = self.control()

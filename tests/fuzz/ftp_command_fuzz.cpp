@@ -59,7 +59,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (action.code != 0) demand_one_reply(action.code, action.text);
     demand(action.path.empty() || action.path.front() == '/', "paths are absolute");
     if (action.kind == Action::Kind::enter) control.entered(action.path);
-    if (action.kind == Action::Kind::make_directory) control.made(action.path);
     if (action.kind == Action::Kind::rename_from) control.renaming(action.path);
     if (action.kind == Action::Kind::open_passive) control.data_is(DataMode::passive);
   }
