@@ -9,6 +9,12 @@ namespace {
 
 using asio::ip::tcp;
 
+// Where the system takes free ports from, unless it was told otherwise. Picked by name: bind() to port 0
+// looks for a port without connections in TIME_WAIT, which every download leaves one of, and with some
+// thousands of them that takes longer than all the rest.
+constexpr PortRange k_free_ports = {32768, 60999};
+constexpr unsigned k_tries = 64;  // before the system is asked after all
+
 // Ports of a range that clients cannot foresee: an attacker who knew the next one
 // could be there first.
 std::uint16_t random_offset(std::uint16_t below) {
@@ -21,12 +27,15 @@ std::uint16_t random_offset(std::uint16_t below) {
 Result<std::uint16_t> DataChannel::listen(const asio::ip::address& local, PortRange ports,
                                           SteadyTime deadline) {
   close();
-  const auto count = static_cast<unsigned>(ports.last - ports.first) + 1U;
-  const unsigned start = ports.any() ? 0 : random_offset(static_cast<std::uint16_t>(std::min(count, 65535U)));
+  const PortRange range = ports.any() ? k_free_ports : ports;
+  const auto count = static_cast<unsigned>(range.last - range.first) + 1U;
+  const unsigned start = random_offset(static_cast<std::uint16_t>(std::min(count, 65535U)));
+  const unsigned tries = ports.any() ? k_tries + 1 : count;
   constexpr int k_backlog = 64;  // strangers may be in front of the peer
   ErrorCode error;
-  for (unsigned i = 0; i < count; ++i) {
-    const auto port = static_cast<std::uint16_t>(ports.any() ? 0 : ports.first + (start + i) % count);
+  for (unsigned i = 0; i < tries; ++i) {
+    const bool ask_system = ports.any() && i == k_tries;
+    const auto port = static_cast<std::uint16_t>(ask_system ? 0 : range.first + (start + i) % count);
     const tcp::endpoint endpoint(local, port);
     acceptor_.emplace(executor_);
     acceptor_->open(endpoint.protocol(), error);

@@ -53,9 +53,10 @@ Task<Result<void>> Lister::begin(const Action& action) {
   if (repository_.find_namespace(place_.name_space) == nullptr) co_return nothing_there(action);
   if (place_.kind == Place::Kind::below) co_return co_await begin_below(action);
   std::string top;
-  auto opened = co_await open_directory(std::move(top));
-  if (!opened && opened.error().code() == Errc::not_found) co_return success;  // nothing in it yet
-  co_return opened;
+  const auto opened = co_await open_directory(std::move(top));
+  if (!opened && opened.error().code() != Errc::not_found) co_return opened;  // nothing in it yet is fine
+  add_made(action.path);
+  co_return success;
 }
 
 Task<Result<void>> Lister::begin_below(const Action& action) {
@@ -77,8 +78,11 @@ Task<Result<void>> Lister::begin_below(const Action& action) {
   if (entry.error().code() != Errc::not_found) co_return entry.error();
   std::string path = place_.path;
   auto opened = co_await open_directory(std::move(path));
-  if (opened || opened.error().code() != Errc::not_found) co_return opened;
-  if (is_made_(action.path)) co_return success;
+  if (opened || memory_.has_made(action.path, style_.now)) {
+    add_made(action.path);
+    co_return success;
+  }
+  if (opened.error().code() != Errc::not_found) co_return opened;
   if (!is_glob(last_of(action.path))) co_return nothing_there(action);
   pattern_ = last_of(action.path);
   style_.prefix = prefix_of(action.named, false);
@@ -98,6 +102,18 @@ Task<Result<void>> Lister::open_directory(std::string path) {
   page_ = std::move(*page);
   const Result<void> success;
   co_return success;
+}
+
+// Directories with nothing below them are not in the index.
+void Lister::add_made(std::string_view directory) {
+  for (std::string& name : memory_.made_in(directory, style_.now)) {
+    const std::string path = place_.path.empty() ? name : place_.path + "/" + name;
+    if (repository_.peek_directory(place_.name_space, path) == Index::Found::hit) continue;
+    api::ListingEntry entry;
+    entry.name = std::move(name);
+    entry.directory = true;
+    page_.entries.push_back(std::move(entry));
+  }
 }
 
 std::size_t Lister::entries_a_page() const {

@@ -2,10 +2,10 @@
 // directory, one file, or what matches a pattern.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "server/ftp/control.hpp"
+#include "server/ftp/memory.hpp"
 #include "server/ftp/path.hpp"
 #include "server/repository.hpp"
 
@@ -13,10 +13,8 @@ namespace larder::ftp {
 
 class Lister {
  public:
-  // `is_made`: whether a directory is there though nothing lies below it.
-  using IsMade = std::function<bool(const std::string& path)>;
-  Lister(Repository& repository, IsMade is_made, ListStyle style)
-      : repository_(repository), is_made_(std::move(is_made)), style_(std::move(style)) {}
+  Lister(Repository& repository, const SessionMemory& memory, ListStyle style)
+      : repository_(repository), memory_(memory), style_(std::move(style)) {}
 
   // Finds what `action` names. Errc::not_found; Errc::invalid_argument for MLSD of a file.
   Task<Result<void>> begin(const Action& action);
@@ -27,11 +25,12 @@ class Lister {
   Task<Result<void>> begin_below(const Action& action);
   Task<Result<void>> open_directory(std::string path);
   void show_namespaces();
+  void add_made(std::string_view directory);
   std::string render() const;  // the page; in the disk pool
   std::size_t entries_a_page() const;
 
   Repository& repository_;
-  IsMade is_made_;
+  const SessionMemory& memory_;
   ListStyle style_;
   Place place_;
   std::string directory_;  // below the namespace

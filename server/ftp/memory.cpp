@@ -1,6 +1,7 @@
 #include "server/ftp/memory.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace larder::ftp {
 namespace {
@@ -46,6 +47,17 @@ bool SessionMemory::has_made(std::string_view directory, UnixSeconds now) const 
     return each.time > now - k_made_for && made.starts_with(directory) &&
            (made.size() == directory.size() || made[directory.size()] == '/');
   });
+}
+
+std::vector<std::string> SessionMemory::made_in(std::string_view directory, UnixSeconds now) const {
+  const std::string prefix = directory == "/" ? "/" : std::string(directory) + "/";
+  std::set<std::string> names;
+  const std::lock_guard lock(mutex_);
+  for (const Entry& each : made_.all) {
+    if (each.time <= now - k_made_for || !each.text.starts_with(prefix)) continue;
+    names.insert(each.text.substr(prefix.size(), each.text.find('/', prefix.size()) - prefix.size()));
+  }
+  return {names.begin(), names.end()};
 }
 
 void SessionMemory::refused(std::string_view peer, std::string_view path, UnixSeconds now) {

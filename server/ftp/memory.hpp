@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/clock.hpp"
 
@@ -20,6 +21,9 @@ class SessionMemory {
   void unmade(std::string_view directory);
   // Also what is above a directory that was made.
   bool has_made(std::string_view directory, UnixSeconds now) const;
+
+  // The names of those right below `directory`, sorted.
+  std::vector<std::string> made_in(std::string_view directory, UnixSeconds now) const;
 
   // Some clients (rclone) remove what is there when their upload is refused, and send theirs again: so
   // a name would change its content after all. What was refused to a peer stays for a moment.

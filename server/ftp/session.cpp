@@ -303,9 +303,7 @@ Task<void> FtpSession::describe(const Action& action) {
 }
 
 Task<void> FtpSession::tell_status(const Action& action) {
-  Lister lister(
-      context_.repository, [this](const std::string& path) { return has_made(path); },
-      style(ListFormat::unix_ls));
+  Lister lister(context_.repository, context_.memory, style(ListFormat::unix_ls));
   const auto found = co_await lister.begin(action);
   if (!found) co_return say_error(found.error(), Doing::reading);
   std::string text = action.path + ":\n";

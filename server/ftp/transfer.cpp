@@ -129,8 +129,7 @@ bool FtpSession::control_is_gone() {
 
 Task<void> FtpSession::list(const Action& action) {
   begin_record(name_of(command_.verb), action);
-  Lister lister(
-      context_.repository, [this](const std::string& path) { return has_made(path); }, style(action.format));
+  Lister lister(context_.repository, context_.memory, style(action.format));
   const auto found = co_await lister.begin(action);
   if (!found) {
     const int code =

@@ -12,6 +12,11 @@ TEST_CASE("directories that were made are remembered, for a while and up to a li
   CHECK_FALSE(memory.has_made("/dl/a/bc", 1000));
   CHECK_FALSE(memory.has_made("/dl/a/b/c", 1000));
   CHECK_FALSE(memory.has_made("/dl/a/b", 1000 + 3600));
+  memory.made("/dl/c", 1000);
+  CHECK(memory.made_in("/dl", 1000) == std::vector<std::string>{"a", "c"});
+  CHECK(memory.made_in("/dl/a", 1000) == std::vector<std::string>{"b"});
+  CHECK(memory.made_in("/d", 1000).empty());
+  CHECK(memory.made_in("/dl", 1000 + 3600).empty());
   memory.unmade("/dl/a/b");
   CHECK_FALSE(memory.has_made("/dl/a/b", 1000));
   const std::string filler(1000, 'x');
