@@ -7,12 +7,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "client/exit_code.hpp"
 #include "client/server_connection.hpp"
 #include "client/server_url.hpp"
 #include "common/error.hpp"
 #include "common/namespace_kind.hpp"
+#include "common/prune_api.hpp"
 #include "common/result.hpp"
 
 namespace larder::client {
@@ -51,6 +53,29 @@ struct LsOptions {
   bool recursive = false;
 };
 ExitCode run_ls(const Globals& globals, const LsOptions& options);
+
+struct PruneOptions {
+  api::PruneRules rules;
+  std::vector<std::string> stamps;      // directories whose task hashes stay
+  std::vector<std::string> keep_lists;  // files of names that stay; "-": standard input
+  bool yes = false;
+  bool list = false;
+};
+ExitCode run_prune(const Globals& globals, const PruneOptions& options);
+ExitCode run_undo(const Globals& globals, std::uint64_t generation);  // 0: the newest
+
+struct TrashOptions {
+  bool empty = false;            // otherwise it is listed
+  std::uint64_t generation = 0;  // 0: all
+};
+ExitCode run_trash(const Globals& globals, const TrashOptions& options);
+
+struct PinOptions {
+  std::vector<std::string> patterns;
+  std::vector<std::string> lists;  // files
+  bool unpin = false;
+};
+ExitCode run_pin(const Globals& globals, const PinOptions& options);  // without patterns: prints the pins
 
 struct GetOptions {
   std::string name;    // "NS/PATH"

@@ -60,6 +60,38 @@ constexpr const char* k_ls_footer = R"(Examples:
   larder ls --long sstate-cache/ab/cd
   larder ls --recursive downloads | grep linux)";
 
+constexpr const char* k_prune_footer =
+    R"(All rules that are given have to hold for a group to go; a group is an archive with
+its .siginfo and .sig. What was asked for within the server's lease, stored just now,
+or pinned, stays. Without --yes nothing is removed: the plan is printed. With it, what
+goes lies in the trash, and 'larder undo' brings it back, until the trash is emptied.
+
+Examples:
+  larder prune sstate-cache --unused-for 30d
+  larder prune sstate-cache --unused-for 30d --yes
+  larder prune sstate-cache --max-size 500GiB --yes
+  larder prune sstate-cache --newest 2 --keep-stamps ~/build/tmp/stamps --list
+  larder prune sstate-cache --recipe systemd --version 14 --ignore-lease --yes
+  larder prune downloads --match '*.tmp' --match 'old/*'
+  larder prune sstate-cache --uploaded-by 192.0.2.7 --uploaded-since 2d)";
+
+constexpr const char* k_pin_footer =
+    R"(A pin is NAMESPACE/PATH; * stands for any run of characters, slashes included, and
+? for one. What a pin matches is never pruned or evicted. Without arguments the pins
+are listed.
+
+Examples:
+  larder pin 'sstate-cache/universal/*' 'downloads/linux-6.6*'
+  larder pin --list release-4.0.txt
+  larder unpin 'downloads/linux-6.6*')";
+
+constexpr const char* k_trash_footer = R"(Examples:
+  larder trash                      what was removed, newest first
+  larder undo                       brings the newest back
+  larder undo 1234
+  larder trash empty 1234           frees its space for good
+  larder trash empty)";
+
 constexpr const char* k_get_footer =
     R"(The object grows in a hidden file next to the output and gets its name when its
 SHA-256 is the one the server states. A download that was cut continues where it
@@ -96,6 +128,10 @@ struct CommandLine {
   bool seed_no_verify = false;
   AdoptOptions adopt;
   bool adopt_no_verify = false;
+  PruneOptions prune;
+  std::uint64_t undo_generation = 0;
+  TrashOptions trash;
+  PinOptions pin;
   LsOptions ls;
   GetOptions get;
   ConfOptions conf;
@@ -128,6 +164,86 @@ void declare_adopt(CLI::App& app, CommandLine& line) {
   adopt->add_option("-n,--namespace", line.adopt.name_space, "Where to put it")->required();
   adopt->add_flag("--no-verify", line.adopt_no_verify, "Do not read archives to their end first");
   adopt->footer(k_adopt_footer);
+}
+
+// "30d" into seconds, "500GiB" into bytes, as the daemon's configuration writes them.
+void add_seconds(CLI::App& app, const std::string& name, std::optional<std::int64_t>& value,
+                 const std::string& help) {
+  const auto parse = [&value](const std::string& text) {
+    const auto parsed = parse_duration(text);
+    if (!parsed) throw CLI::ValidationError(parsed.error().message());
+    value = std::chrono::duration_cast<std::chrono::seconds>(*parsed).count();
+  };
+  app.add_option_function<std::string>(name, parse, help)->type_name("DURATION");
+}
+
+void declare_prune(CLI::App& app, CommandLine& line) {
+  CLI::App* prune = app.add_subcommand("prune", "Plan what may go, and with --yes move it to the trash");
+  api::PruneRules& rules = line.prune.rules;
+  prune->add_option("NAMESPACE", rules.name_space, "What to prune")->required();
+  add_seconds(*prune, "--unused-for", rules.unused_for, "Not read, asked for or stored for so long");
+  add_seconds(*prune, "--older-than", rules.older_than, "Stored longer ago than this");
+  prune->add_option("--newest", rules.newest,
+                    "Not among the N newest of its recipe, architecture, task, sstate version and host");
+  const auto parse_size = [&rules](const std::string& text) {
+    const auto parsed = parse_byte_size(text);
+    if (!parsed) throw CLI::ValidationError(parsed.error().message());
+    rules.max_size = parsed->bytes;
+  };
+  prune
+      ->add_option_function<std::string>("--max-size", parse_size,
+                                         "Oldest use first, until no more is taken on disk")
+      ->type_name("SIZE");
+  prune->add_option("--match", rules.match, "Only paths like this; * and ? are patterns")->type_name("GLOB");
+  prune->add_option("--recipe", rules.recipes, "Only of this recipe (PN)");
+  prune->add_option("--arch", rules.architectures, "Only of this package architecture");
+  prune->add_option("--task", rules.tasks, "Only of this task, without do_");
+  prune->add_option("--version", rules.versions, "Only of this SSTATE_VERSION");
+  prune->add_option("--uploaded-by", rules.uploaders, "Only what this address or user stored");
+  const auto parse_since = [&rules](const std::string& text) {
+    const auto parsed = parse_duration(text);
+    if (!parsed) throw CLI::ValidationError(parsed.error().message());
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    rules.uploaded_since = std::chrono::duration_cast<std::chrono::seconds>(now - *parsed).count();
+  };
+  prune
+      ->add_option_function<std::string>("--uploaded-since", parse_since,
+                                         "Only what was stored in the last DURATION")
+      ->type_name("DURATION");
+  prune->add_flag("--not-in-snapshot", rules.not_in_snapshot, "Only what no snapshot has");
+  prune->add_option("--keep-stamps", line.prune.stamps, "Keep what a build's stamps name (tmp/stamps)")
+      ->type_name("DIR");
+  prune
+      ->add_option("--keep-list", line.prune.keep_lists,
+                   "Keep the names in FILE, one a line, below the namespace")
+      ->type_name("FILE");
+  prune->add_flag("--keep-siginfo", rules.keep_siginfo,
+                  "Keep .siginfo files: they are small, and tell why a hash differs");
+  prune->add_flag("--ignore-lease", rules.ignore_lease,
+                  "Also what was asked for or stored just now: builds may fail");
+  prune->add_option("--rate", rules.rate, "Names a second at most");
+  prune->add_option("--why", rules.why, "The reason, for the ledger");
+  prune->add_flag("--list", line.prune.list, "Every name");
+  prune->add_flag("--yes", line.prune.yes, "Do it");
+  prune->footer(k_prune_footer);
+
+  CLI::App* undo = app.add_subcommand("undo", "Bring back what a prune or a removal took");
+  undo->add_option("GENERATION", line.undo_generation, "As 'larder trash' shows it; otherwise the newest");
+  undo->footer(k_trash_footer);
+
+  CLI::App* trash = app.add_subcommand("trash", "List what was removed and can be brought back");
+  CLI::App* empty = trash->add_subcommand("empty", "Free its space for good");
+  empty->add_option("GENERATION", line.trash.generation, "Only this one");
+  trash->footer(k_trash_footer);
+
+  for (const bool unpin : {false, true}) {
+    CLI::App* pin = app.add_subcommand(unpin ? "unpin" : "pin",
+                                       unpin ? "Take pins away" : "Keep names whatever a prune says");
+    pin->add_option("PATTERN", line.pin.patterns, "NAMESPACE/PATH, with * and ?");
+    pin->add_option("--list", line.pin.lists, "A file of such, one a line; - for standard input")
+        ->type_name("FILE");
+    pin->footer(k_pin_footer);
+  }
 }
 
 void declare_reading(CLI::App& app, CommandLine& line) {
@@ -164,6 +280,7 @@ void declare(CLI::App& app, CommandLine& line) {
   app.footer(k_footer);
   declare_seed(app, line);
   declare_adopt(app, line);
+  declare_prune(app, line);
   declare_reading(app, line);
 }
 
@@ -180,6 +297,14 @@ ExitCode run(CLI::App& app, CommandLine& line) {
   line.adopt.verify = !line.adopt_no_verify;
   if (app.got_subcommand("seed")) return run_seed(globals, line.seed);
   if (app.got_subcommand("adopt")) return run_adopt(globals, line.adopt);
+  if (app.got_subcommand("prune")) return run_prune(globals, line.prune);
+  if (app.got_subcommand("undo")) return run_undo(globals, line.undo_generation);
+  if (app.got_subcommand("trash")) {
+    line.trash.empty = app.get_subcommand("trash")->got_subcommand("empty");
+    return run_trash(globals, line.trash);
+  }
+  line.pin.unpin = app.got_subcommand("unpin");
+  if (line.pin.unpin || app.got_subcommand("pin")) return run_pin(globals, line.pin);
   if (app.got_subcommand("stat")) return run_stat(globals);
   if (app.got_subcommand("ls")) return run_ls(globals, line.ls);
   if (app.got_subcommand("get")) return run_get(globals, line.get);

@@ -100,6 +100,7 @@ struct ServerConnection::Exchange {
     if (request.method == "HEAD") curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     if (request.text) attach_text(curl);
     if (request.file) attach_file(curl);
+    if (request.method == "DELETE") curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "DELETE");
   }
 
   void attach_text(CURL* curl) {

@@ -62,11 +62,17 @@ struct PortRange {
 };
 Result<PortRange> parse_port_range(std::string_view text);
 
+// What goes when space is needed. By kind: shared state, which a build makes again; sources may be gone
+// upstream.
+enum class Eviction { by_kind, oldest, never };
+
 struct NamespaceConfig {
   std::string name;
   NamespaceKind kind = NamespaceKind::generic;
-  ByteSize max_size{0};         // 0: only the disk is the limit
-  ByteSize max_object_size{0};  // 0: the http limit holds alone
+  ByteSize max_size{0};                  // 0: only the disk is the limit
+  ByteSize max_object_size{0};           // 0: the http limit holds alone
+  std::chrono::milliseconds max_age{0};  // since last use; 0: any
+  Eviction evict = Eviction::by_kind;
   bool operator==(const NamespaceConfig&) const = default;
 };
 
@@ -112,7 +118,10 @@ struct Config {
       {"downloads", NamespaceKind::downloads},
   };
   Durability durability = Durability::batch;
-  ByteSize free_space_floor = 1_GiB;  // uploads get 507 below it
+  ByteSize free_space_floor = 1_GiB;                         // uploads get 507 below it
+  std::chrono::milliseconds lease = std::chrono::hours(12);  // what was asked for is not evicted so long
+  std::chrono::milliseconds grace_period = std::chrono::hours(1);  // nor what was stored
+  std::chrono::milliseconds trash_keep = std::chrono::days(7);     // how long a removal can be undone
   ByteSize index_cache = 64_MiB;
   std::uint32_t disk_threads = 16;
   std::uint32_t loops = 0;  // 0: one for each core

@@ -199,6 +199,12 @@ Result<void> read(std::string_view text, WriteAccess& field) {
   return choose(text, k_choices, field);
 }
 
+Result<void> read(std::string_view text, Eviction& field) {
+  constexpr Choices<Eviction, 3> k_choices = {
+      {{"by-kind", Eviction::by_kind}, {"oldest", Eviction::oldest}, {"never", Eviction::never}}};
+  return choose(text, k_choices, field);
+}
+
 Result<void> read(std::string_view text, LogFormat& field) {
   constexpr Choices<LogFormat, 3> k_choices = {
       {{"automatic", LogFormat::automatic}, {"text", LogFormat::text}, {"json", LogFormat::json}}};
@@ -260,6 +266,9 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("data", "LARDER_DATA", &C::data),
       key<C>("durability", "LARDER_DURABILITY", &C::durability),
       key<C>("free_space_floor", "LARDER_FREE_SPACE_FLOOR", &C::free_space_floor),
+      key<C>("lease", "LARDER_LEASE", &C::lease),
+      key<C>("grace_period", "LARDER_GRACE_PERIOD", &C::grace_period),
+      key<C>("trash_keep", "LARDER_TRASH_KEEP", &C::trash_keep),
       key<C>("index_cache", "LARDER_INDEX_CACHE", &C::index_cache),
       key<C>("disk_threads", "LARDER_DISK_THREADS", &C::disk_threads),
       key<C>("loops", "LARDER_LOOPS", &C::loops),
@@ -296,10 +305,9 @@ const std::vector<ConfigKey<Config>>& config_keys() {
 const std::vector<ConfigKey<NamespaceConfig>>& namespace_keys() {
   using N = NamespaceConfig;
   static const std::vector<ConfigKey<NamespaceConfig>> k_keys = {
-      key<N>("name", "", &N::name),
-      key<N>("kind", "", &N::kind),
-      key<N>("max_size", "", &N::max_size),
-      key<N>("max_object_size", "", &N::max_object_size),
+      key<N>("name", "", &N::name),         key<N>("kind", "", &N::kind),
+      key<N>("max_size", "", &N::max_size), key<N>("max_object_size", "", &N::max_object_size),
+      key<N>("max_age", "", &N::max_age),   key<N>("evict", "", &N::evict),
   };
   return k_keys;
 }

@@ -72,6 +72,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->reconcile(std::move(stop)); });
   daemon->writer_behind_ =
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->write_behind(std::move(stop)); });
+  daemon->keeper_ =
+      std::jthread([raw = daemon.get()](std::stop_token stop) { raw->keep_up(std::move(stop)); });
   return daemon;
 }
 
@@ -94,7 +96,8 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
       ftp_context_{repository_, config_, logs_.access, clock_,
                    [this] { return ready_.load(std::memory_order_relaxed); }},
       ftp_(loops_, {config_->ftp.max_sessions, config_->ftp.max_sessions_per_address},
-           [log = logs_.main](const char* bug) { tell_bug(*log, bug); }) {}
+           [log = logs_.main](const char* bug) { tell_bug(*log, bug); }),
+      upkeep_(*store_.store, config_, clock_, logs_.main) {}
 
 Result<void> Daemon::listen() {
   for (const Endpoint& each : config_->http.listen) {
@@ -174,6 +177,19 @@ void Daemon::write_behind(std::stop_token stop) {
   }
 }
 
+void Daemon::keep_up(std::stop_token stop) {
+  lower_priority();
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  constexpr std::chrono::seconds k_period(2);
+  while (!stop.stop_requested()) {
+    // What an unclean stop left is put right first: sizes may be wrong before.
+    if (store_.store->reconciled()) upkeep_.look(stop);
+    wake.wait_for(lock, stop, k_period, [] { return false; });
+  }
+}
+
 bool Daemon::wait_for_sessions(steady_clock::time_point deadline) const {
   while (!http_.idle() || !ftp_.idle()) {
     if (steady_clock::now() >= deadline) return false;
@@ -188,6 +204,7 @@ Result<void> Daemon::stop() {
   ready_ = false;
   reconciler_.request_stop();
   writer_behind_.request_stop();
+  keeper_.request_stop();
   for (SessionServer* each : {&http_, &ftp_}) {
     each->stop_listening();
     each->drain();
@@ -204,6 +221,7 @@ Result<void> Daemon::stop() {
   loops_.stop();
   if (reconciler_.joinable()) reconciler_.join();
   if (writer_behind_.joinable()) writer_behind_.join();
+  if (keeper_.joinable()) keeper_.join();
   const Result<void> closed = store_.store->close();
   logs_.access.flush();
   logs_.close();

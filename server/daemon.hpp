@@ -23,6 +23,7 @@
 #include "server/runtime/session_server.hpp"
 #include "server/store/posix_file_system.hpp"
 #include "server/store/store.hpp"
+#include "server/upkeep.hpp"
 
 namespace larder {
 
@@ -60,6 +61,7 @@ class Daemon {
   void reconcile(std::stop_token stop);  // whenever the store asks for it
   void reconcile_once(const std::stop_token& stop);
   void write_behind(std::stop_token stop);
+  void keep_up(std::stop_token stop);  // trash, eviction
   bool wait_for_sessions(std::chrono::steady_clock::time_point deadline) const;
 
   LiveConfig config_;
@@ -81,6 +83,8 @@ class Daemon {
   SessionServer ftp_;
   std::jthread reconciler_;
   std::jthread writer_behind_;
+  Upkeep upkeep_;
+  std::jthread keeper_;
 };
 
 }  // namespace larder

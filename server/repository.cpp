@@ -1,6 +1,7 @@
 #include "server/repository.hpp"
 
 #include <algorithm>
+#include <deque>
 
 #include "server/store/posix_file_system.hpp"
 
@@ -162,6 +163,51 @@ void Repository::adopt(std::string directory, Store::AdoptOptions options,
     const auto source = PosixFileSystem::open_root(directory);
     done(source ? store.adopt(**source, options, report, stop) : source.error());
   });
+}
+
+void Repository::prune(api::PruneRules rules, Store::PrunePolicy policy, std::string actor,
+                       Store::PruneReport report, PruneDone done, std::stop_token stop) {
+  pool_.post([=, &store = store_] { done(store.prune(rules, policy, actor, report, stop)); });
+}
+
+Result<std::vector<api::TrashGeneration>> Repository::list_trash_now(std::size_t limit) {
+  std::deque<api::TrashGeneration> newest;
+  LARDER_TRY(store_.list_trash([&](const api::TrashGeneration& each) {
+    newest.push_front(each);
+    if (newest.size() > limit) newest.pop_back();
+    return true;
+  }));
+  return std::vector<api::TrashGeneration>(newest.begin(), newest.end());
+}
+
+Task<Result<std::vector<api::TrashGeneration>>> Repository::list_trash(std::size_t limit) {
+  return pool_.run(&Repository::list_trash_now, this, limit);
+}
+
+Task<Result<api::TrashEvent>> Repository::undo(std::uint64_t generation, std::string actor) {
+  return pool_.run(&Store::undo, &store_, generation, std::move(actor));
+}
+
+Result<api::TrashEvent> Repository::empty_trash_now(std::uint64_t generation) {
+  Store::TrashSelection selection;
+  selection.generation = generation;
+  return store_.empty_trash(selection, {});
+}
+
+Task<Result<api::TrashEvent>> Repository::empty_trash(std::uint64_t generation) {
+  return pool_.run(&Repository::empty_trash_now, this, generation);
+}
+
+Task<std::vector<std::string>> Repository::pins() {
+  return pool_.run(&Store::pins, &store_);
+}
+
+Task<Result<std::size_t>> Repository::pin(std::vector<std::string> lines, std::string actor) {
+  return pool_.run(&Store::pin, &store_, std::move(lines), std::move(actor));
+}
+
+Task<Result<std::size_t>> Repository::unpin(std::vector<std::string> lines, std::string actor) {
+  return pool_.run(&Store::unpin, &store_, std::move(lines), std::move(actor));
 }
 
 Result<api::Stat> Repository::stat_all_now() {

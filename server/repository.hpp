@@ -61,6 +61,19 @@ class Repository {
   void adopt(std::string directory, Store::AdoptOptions options,
              std::function<void(const api::AdoptEvent&)> report, AdoptDone done, std::stop_token stop);
 
+  // Pruning -----------------------------------------------------------------
+
+  // As adopt(): in the pool, `report` and `done` are called there.
+  using PruneDone = std::function<void(Result<api::PruneEvent>)>;
+  void prune(api::PruneRules rules, Store::PrunePolicy policy, std::string actor, Store::PruneReport report,
+             PruneDone done, std::stop_token stop);
+  Task<Result<std::vector<api::TrashGeneration>>> list_trash(std::size_t limit);  // newest first
+  Task<Result<api::TrashEvent>> undo(std::uint64_t generation, std::string actor);
+  Task<Result<api::TrashEvent>> empty_trash(std::uint64_t generation);  // 0: all
+  Task<std::vector<std::string>> pins();
+  Task<Result<std::size_t>> pin(std::vector<std::string> lines, std::string actor);
+  Task<Result<std::size_t>> unpin(std::vector<std::string> lines, std::string actor);
+
   // The rest ----------------------------------------------------------------
 
   Task<Result<api::Stat>> stat_all();  // counters included
@@ -76,6 +89,8 @@ class Repository {
   Result<Entry> stat_now(const ArtifactKey& key);
   Result<OpenArtifact> open_now(const ArtifactKey& key);
   Result<api::Stat> stat_all_now();
+  Result<std::vector<api::TrashGeneration>> list_trash_now(std::size_t limit);
+  Result<api::TrashEvent> empty_trash_now(std::uint64_t generation);
   Result<UploadStart> begin_upload_now(const ArtifactKey& key, UploadRequest request);
   void count_receipt(const ArtifactKey& key, const Receipt& receipt);
 

@@ -106,16 +106,6 @@ Task<void> get(Exchange& exchange, const ArtifactKey& key) {
   co_await exchange.answer_error(artifact.error());
 }
 
-Task<bool> refuse_write(Exchange& exchange) {
-  if (exchange.may_write()) co_return false;
-  api::Problem problem;
-  problem.status = 403;
-  problem.code = name_of(Errc::forbidden);
-  problem.detail = write_refusal(exchange.context().config->write);
-  co_await exchange.answer_problem(std::move(problem));
-  co_return true;
-}
-
 bool has_preconditions(const Request& request) {
   return !request.if_match.empty() || !request.if_unmodified_since.empty() ||
          (!request.if_none_match.empty() && request.if_none_match != "*");
@@ -252,6 +242,16 @@ Task<void> remove(Exchange& exchange, const ArtifactKey& key) {
 }
 
 }  // namespace
+
+Task<bool> refuse_write(Exchange& exchange) {
+  if (exchange.may_write()) co_return false;
+  api::Problem problem;
+  problem.status = 403;
+  problem.code = name_of(Errc::forbidden);
+  problem.detail = write_refusal(exchange.context().config->write);
+  co_await exchange.answer_problem(std::move(problem));
+  co_return true;
+}
 
 bool answer_check_from_memory(Exchange& exchange, const ArtifactKey& key) {
   const Request& request = exchange.request();

@@ -9,6 +9,7 @@
 #include "server/http/conditional.hpp"
 #include "server/http/gzip.hpp"
 #include "server/http/listing.hpp"
+#include "server/http/prune_handler.hpp"
 
 namespace larder::http {
 namespace {
@@ -37,22 +38,6 @@ Task<void> answer_unknown_encoding(Exchange& exchange) {
   problem.code = name_of(Errc::invalid_argument);
   problem.detail = "this Content-Encoding is not understood; gzip is";
   co_await exchange.answer_problem(std::move(problem), "Accept-Encoding: gzip\r\n");
-}
-
-// The text a client sent, unpacked; an error for what is too large or damaged.
-Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit) {
-  std::vector<std::byte> body;
-  constexpr std::size_t k_piece = 256 << 10;
-  while (true) {
-    const auto count = co_await exchange.read_body(body, k_piece);
-    if (!count) co_return count.error();
-    if (*count == 0) break;
-    if (body.size() > limit) co_return Error(Errc::too_large, "the request's body is too large");
-  }
-  std::string text(reinterpret_cast<const char*>(body.data()), body.size());
-  if (exchange.request().content_encoding != "gzip") co_return text;
-  auto unpacked = co_await exchange.context().repository.pool().run(&gunzip, std::string_view(text), limit);
-  co_return unpacked;
 }
 
 // What find-missing answers; runs in the disk pool.
@@ -258,6 +243,21 @@ Task<void> serve_options(Exchange& exchange) {
 }
 
 // Directories exist by the names below them: making one is agreed to, and done by the first upload.
+Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit) {
+  std::vector<std::byte> body;
+  constexpr std::size_t k_piece = 256 << 10;
+  while (true) {
+    const auto count = co_await exchange.read_body(body, k_piece);
+    if (!count) co_return count.error();
+    if (*count == 0) break;
+    if (body.size() > limit) co_return Error(Errc::too_large, "the request's body is too large");
+  }
+  std::string text(reinterpret_cast<const char*>(body.data()), body.size());
+  if (exchange.request().content_encoding != "gzip") co_return text;
+  auto unpacked = co_await exchange.context().repository.pool().run(&gunzip, std::string_view(text), limit);
+  co_return unpacked;
+}
+
 Task<void> serve_mkcol(Exchange& exchange, const Target& target) {
   const bool known = exchange.context().repository.find_namespace(target.name_space) != nullptr;
   if (!exchange.may_write() || !known) {
@@ -385,6 +385,10 @@ Task<void> serve_admin(Exchange& exchange, const Target& target) {
   const std::string& path = target.path;
   const bool reads = path == api::k_health || path == api::k_metrics || path == api::k_stat;
   const bool posts = path == api::k_find_missing || path == api::k_adopt;
+  if (path == api::k_prune) co_return co_await serve_prune(exchange);
+  if (path == api::k_trash) co_return co_await serve_trash(exchange, target);
+  if (path == api::k_undo) co_return co_await serve_undo(exchange, target);
+  if (path == api::k_pins) co_return co_await serve_pins(exchange);
   if (reads && !is_read(exchange.request()))
     co_return co_await answer_method_not_allowed(exchange, "GET, HEAD");
   if (posts && exchange.request().method != Method::post)

@@ -88,7 +88,7 @@ class Pruner {
         event.reason = planned.reason;
         event.size = member.size;
         event.last_use = planned.last_use;
-        report_(event);
+        if (report_) report_(event);
       }
     }
   }
@@ -100,7 +100,7 @@ class Pruner {
         return Error(Errc::cancelled, "pruning was stopped; what has gone is in the trash");
       LARDER_TRY(remove_group(planned));
       if (++count % k_step == 0) rest();
-      if (count % k_report_every == 0) report_(event_);
+      if (report_ && count % k_report_every == 0) report_(event_);
     }
     return {};
   }

@@ -330,6 +330,13 @@ std::uint64_t Store::reserved_bytes() const {
   return core_->quota.reserved();
 }
 
+std::uint64_t Store::physical_bytes(std::string_view name_space) const {
+  return core_->index->totals(name_space).physical_bytes;
+}
+Result<DiskSpace> Store::disk_space() const {
+  return core_->disk.space();
+}
+
 Result<std::optional<RecencyRecord>> Store::recency(const ArtifactKey& key) const {
   return core_->index->recency(key);
 }

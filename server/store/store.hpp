@@ -101,7 +101,7 @@ class Store {
   // Pruning -----------------------------------------------------------------
 
   // Plans, and with rules.apply moves to the trash, in small steps that others can get between.
-  // `report` hears names (rules.list), and counts now and then. What is used while it goes on stays.
+  // `report`, if any, hears names (rules.list), and counts now and then. What is used while it goes on stays.
   struct PrunePolicy {
     std::int64_t lease = 0;  // seconds for which what was asked for stays
     std::int64_t grace = 0;  // seconds for which what was stored stays
@@ -145,6 +145,8 @@ class Store {
   const std::vector<NamespaceConfig>& namespaces() const;
   const NamespaceConfig* find_namespace(std::string_view name) const;
   std::uint64_t reserved_bytes() const;
+  std::uint64_t physical_bytes(std::string_view name_space) const;  // of the objects charged to it
+  Result<DiskSpace> disk_space() const;
   Result<std::optional<RecencyRecord>> recency(const ArtifactKey& key) const;
 
  private:

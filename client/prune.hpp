@@ -1,0 +1,27 @@
+// What `larder prune` says on the command line, and what it prints.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "common/prune_api.hpp"
+#include "common/result.hpp"
+
+namespace larder::client {
+
+// The task hashes that a build's stamps name: the last component of "….do_x.sigdata.HASH" and
+// "….do_x_setscene.HASH", in any directory below `stamps` (BitBake's tmp/stamps). Errors: io when it cannot
+// be read.
+Result<std::vector<std::string>> hashes_of_stamps(const std::filesystem::path& stamps);
+// 64 lower-case hexadecimal digits at the end of a stamp's name, or an empty view.
+std::string_view hash_of_stamp(std::string_view file_name);
+
+// One name a line; empty lines and those that start with '#' are passed over.
+std::vector<std::string> names_of_list(std::string_view text);
+
+// The table of a plan, or of what was done.
+std::string prune_page(const std::string& name_space, const api::PruneEvent& event, bool applied);
+std::string trash_page(const std::vector<api::TrashGeneration>& generations);
+
+}  // namespace larder::client

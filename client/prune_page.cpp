@@ -1,0 +1,80 @@
+#include <algorithm>
+
+#include "client/prune.hpp"
+#include "client/text.hpp"
+#include "common/units.hpp"
+
+namespace larder::client {
+namespace {
+
+std::string row(std::string_view reason, const api::PruneSum& sum) {
+  return "  " + left(reason, 12) + right(grouped(sum.groups), 10) + right(grouped(sum.names), 10) +
+         right(human_size(sum.bytes), 12) + right(human_size(sum.freed), 12) + "\n";
+}
+
+}  // namespace
+
+std::string_view hash_of_stamp(std::string_view file_name) {
+  constexpr std::size_t k_digits = 64;
+  const auto dot = file_name.rfind('.');
+  if (dot == std::string_view::npos || file_name.size() - dot - 1 != k_digits) return {};
+  const std::string_view hash = file_name.substr(dot + 1);
+  if (hash.find_first_not_of("0123456789abcdef") != std::string_view::npos) return {};
+  const std::string_view stem = file_name.substr(0, dot);
+  const bool is_task = stem.find(".do_") != std::string_view::npos;
+  return is_task && (stem.ends_with(".sigdata") || stem.ends_with("_setscene")) ? hash : std::string_view();
+}
+
+std::vector<std::string> names_of_list(std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty() && line.front() != '#') names.emplace_back(line);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return names;
+}
+
+std::string prune_page(const std::string& name_space, const api::PruneEvent& event, bool applied) {
+  std::string page = name_space + ": " + grouped(event.considered) + " groups looked at\n";
+  api::PruneSum all;
+  if (!event.by_reason.empty())
+    page += "  " + left(applied ? "went" : "would go", 12) + right("groups", 10) + right("names", 10) +
+            right("size", 12) + right("on disk", 12) + "\n";
+  for (const auto& [reason, sum] : event.by_reason) {
+    page += row(reason, sum);
+    all.groups += sum.groups;
+    all.names += sum.names;
+    all.bytes += sum.bytes;
+    all.freed += sum.freed;
+  }
+  if (event.by_reason.size() > 1) page += row("in all", all);
+  if (event.by_reason.empty()) page += "  nothing goes by these rules\n";
+  for (const auto& [reason, groups] : event.kept)
+    page += "  stay, though the rules mean them: " + grouped(groups) + " " + reason + "\n";
+  if (applied && event.changed > 0)
+    page += "  " + grouped(event.changed) + " were used or changed meanwhile, and stay\n";
+  if (applied && event.generation > 0)
+    page += "In the trash as generation " + std::to_string(event.generation) + ": 'larder undo " +
+            std::to_string(event.generation) +
+            "' brings it back, 'larder trash empty' frees the space now.\n";
+  if (!applied && all.names > 0) page += "Nothing has been removed; --yes moves these to the trash.\n";
+  return page;
+}
+
+std::string trash_page(const std::vector<api::TrashGeneration>& generations) {
+  if (generations.empty()) return "the trash is empty\n";
+  std::string page = right("generation", 10) + "  " + left("removed", 16) + right("names", 10) +
+                     right("size", 12) + "  why\n";
+  for (const api::TrashGeneration& each : generations) {
+    page += right(std::to_string(each.generation), 10) + "  " + left(local_time(each.removed), 16) +
+            right(grouped(each.names), 10) + right(human_size(each.bytes), 12) + "  " + printable(each.why) +
+            " (" + printable(each.actor) + "): " + printable(each.first) + (each.names > 1 ? " …" : "") +
+            "\n";
+  }
+  return page;
+}
+
+}  // namespace larder::client

@@ -1,0 +1,171 @@
+#include "server/upkeep.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace larder {
+namespace {
+
+// Of max_size: above the first, eviction begins, and goes on to the second, so that it comes in
+// batches and not with every upload.
+constexpr double k_high = 0.95;
+constexpr double k_low = 0.85;
+constexpr UnixSeconds k_after_failure =
+    5 * 60;  // all is leased or pinned: looking again at once helps nobody
+constexpr UnixSeconds k_between_ages = 60 * 60;
+constexpr UnixSeconds k_between_trash = 60;
+
+std::uint64_t share(ByteSize size, double of) {
+  return static_cast<std::uint64_t>(static_cast<double>(size.bytes) * of);
+}
+
+std::int64_t seconds(std::chrono::milliseconds duration) {
+  return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
+}
+
+}  // namespace
+
+bool is_evicted(const NamespaceConfig& name_space) {
+  switch (name_space.evict) {
+    case Eviction::oldest: return true;
+    case Eviction::never: return false;
+    case Eviction::by_kind: return name_space.kind == NamespaceKind::sstate || name_space.max_size.bytes > 0;
+  }
+  return false;
+}
+
+std::optional<std::uint64_t> size_to_reach(const NamespaceConfig& name_space, std::uint64_t physical_bytes) {
+  if (name_space.max_size.bytes == 0 || !is_evicted(name_space)) return std::nullopt;
+  if (physical_bytes <= share(name_space.max_size, k_high)) return std::nullopt;
+  return share(name_space.max_size, k_low);
+}
+
+std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor) {
+  const std::uint64_t wanted = 2 * free_space_floor.bytes;
+  return free_bytes >= wanted ? 0 : wanted - free_bytes;
+}
+
+void Upkeep::look(const std::stop_token& stop) {
+  empty_old_trash(stop);
+  for (const NamespaceConfig& each : config_->namespaces) {
+    if (stop.stop_requested()) return;
+    keep_to_age(each, stop);
+    keep_to_size(each, stop);
+  }
+  keep_disk_free(stop);
+}
+
+bool Upkeep::is_time(const std::string& task, UnixSeconds pause) {
+  const UnixSeconds now = clock_.now();
+  UnixSeconds& next = next_[task];
+  if (now < next) return false;
+  next = now + pause;
+  return true;
+}
+
+void Upkeep::empty_old_trash(const std::stop_token& stop) {
+  if (!is_time("trash", k_between_trash)) return;
+  Store::TrashSelection selection;
+  selection.removed_before = clock_.now() - seconds(config_->trash_keep) + 1;
+  const auto emptied = store_.empty_trash(selection, stop);
+  if (!emptied) return log_->error("cannot empty the trash: {}", emptied.error().message());
+  if (emptied->names > 0)
+    log_->info("the trash was emptied of {} names, {} freed", emptied->names, human_size(emptied->freed));
+}
+
+std::uint64_t Upkeep::empty_trash(std::uint64_t enough, const std::stop_token& stop) {
+  Store::TrashSelection selection;
+  selection.enough = enough;
+  const auto emptied = store_.empty_trash(selection, stop);
+  if (!emptied) log_->error("cannot empty the trash: {}", emptied.error().message());
+  return emptied ? emptied->freed : 0;
+}
+
+void Upkeep::keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop) {
+  if (name_space.max_age.count() == 0 || !is_time("age of " + name_space.name, k_between_ages)) return;
+  api::PruneRules rules;
+  rules.name_space = name_space.name;
+  rules.unused_for = seconds(name_space.max_age);
+  rules.apply = true;
+  rules.why = "not used for " + human_duration(name_space.max_age) + " (max_age)";
+  Store::PrunePolicy policy;
+  policy.lease = seconds(config_->lease);
+  policy.grace = seconds(config_->grace_period);
+  const auto pruned = store_.prune(rules, policy, "larderd", {}, stop);
+  if (!pruned && pruned.error().code() == Errc::cancelled) return;
+  if (!pruned) return log_->error("cannot prune {}: {}", name_space.name, pruned.error().message());
+  if (pruned->removed.names > 0)
+    log_->info("{}: {} names {} are in the trash, generation {}", name_space.name, pruned->removed.names,
+               rules.why, pruned->generation);
+}
+
+void Upkeep::keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop) {
+  const auto reach = size_to_reach(name_space, store_.physical_bytes(name_space.name));
+  if (!reach) return;
+  const std::string task = "size of " + name_space.name;
+  if (clock_.now() < next_[task]) return;
+  // What was removed already goes first.
+  (void)empty_trash(store_.physical_bytes(name_space.name) - *reach, stop);
+  if (!size_to_reach(name_space, store_.physical_bytes(name_space.name))) return;
+  const std::uint64_t freed =
+      evict(name_space, *reach, "evicted: " + name_space.name + " reached its max_size", stop);
+  if (freed == 0) next_[task] = clock_.now() + k_after_failure;
+}
+
+// The trash would keep the space: what is evicted does not stay in it.
+std::uint64_t Upkeep::evict(const NamespaceConfig& name_space, std::uint64_t size, const std::string& why,
+                            const std::stop_token& stop) {
+  api::PruneRules rules;
+  rules.name_space = name_space.name;
+  rules.max_size = size;
+  rules.apply = true;
+  rules.why = why;
+  Store::PrunePolicy policy;
+  policy.lease = seconds(config_->lease);
+  policy.grace = seconds(config_->grace_period);
+  const auto pruned = store_.prune(rules, policy, "larderd", {}, stop);
+  if (!pruned) {
+    if (pruned.error().code() != Errc::cancelled)
+      log_->error("cannot evict from {}: {}", name_space.name, pruned.error().message());
+    return 0;
+  }
+  if (pruned->generation == 0) {
+    log_->warn("{} takes too much, and nothing of it can go: everything is pinned, leased or young",
+               name_space.name);
+    return 0;
+  }
+  Store::TrashSelection selection;
+  selection.generation = pruned->generation;
+  const auto emptied = store_.empty_trash(selection, stop);
+  const std::uint64_t freed = emptied ? emptied->freed : 0;
+  log_->info("{}: {} names evicted, {} freed ({})", name_space.name, pruned->removed.names, human_size(freed),
+             why);
+  return freed;
+}
+
+void Upkeep::keep_disk_free(const std::stop_token& stop) {
+  const auto missing = [this]() -> std::uint64_t {
+    const auto space = store_.disk_space();
+    if (!space) return 0;
+    const std::uint64_t bytes = bytes_to_free(space->free_bytes, config_->free_space_floor);
+    const bool few_inodes = space->total_inodes > 0 && space->free_inodes < space->total_inodes / 100;
+    return few_inodes ? std::max<std::uint64_t>(bytes, 1) : bytes;
+  };
+  std::uint64_t needed = missing();
+  if (needed == 0 || clock_.now() < next_["disk"]) return;
+  (void)empty_trash(needed, stop);
+  for (const NamespaceConfig& each : config_->namespaces) {
+    needed = missing();
+    if (needed == 0 || stop.stop_requested()) return;
+    if (!is_evicted(each)) continue;
+    // At least a hundredth, so that this does not come back with every upload.
+    const std::uint64_t takes = store_.physical_bytes(each.name);
+    const std::uint64_t goes = std::max(needed, takes / 100);
+    (void)evict(each, takes - std::min(takes, goes), "evicted: the disk is nearly full (free_space_floor)",
+                stop);
+  }
+  if (missing() > 0) next_["disk"] = clock_.now() + k_after_failure;
+}
+
+}  // namespace larder

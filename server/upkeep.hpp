@@ -1,0 +1,55 @@
+// What the daemon does about space by itself: empties the trash when its time has come
+// or its space is needed, and evicts what was not used for the longest time. Runs in a
+// thread of its own; no request waits for it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "common/clock.hpp"
+#include "server/live_config.hpp"
+#include "server/store/store.hpp"
+
+namespace spdlog {
+class logger;
+}
+
+namespace larder {
+
+// Whether a namespace gives way when space is needed.
+bool is_evicted(const NamespaceConfig& name_space);
+// The size, in bytes, that a namespace has to be brought down to; nothing while it may stay as it is.
+std::optional<std::uint64_t> size_to_reach(const NamespaceConfig& name_space, std::uint64_t physical_bytes);
+// How many bytes the disk needs to have free in addition; 0 while there is enough.
+std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor);
+
+class Upkeep {
+ public:
+  Upkeep(Store& store, const LiveConfig& config, const Clock& clock, std::shared_ptr<spdlog::logger> log)
+      : store_(store), config_(config), clock_(clock), log_(std::move(log)) {}
+
+  // One look at everything. Cheap when there is nothing to do.
+  void look(const std::stop_token& stop);
+
+ private:
+  void empty_old_trash(const std::stop_token& stop);
+  void keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop);
+  void keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop);
+  void keep_disk_free(const std::stop_token& stop);
+  std::uint64_t empty_trash(std::uint64_t enough, const std::stop_token& stop);
+  // The bytes that this freed.
+  std::uint64_t evict(const NamespaceConfig& name_space, std::uint64_t size, const std::string& why,
+                      const std::stop_token& stop);
+  bool is_time(const std::string& task, UnixSeconds pause);
+
+  Store& store_;
+  const LiveConfig& config_;
+  const Clock& clock_;
+  std::shared_ptr<spdlog::logger> log_;
+  std::map<std::string, UnixSeconds> next_;  // by task: not before
+};
+
+}  // namespace larder

@@ -1,0 +1,208 @@
+"""Pruning as an admin does it: plan, do, undo, empty the trash, pin; and what the daemon evicts by itself."""
+import json
+import os
+import subprocess
+import time
+import unittest
+
+import harness
+from harness import LarderTest, quoted, wait_until
+
+NAMESPACES = [{"name": "sstate-cache", "kind": "sstate"}, {"name": "downloads", "kind": "downloads"},
+              {"name": "generic", "kind": "generic"}]
+HASH = {digit: digit * 64 for digit in "123456789abc"}
+
+
+def archive(recipe, digit, version="14", task="package_write_ipk"):
+    return "%s/%s/sstate:%s:core2-64-poky-linux:1.0:r0:core2-64:%s:%s_%s.tar.zst" % (
+        digit * 2, digit * 2, recipe, version, HASH[digit], task)
+
+
+def disk_usage(directory):
+    """Bytes on disk, each inode once."""
+    done = subprocess.run(["du", "-sB1", directory], stdout=subprocess.PIPE, text=True, check=True)
+    return int(done.stdout.split()[0])
+
+
+class PruneTest(LarderTest):
+    config = {"namespaces": NAMESPACES, "grace_period": 0, "lease": 0}
+
+    def put(self, name, content, server=None):
+        answer = (server or self.server).put("/" + quoted(name), content)
+        self.assertIn(answer.status, (200, 201), answer.body)
+
+    def prune(self, *arguments, expect=0):
+        done = self.server.client("--json", "prune", *arguments, expect=expect)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+class Pruning(PruneTest):
+    def setUp(self):
+        self.own_server(self.config)
+        for digit in "123":
+            for suffix in ("", ".siginfo"):
+                self.put("sstate-cache/" + archive("busybox", digit) + suffix, os.urandom(20000))
+        self.put("sstate-cache/" + archive("glibc", "4"), os.urandom(20000))
+        self.put("sstate-cache/" + archive("busybox", "5", version="12"), os.urandom(20000))
+
+    def test_a_plan_removes_nothing_and_says_what_would_go(self):
+        before = self.server.index("sstate-cache")
+        done = self.server.client("prune", "sstate-cache", "--recipe", "busybox", "--newest", "1")
+        self.assertIn("superseded", done.stdout)
+        self.assertIn("Nothing has been removed; --yes", done.stdout)
+        listed = self.server.client("prune", "sstate-cache", "--recipe", "glibc", "--list").stdout
+        self.assertIn("sstate-cache/" + archive("glibc", "4"), listed)
+        self.assertEqual(self.server.index("sstate-cache"), before)
+
+    def test_what_goes_comes_back_with_undo(self):
+        before = self.server.index("sstate-cache")
+        modified = self.server.head("/sstate-cache/" + quoted(archive("glibc", "4"))).headers["Last-Modified"]
+        events = self.prune("sstate-cache", "--match", "*", "--yes")
+        self.assertEqual(events[-1]["removed"]["names"], len(before))
+        self.assertEqual(self.server.index("sstate-cache"), [])
+        self.assertEqual(self.server.get("/sstate-cache/" + quoted(before[0])).status, 404)
+        self.assertIn(str(events[-1]["generation"]), self.server.client("trash").stdout)
+        self.assertIn("%d names are back" % len(before), self.server.client("undo").stdout)
+        self.assertEqual(self.server.index("sstate-cache"), before)
+        self.assertEqual(self.server.head("/sstate-cache/" + quoted(archive("glibc", "4"))).headers["Last-Modified"], modified)
+        self.assertEqual(self.server.client("trash").stdout, "the trash is empty\n")
+        self.server.client("undo", expect=1)
+
+    def test_what_is_freed_is_what_the_disk_gets_back(self):
+        shared = os.urandom(50000)
+        for name in ("a", "b"):
+            self.put("downloads/" + name, shared)
+        self.put("generic/keeps-it", shared)
+        before = disk_usage(os.path.join(self.server.data, "objects"))
+        planned = self.prune("sstate-cache", "--recipe", "busybox")[-1]["by_reason"]["selected"]
+        self.prune("sstate-cache", "--recipe", "busybox", "--yes")
+        self.assertEqual(self.prune("downloads", "--match", "*", "--yes")[-1]["removed"]["freed"], 0)
+        emptied = json.loads(self.server.client("--json", "trash", "empty").stdout)
+        self.assertEqual((planned["names"], planned["freed"], emptied["freed"]), (7, 140000, 140000))
+        freed = before - disk_usage(os.path.join(self.server.data, "objects"))
+        self.assertTrue(140000 <= freed <= 140000 + 7 * 4096, freed)  # whole blocks
+        self.assertEqual(self.server.get("/generic/keeps-it").body, shared)
+
+    def test_groups_go_together_and_the_other_release_stays(self):
+        events = self.prune("sstate-cache", "--newest", "1", "--list", "--yes")
+        gone = {event["path"] for event in events if "path" in event}
+        left = self.server.index("sstate-cache")
+        self.assertEqual(len(gone), 4)
+        self.assertIn(archive("busybox", "5", version="12"), left)
+        self.assertIn(archive("glibc", "4"), left)
+        for name in left:
+            self.assertTrue(name.endswith(".siginfo") or name + ".siginfo" in left or "glibc" in name or ":12:" in name)
+
+    def test_stamps_lists_and_pins_keep(self):
+        stamps = os.path.join(self.temporary_directory(), "stamps")
+        harness.write_file(os.path.join(stamps, "core2-64/busybox/1.0-r0.do_package_write_ipk_setscene." + HASH["1"]), b"")
+        keep = os.path.join(self.temporary_directory(), "keep.txt")
+        harness.write_file(keep, ("# a release\n" + archive("busybox", "2") + "\n").encode())
+        self.server.client("pin", "sstate-cache/*glibc*")
+        event = self.prune("sstate-cache", "--match", "*", "--keep-stamps", stamps, "--keep-list", keep, "--yes")[-1]
+        self.assertEqual(event["kept"], {"listed": 2, "pinned": 1})
+        self.assertEqual(self.server.index("sstate-cache"),
+                         sorted([archive("busybox", "1"), archive("busybox", "1") + ".siginfo", archive("busybox", "2"),
+                                 archive("busybox", "2") + ".siginfo", archive("glibc", "4")]))
+        self.assertEqual(self.server.client("pin").stdout, "sstate-cache/*glibc*\n")
+        self.server.client("unpin", "sstate-cache/*glibc*")
+        self.server.client("unpin", "sstate-cache/*glibc*", expect=1)
+        self.assertEqual(self.prune("sstate-cache", "--recipe", "glibc", "--yes")[-1]["removed"]["names"], 1)
+        self.server.client("prune", "sstate-cache", "--match", "x", "--keep-stamps", self.temporary_directory(), expect=2)
+
+    def test_what_makes_no_sense_is_refused(self):
+        for arguments in (("sstate-cache",), ("sstate-cache", "--unused-for", "soon"), ("sstate-cache", "--yes")):
+            self.server.client("prune", *arguments, expect=2)
+        self.server.client("prune", "nowhere", "--match", "*", expect=1)
+        for body in (b"", b"{}", b'{"namespace": "sstate-cache"}', b'{"namespace": "sstate-cache", "recipe": ["x"]}'):
+            self.assertEqual(self.server.request("POST", "/-/v1/prune", body=body).status, 400, body)
+        self.assertEqual(self.server.get("/-/v1/prune").status, 405)
+        self.assertEqual(self.server.request("POST", "/-/v1/pins", body=b"../x\n").status, 400)
+
+    def test_the_trash_outlives_a_kill(self):
+        before = self.server.index("sstate-cache")
+        self.prune("sstate-cache", "--match", "*", "--yes")
+        self.server.kill()
+        again = self.own_server(self.config, data=self.server.data)
+        wait_until(lambda: not again.stat()["reconciling"], "tree and index agree")
+        again.client("undo")
+        self.assertEqual(again.index("sstate-cache"), before)
+
+
+class Leases(PruneTest):
+    config = {"namespaces": NAMESPACES, "grace_period": 0, "lease": "1h"}
+
+    def test_what_answered_a_check_stays_for_the_length_of_a_build(self):
+        for name in ("asked", "read", "bulk", "over-ftp", "not-asked"):
+            self.put("downloads/" + name, name.encode())
+        self.server.head("/downloads/asked")
+        self.server.get("/downloads/read")
+        self.server.request("POST", "/-/v1/find-missing?namespace=downloads", body=b"bulk\n")
+        subprocess.run(["curl", "-sS", self.server.ftp_url + "/downloads/over-ftp"], check=True, stdout=subprocess.DEVNULL)
+        event = self.prune("downloads", "--match", "*", "--yes")[-1]
+        self.assertEqual(event["kept"], {"leased": 4})
+        self.assertEqual(self.server.index("downloads"), ["asked", "bulk", "over-ftp", "read"])
+        self.assertEqual(self.prune("downloads", "--match", "*", "--ignore-lease", "--yes")[-1]["removed"]["names"], 4)
+
+
+class Evicting(PruneTest):
+    def test_a_namespace_keeps_to_its_size_by_losing_the_oldest(self):
+        server = self.own_server({"namespaces": [{"name": "small", "kind": "generic", "max_size": "1MiB"},
+                                                 {"name": "other", "kind": "generic"}], "grace_period": 0, "lease": 0})
+        for number in range(9):
+            self.put("small/%d" % number, os.urandom(100000), server)
+        server.client("pin", "small/0")
+        stored = time.time()
+        wait_until(lambda: time.time() >= stored + 1.1, "times have seconds")
+        server.get("/small/1")
+        self.put("small/9", os.urandom(100000), server)  # above 95 %
+        wait_until(lambda: server.namespace_stat("small")["physical_bytes"] <= 0.85 * (1 << 20), "eviction is done")
+        left = server.index("small")
+        self.assertIn("0", left)
+        self.assertIn("1", left)
+        self.assertIn("9", left)
+        self.assertEqual(len(left), 8)
+        wait_until(lambda: server.client("trash").stdout == "the trash is empty\n", "what was evicted is gone for good")
+        for name in left:
+            self.assertEqual(server.get("/small/" + name).status, 200)
+
+    def test_leased_objects_stay_and_uploads_are_refused_instead(self):
+        server = self.own_server({"namespaces": [{"name": "small", "kind": "generic", "max_size": "1MiB"}],
+                                  "grace_period": 0, "lease": "1h"})
+        for number in range(10):
+            self.put("small/%d" % number, os.urandom(100000), server)
+            server.head("/small/%d" % number)
+        wait_until(lambda: "nothing of it can go" in server.log(), "it was tried")
+        self.assertEqual(server.put("/small/more", os.urandom(100000)).status, 507)
+        self.assertEqual(len(server.index("small")), 10)
+        self.assertEqual(server.get("/small/0").status, 200, "reads go on")
+
+    def test_what_nobody_used_for_max_age_goes_to_the_trash(self):
+        data = os.path.join(self.temporary_directory(), "data")
+        server = self.own_server({"namespaces": NAMESPACES, "grace_period": 0, "lease": 0}, data=data)
+        self.put("downloads/x", b"x", server)
+        self.assertEqual(server.stop(), 0)
+        aged = [{**each, "max_age": "1s"} if each["name"] == "downloads" else each for each in NAMESPACES]
+        again = self.own_server({"namespaces": aged, "grace_period": 0, "lease": 0}, data=data)
+        # The first look may come within the second; the next is an hour away, so start once more then.
+        while again.index("downloads"):
+            self.assertEqual(again.stop(), 0)
+            again = self.own_server({"namespaces": aged, "grace_period": 0, "lease": 0}, data=data)
+            wait_until(lambda: again.get("/-/health").status == 200, "ready")
+        self.assertIn("max_age", again.client("trash").stdout)
+        again.client("undo")
+        self.assertEqual(again.index("downloads"), ["x"])
+
+    def test_the_trash_empties_by_itself(self):
+        server = self.own_server({"namespaces": NAMESPACES, "trash_keep": 0})
+        self.put("downloads/x", b"x", server)
+        server.request("DELETE", "/downloads/x")
+        # Looked at once a minute; a restart looks at once.
+        self.assertEqual(server.stop(), 0)
+        again = self.own_server({"namespaces": NAMESPACES, "trash_keep": 0}, data=server.data)
+        wait_until(lambda: again.client("trash").stdout == "the trash is empty\n", "the trash is empty")
+        wait_until(lambda: again.stat()["objects"] == 0, "and so are the objects")
+
+
+if __name__ == "__main__":
+    unittest.main()
