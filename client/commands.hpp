@@ -77,6 +77,15 @@ struct PinOptions {
 };
 ExitCode run_pin(const Globals& globals, const PinOptions& options);  // without patterns: prints the pins
 
+struct SnapshotOptions {
+  enum class Verb { list, create, show, restore, remove } verb = Verb::list;
+  std::string name;
+  std::vector<std::string> namespaces;
+  std::string list;    // a file of names; "-": standard input
+  std::string stamps;  // a directory
+};
+ExitCode run_snapshot(const Globals& globals, const SnapshotOptions& options);
+
 struct GetOptions {
   std::string name;    // "NS/PATH"
   std::string output;  // a file, "-", or empty: the last component of the name

@@ -92,6 +92,20 @@ constexpr const char* k_trash_footer = R"(Examples:
   larder trash empty 1234           frees its space for good
   larder trash empty)";
 
+constexpr const char* k_snapshot_footer =
+    R"(A snapshot holds what a namespace has now, for good, and costs directory entries only.
+It is read like a namespace, as /@NAME/sstate-cache/…, over HTTP and FTP: a release branch
+can point its SSTATE_MIRRORS at it. 'larder ls @NAME/sstate-cache' lists it, 'larder
+diff @A/sstate-cache @B/sstate-cache' compares two. No prune takes what it holds.
+
+Examples:
+  larder snapshot create release-4.0
+  larder snapshot create release-4.0 --namespace sstate-cache --from-stamps ~/build/tmp/stamps
+  larder snapshot create release-4.0 --from-list names.txt
+  larder snapshot list
+  larder snapshot restore release-4.0
+  larder snapshot remove release-4.0)";
+
 constexpr const char* k_get_footer =
     R"(The object grows in a hidden file next to the output and gets its name when its
 SHA-256 is the one the server states. A download that was cut continues where it
@@ -132,6 +146,7 @@ struct CommandLine {
   std::uint64_t undo_generation = 0;
   TrashOptions trash;
   PinOptions pin;
+  SnapshotOptions snapshot;
   LsOptions ls;
   GetOptions get;
   ConfOptions conf;
@@ -246,6 +261,33 @@ void declare_prune(CLI::App& app, CommandLine& line) {
   }
 }
 
+void declare_snapshot(CLI::App& app, CommandLine& line) {
+  CLI::App* snapshot = app.add_subcommand("snapshot", "Keep a release as it is, by name");
+  snapshot->require_subcommand(1);
+  snapshot->footer(k_snapshot_footer);
+  SnapshotOptions& options = line.snapshot;
+  const auto verb = [&](const char* name, const char* help, SnapshotOptions::Verb what) {
+    CLI::App* command = snapshot->add_subcommand(name, help);
+    if (what != SnapshotOptions::Verb::list)
+      command->add_option("NAME", options.name, "The snapshot")->required();
+    command->callback([&options, what] { options.verb = what; });
+    return command;
+  };
+  CLI::App* create =
+      verb("create", "Make one of everything there is, or of a list", SnapshotOptions::Verb::create);
+  create->add_option("-n,--namespace", options.namespaces, "Only of this one; may be repeated");
+  create
+      ->add_option("--from-list", options.list,
+                   "Only the names in FILE, NAMESPACE/PATH, one a line; - for standard input")
+      ->type_name("FILE");
+  create->add_option("--from-stamps", options.stamps, "Only what a build's stamps name (tmp/stamps)")
+      ->type_name("DIR");
+  verb("list", "List them", SnapshotOptions::Verb::list);
+  verb("show", "What one holds", SnapshotOptions::Verb::show);
+  verb("restore", "Put back what the namespaces have lost of it", SnapshotOptions::Verb::restore);
+  verb("remove", "Give it up; frees what only it held", SnapshotOptions::Verb::remove);
+}
+
 void declare_reading(CLI::App& app, CommandLine& line) {
   app.add_subcommand("stat", "How the server is doing, and what it holds");
 
@@ -281,6 +323,7 @@ void declare(CLI::App& app, CommandLine& line) {
   declare_seed(app, line);
   declare_adopt(app, line);
   declare_prune(app, line);
+  declare_snapshot(app, line);
   declare_reading(app, line);
 }
 
@@ -297,6 +340,7 @@ ExitCode run(CLI::App& app, CommandLine& line) {
   line.adopt.verify = !line.adopt_no_verify;
   if (app.got_subcommand("seed")) return run_seed(globals, line.seed);
   if (app.got_subcommand("adopt")) return run_adopt(globals, line.adopt);
+  if (app.got_subcommand("snapshot")) return run_snapshot(globals, line.snapshot);
   if (app.got_subcommand("prune")) return run_prune(globals, line.prune);
   if (app.got_subcommand("undo")) return run_undo(globals, line.undo_generation);
   if (app.got_subcommand("trash")) {

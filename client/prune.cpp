@@ -14,18 +14,6 @@
 namespace larder::client {
 namespace {
 
-Result<std::string> text_of_file(const std::string& file) {
-  std::ostringstream text;
-  if (file == "-") {
-    text << std::cin.rdbuf();
-    return text.str();
-  }
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return posix_error("read", file, errno);
-  text << stream.rdbuf();
-  return text.str();
-}
-
 Result<api::PruneRules> rules_of(const PruneOptions& options) {
   api::PruneRules rules = options.rules;
   for (const std::string& directory : options.stamps) {
@@ -67,6 +55,18 @@ std::string with_generation(std::string_view path, std::uint64_t generation) {
 }
 
 }  // namespace
+
+Result<std::string> text_of_file(const std::string& file) {
+  std::ostringstream text;
+  if (file == "-") {
+    text << std::cin.rdbuf();
+    return text.str();
+  }
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) return posix_error("read", file, errno);
+  text << stream.rdbuf();
+  return text.str();
+}
 
 Result<std::vector<std::string>> hashes_of_stamps(const std::filesystem::path& stamps) {
   std::vector<std::string> hashes;

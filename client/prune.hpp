@@ -17,6 +17,8 @@ Result<std::vector<std::string>> hashes_of_stamps(const std::filesystem::path& s
 // 64 lower-case hexadecimal digits at the end of a stamp's name, or an empty view.
 std::string_view hash_of_stamp(std::string_view file_name);
 
+// "-" is standard input.
+Result<std::string> text_of_file(const std::string& file);
 // One name a line; empty lines and those that start with '#' are passed over.
 std::vector<std::string> names_of_list(std::string_view text);
 

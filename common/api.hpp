@@ -54,9 +54,9 @@ struct Stat {
   std::uint64_t disk_total_bytes = 0;
   std::uint64_t disk_free_bytes = 0;
   std::uint64_t resident_bytes = 0;  // the process
-  std::uint64_t connections = 0;    // of HTTP, and sessions of FTP
-  std::uint64_t failed_logins = 0;  // since the daemon started
-  std::uint64_t generation = 0;  // last ledger sequence
+  std::uint64_t connections = 0;     // of HTTP, and sessions of FTP
+  std::uint64_t failed_logins = 0;   // since the daemon started
+  std::uint64_t generation = 0;      // last ledger sequence
   std::vector<NamespaceStat> namespaces;
 };
 

@@ -35,6 +35,30 @@ bool is_namespace_name(std::string_view name) {
                      [&](char c) { return plain(c) || c == '.' || c == '_' || c == '-'; });
 }
 
+bool is_snapshot_name(std::string_view name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  if (name.empty() || name.size() > k_max_namespace || !plain(name.front())) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [&](char c) { return plain(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+std::string_view snapshot_of(std::string_view space) {
+  return space.starts_with('@') ? space.substr(1, space.find('/') - 1) : std::string_view();
+}
+
+std::string_view namespace_of(std::string_view space) {
+  if (!space.starts_with('@')) return space;
+  const auto slash = space.find('/');
+  return slash == std::string_view::npos ? std::string_view() : space.substr(slash + 1);
+}
+
+bool is_space_name(std::string_view name) {
+  if (!name.starts_with('@')) return is_namespace_name(name);
+  return is_snapshot_name(snapshot_of(name)) && is_namespace_name(namespace_of(name));
+}
+
 std::string_view path_defect(std::string_view path) {
   if (path.empty()) return "an empty path";
   if (path.size() > k_max_path) return "more than 3072 bytes";
@@ -48,7 +72,7 @@ std::string_view path_defect(std::string_view path) {
 }
 
 Result<ArtifactKey> ArtifactKey::make(std::string_view name_space, std::string_view path) {
-  if (!is_namespace_name(name_space)) return Error(Errc::invalid_name, "this is no namespace name");
+  if (!is_space_name(name_space)) return Error(Errc::invalid_name, "this is no namespace name");
   const auto defect = path_defect(path);
   if (!defect.empty()) return Error(Errc::invalid_name, "a name cannot have " + std::string(defect));
   std::string text;
@@ -58,7 +82,8 @@ Result<ArtifactKey> ArtifactKey::make(std::string_view name_space, std::string_v
 }
 
 Result<ArtifactKey> ArtifactKey::parse(std::string_view text) {
-  const auto slash = text.find('/');
+  auto slash = text.find('/');
+  if (text.starts_with('@') && slash != std::string_view::npos) slash = text.find('/', slash + 1);
   if (slash == std::string_view::npos)
     return Error(Errc::invalid_name, "a name needs a namespace and a path");
   return make(text.substr(0, slash), text.substr(slash + 1));

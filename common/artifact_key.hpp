@@ -21,6 +21,14 @@ inline constexpr std::size_t k_max_namespace = 64;
 // [a-z0-9][a-z0-9._-]*, at most 64 bytes; "-" and "@" open other doors.
 bool is_namespace_name(std::string_view name);
 
+// [A-Za-z0-9][A-Za-z0-9._-]*, at most 64 bytes.
+bool is_snapshot_name(std::string_view name);
+
+// What a name can stand in: a namespace, or "@SNAPSHOT/NAMESPACE", one as it was frozen.
+bool is_space_name(std::string_view name);
+std::string_view snapshot_of(std::string_view space);  // "" for a namespace itself
+std::string_view namespace_of(std::string_view space);
+
 // Why `path` cannot be a path below a namespace, or an empty view when it can:
 // components of 1…255 bytes of UTF-8 without control characters, none "." or
 // "..", separated by single slashes, no slash first or last.
@@ -29,13 +37,15 @@ std::string_view path_defect(std::string_view path);
 class ArtifactKey {
  public:
   static Result<ArtifactKey> make(std::string_view name_space, std::string_view path);
-  // "namespace/path" as str() gives it.
+  // "namespace/path", "@snapshot/namespace/path", as str() gives it.
   static Result<ArtifactKey> parse(std::string_view text);
 
+  // The space: "sstate-cache", or "@release/sstate-cache" of a snapshot.
   std::string_view name_space() const { return std::string_view(text_).substr(0, split_); }
   std::string_view path() const { return std::string_view(text_).substr(split_ + 1); }
   std::string_view file_name() const;
   const std::string& str() const { return text_; }  // "sstate-cache/ab/cd/sstate:…"
+  bool is_frozen() const { return text_.starts_with('@'); }
 
   bool operator==(const ArtifactKey& other) const { return text_ == other.text_; }
   auto operator<=>(const ArtifactKey& other) const { return text_ <=> other.text_; }

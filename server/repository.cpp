@@ -13,8 +13,9 @@ Repository::Repository(Store& store, DiskPool& pool) : store_(store), pool_(pool
   activities_.emplace("", std::make_unique<Activity>());  // requests for namespaces that are not there
 }
 
-Activity& Repository::activity(std::string_view name_space) const {
-  const auto found = activities_.find(name_space);
+// A read of a snapshot counts for its namespace.
+Activity& Repository::activity(std::string_view space) const {
+  const auto found = activities_.find(namespace_of(space));
   return found == activities_.end() ? *activities_.find("")->second : *found->second;
 }
 
@@ -196,6 +197,22 @@ Result<api::TrashEvent> Repository::empty_trash_now(std::uint64_t generation) {
 
 Task<Result<api::TrashEvent>> Repository::empty_trash(std::uint64_t generation) {
   return pool_.run(&Repository::empty_trash_now, this, generation);
+}
+
+Task<Result<api::SnapshotStat>> Repository::create_snapshot(api::SnapshotRequest request, std::string actor) {
+  return pool_.run(&Store::create_snapshot, &store_, std::move(request), std::move(actor));
+}
+
+Task<std::vector<api::SnapshotStat>> Repository::snapshots() {
+  return pool_.run(&Store::snapshots, &store_);
+}
+
+Task<Result<api::SnapshotStat>> Repository::remove_snapshot(std::string name, std::string actor) {
+  return pool_.run(&Store::remove_snapshot, &store_, std::move(name), std::move(actor));
+}
+
+Task<Result<api::RestoreResult>> Repository::restore_snapshot(std::string name, std::string actor) {
+  return pool_.run(&Store::restore_snapshot, &store_, std::move(name), std::move(actor));
 }
 
 Task<std::vector<std::string>> Repository::pins() {

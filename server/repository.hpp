@@ -70,6 +70,11 @@ class Repository {
   Task<Result<std::vector<api::TrashGeneration>>> list_trash(std::size_t limit);  // newest first
   Task<Result<api::TrashEvent>> undo(std::uint64_t generation, std::string actor);
   Task<Result<api::TrashEvent>> empty_trash(std::uint64_t generation);  // 0: all
+  Task<Result<api::SnapshotStat>> create_snapshot(api::SnapshotRequest request, std::string actor);
+  Task<std::vector<api::SnapshotStat>> snapshots();
+  bool has_snapshot(std::string_view name) const { return store_.has_snapshot(name); }
+  Task<Result<api::SnapshotStat>> remove_snapshot(std::string name, std::string actor);
+  Task<Result<api::RestoreResult>> restore_snapshot(std::string name, std::string actor);
   Task<std::vector<std::string>> pins();
   Task<Result<std::size_t>> pin(std::vector<std::string> lines, std::string actor);
   Task<Result<std::size_t>> unpin(std::vector<std::string> lines, std::string actor);
@@ -83,7 +88,7 @@ class Repository {
   DiskPool& pool() { return pool_; }
 
  private:
-  Activity& activity(std::string_view name_space) const;
+  Activity& activity(std::string_view space) const;
   std::optional<ArtifactKey> fallback(const ArtifactKey& key) const;
   void note(const ArtifactKey& key, Access access);
   Result<Entry> stat_now(const ArtifactKey& key);

@@ -50,6 +50,11 @@ Task<Result<void>> Lister::begin(const Action& action) {
     co_return success;
   }
   if (place_.kind == Place::Kind::nowhere) co_return nothing_there(action);
+  if (place_.kind == Place::Kind::snapshot) {
+    if (!repository_.has_snapshot(place_.name_space.substr(1))) co_return nothing_there(action);
+    show_namespaces();
+    co_return success;
+  }
   if (repository_.find_namespace(place_.name_space) == nullptr) co_return nothing_there(action);
   if (place_.kind == Place::Kind::below) co_return co_await begin_below(action);
   std::string top;

@@ -22,12 +22,20 @@ Place place_of(std::string_view absolute) {
   Place place;
   absolute.remove_prefix(1);
   if (absolute.empty()) return place;
-  const auto slash = absolute.find('/');
+  auto slash = absolute.find('/');
+  if (absolute.starts_with('@')) {
+    if (slash == std::string_view::npos) {
+      place.kind = is_snapshot_name(absolute.substr(1)) ? Place::Kind::snapshot : Place::Kind::nowhere;
+      place.name_space = absolute;
+      return place;
+    }
+    slash = absolute.find('/', slash + 1);
+  }
   place.name_space = absolute.substr(0, slash);
   if (slash != std::string_view::npos) place.path = absolute.substr(slash + 1);
   place.kind = place.path.empty() ? Place::Kind::name_space : Place::Kind::below;
   const bool possible =
-      is_namespace_name(place.name_space) && (place.path.empty() || path_defect(place.path).empty());
+      is_space_name(place.name_space) && (place.path.empty() || path_defect(place.path).empty());
   if (!possible) place.kind = Place::Kind::nowhere;
   return place;
 }

@@ -1,5 +1,5 @@
 // Where FTP's paths lead. "/" lists the namespaces, "/NAMESPACE/PATH" is what
-// HTTP serves under the same path; nothing is decoded. Pure text.
+// HTTP serves under the same path, "/@SNAPSHOT/NAMESPACE/PATH" included; nothing is decoded. Pure text.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +19,14 @@ std::string resolve(std::string_view directory, std::string_view named);
 struct Place {
   enum class Kind : std::uint8_t {
     root,
-    name_space,  // its top
+    snapshot,    // its top: "/@NAME"
+    name_space,  // its top; of a snapshot, too: "/@NAME/NAMESPACE"
     below,       // an artifact, or a directory
     nowhere,     // no artifact and no directory can have this name
   };
   Kind kind = Kind::root;
-  std::string name_space;
-  std::string path;  // below the namespace
+  std::string name_space;  // "@NAME/NAMESPACE" of a frozen one
+  std::string path;        // below the namespace
 
   Result<ArtifactKey> key() const { return ArtifactKey::make(name_space, path); }
 };

@@ -244,6 +244,8 @@ Task<bool> FtpSession::is_directory(const std::string& path) {
   const Place place = place_of(path);
   if (place.kind == Place::Kind::root) co_return true;
   if (place.kind == Place::Kind::nowhere) co_return false;
+  if (place.kind == Place::Kind::snapshot)
+    co_return context_.repository.has_snapshot(place.name_space.substr(1));
   if (context_.repository.find_namespace(place.name_space) == nullptr) co_return false;
   if (place.kind == Place::Kind::name_space) co_return true;
   const Index::Found found = context_.repository.peek_directory(place.name_space, place.path);

@@ -10,6 +10,7 @@
 #include "server/http/gzip.hpp"
 #include "server/http/listing.hpp"
 #include "server/http/prune_handler.hpp"
+#include "server/http/snapshot_handler.hpp"
 
 namespace larder::http {
 namespace {
@@ -389,6 +390,8 @@ Task<void> serve_admin(Exchange& exchange, const Target& target) {
   if (path == api::k_trash) co_return co_await serve_trash(exchange, target);
   if (path == api::k_undo) co_return co_await serve_undo(exchange, target);
   if (path == api::k_pins) co_return co_await serve_pins(exchange);
+  if (path == api::k_snapshots) co_return co_await serve_snapshots(exchange, target);
+  if (path == api::k_restore) co_return co_await serve_restore(exchange, target);
   if (reads && !is_read(exchange.request()))
     co_return co_await answer_method_not_allowed(exchange, "GET, HEAD");
   if (posts && exchange.request().method != Method::post)

@@ -3,6 +3,7 @@
 #include "common/name_list.hpp"
 #include "server/http/artifact_handler.hpp"
 #include "server/http/service_handler.hpp"
+#include "server/http/snapshot_handler.hpp"
 #include "server/http/target.hpp"
 
 namespace larder::http {
@@ -118,10 +119,7 @@ Task<void> HttpSession::dispatch(const Target& target) {
     case Target::Kind::root: co_return co_await serve_root(exchange_);
     case Target::Kind::listing: co_return co_await serve_listing(exchange_, target);
     case Target::Kind::admin: co_return co_await serve_admin(exchange_, target);
-    case Target::Kind::snapshot: {
-      const Error missing(Errc::not_found, "there is no snapshot " + target.snapshot);
-      co_return co_await exchange_.answer_error(missing);
-    }
+    case Target::Kind::snapshot: co_return co_await serve_snapshot_root(exchange_, target);
     case Target::Kind::artifact: break;
   }
   if (target.path == k_name_list && method != Method::put)  // the store says why it cannot be stored

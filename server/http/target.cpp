@@ -37,15 +37,19 @@ Error no_such_name(std::string_view name) {
 Result<Target> classify(Target target) {
   target.name_space = take_component(target.path);
   if (target.name_space.starts_with('@')) {
-    target.kind = Target::Kind::snapshot;
     target.snapshot = target.name_space.substr(1);
     if (!is_snapshot_name(target.snapshot)) return no_such_name(target.name_space);
-    target.name_space = take_component(target.path);
-    if (!target.name_space.empty() && !is_namespace_name(target.name_space))
-      return no_such_name(target.name_space);
-    return target;
+    const std::string frozen = take_component(target.path);
+    target.kind = Target::Kind::snapshot;
+    if (frozen.empty()) {
+      target.name_space.clear();
+      return target;
+    }
+    if (!is_namespace_name(frozen)) return no_such_name(frozen);
+    target.name_space += "/" + frozen;
+  } else if (!is_namespace_name(target.name_space)) {
+    return no_such_name(target.name_space);
   }
-  if (!is_namespace_name(target.name_space)) return no_such_name(target.name_space);
   const bool directory = target.path.empty() || target.trailing_slash;
   target.kind = directory ? Target::Kind::listing : Target::Kind::artifact;
   return target;
@@ -75,15 +79,6 @@ std::string form_decoded(std::string_view text) {
 }
 
 }  // namespace
-
-bool is_snapshot_name(std::string_view name) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  };
-  if (name.empty() || name.size() > k_max_namespace || !plain(name.front())) return false;
-  return std::all_of(name.begin(), name.end(),
-                     [&](char c) { return plain(c) || c == '.' || c == '_' || c == '-'; });
-}
 
 Result<Target> parse_target(std::string_view raw) {
   if (raw.size() > k_max_target) return invalid("the request target is longer than 8 KiB");

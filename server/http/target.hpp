@@ -5,7 +5,8 @@
 //   /NAMESPACE/DIRECTORY/      the listing of a directory
 //   /NAMESPACE/PATH            an artifact (or a directory without its slash)
 //   /-/…                       everything that is not an artifact
-//   /@SNAPSHOT[/NAMESPACE/…]   the same, frozen
+//   /@SNAPSHOT                 the namespaces of a snapshot
+//   /@SNAPSHOT/NAMESPACE/…     as without the snapshot, frozen
 #pragma once
 
 #include <cstddef>
@@ -25,8 +26,8 @@ struct Target {
   enum class Kind : std::uint8_t { root, listing, artifact, admin, snapshot };
 
   Kind kind = Kind::root;
-  std::string snapshot;    // its name, without the @
-  std::string name_space;  // listing, artifact and (perhaps) snapshot
+  std::string snapshot;    // its name, without the @; of listings and artifacts, too
+  std::string name_space;  // listing and artifact; "@SNAPSHOT/NAMESPACE" of a frozen one
   std::string path;        // below the namespace, without slash at either end; admin: all of it, "/-/health"
   bool trailing_slash = false;  // a directory is meant
   std::string query;            // behind the '?', as it came
@@ -41,9 +42,6 @@ struct Target {
 // Only the origin form is understood: "*" belongs to OPTIONS, which needs no
 // Target, and the absolute form to proxies, which this server is not.
 Result<Target> parse_target(std::string_view raw);
-
-// [A-Za-z0-9][A-Za-z0-9._-]*, at most 64 bytes.
-bool is_snapshot_name(std::string_view name);
 
 // The value of the first `name=…` of a query, decoded ('+' is a space here, an
 // escape that is none stays as it is); empty when it has no "=", nullopt when

@@ -364,6 +364,36 @@ Result<void> Index::scan_use(std::string_view prefix, const UseVisitor& visit) c
   return {};
 }
 
+Result<void> Index::add_names(std::string_view space,
+                              const std::vector<std::pair<std::string, NameRecord>>& rows) {
+  const std::lock_guard lock(state_->write_mutex);
+  NamespaceTotals totals = state_->totals[std::string(space)];
+  rocksdb::WriteBatch batch;
+  for (const auto& [key, record] : rows) {
+    batch.Put(state_->family(State::names), slice(key), encode(record));
+    totals.artifacts += 1;
+    totals.logical_bytes += record.size;
+  }
+  return state_->write_with_totals(batch, space, totals);
+}
+
+Result<void> Index::drop_names(std::string_view space, const std::function<void(const NameRecord&)>& seen) {
+  const std::string first = std::string(space) + "/";
+  const std::string last = std::string(space) + "0";  // '0' follows '/'
+  LARDER_TRY(scan_names(first, {}, [&](std::string_view, const NameRecord& record) {
+    seen(record);
+    return Step();
+  }));
+  const std::lock_guard lock(state_->write_mutex);
+  rocksdb::WriteBatch batch;
+  batch.DeleteRange(state_->family(State::names), first, last);
+  batch.DeleteRange(state_->family(State::recency), first, last);
+  batch.Delete(state_->family(State::meta), totals_key(space));
+  LARDER_TRY(state_->write(batch));
+  state_->totals.erase(std::string(space));
+  return {};
+}
+
 Result<void> Index::scan_trash(std::uint64_t first, std::string_view after, const TrashVisitor& visit) const {
   std::unique_ptr<rocksdb::Iterator> row(
       state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::trash)));

@@ -77,6 +77,11 @@ class Index {
   using UseVisitor = std::function<bool(std::string_view key, const NameRecord&, const RecencyRecord&)>;
   Result<void> scan_use(std::string_view prefix, const UseVisitor& visit) const;
 
+  // Rows of a snapshot's namespace, and what they add up to: no ledger line each.
+  Result<void> add_names(std::string_view space, const std::vector<std::pair<std::string, NameRecord>>& rows);
+  // All rows of it; `seen` hears each before it goes.
+  Result<void> drop_names(std::string_view space, const std::function<void(const NameRecord&)>& seen);
+
   // Names in the trash behind `after` of generation `first`, oldest generation first, until `visit` returns
   // false.
   using TrashVisitor =

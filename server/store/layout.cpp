@@ -5,11 +5,18 @@
 namespace larder::layout {
 
 std::string tree_path(const ArtifactKey& key) {
-  return k_tree + "/" + key.str();
+  return key.is_frozen() ? k_snapshots + "/" + key.str().substr(1) : k_tree + "/" + key.str();
 }
 
 std::string namespace_path(std::string_view name) {
-  return k_tree + "/" + std::string(name);
+  const std::string space(name);
+  return space.starts_with('@') ? k_snapshots + "/" + space.substr(1) : k_tree + "/" + space;
+}
+
+Result<ArtifactKey> parse_tree_path(std::string_view path) {
+  if (path.starts_with(k_tree + "/")) return ArtifactKey::parse(path.substr(k_tree.size() + 1));
+  if (!path.starts_with(k_snapshots + "/")) return Error(Errc::invalid_name, "this is no file of the tree");
+  return ArtifactKey::parse("@" + std::string(path.substr(k_snapshots.size() + 1)));
 }
 
 std::string object_directory(const Digest& digest) {

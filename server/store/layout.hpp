@@ -24,8 +24,11 @@ inline const std::string k_pins = "pins";  // a file: names and patterns, one a 
 inline const std::string k_format = "format";
 inline constexpr std::string_view k_format_line = "larder 1\n";
 
-std::string tree_path(const ArtifactKey& key);       // tree/<namespace>/<path>
-std::string namespace_path(std::string_view name);   // tree/<namespace>
+std::string tree_path(
+    const ArtifactKey& key);  // tree/<namespace>/<path>, snapshots/<name>/<namespace>/<path>
+std::string namespace_path(std::string_view space);  // tree/<namespace>, snapshots/<name>/<namespace>
+// The key that a file of tree/ or snapshots/ stands for.
+Result<ArtifactKey> parse_tree_path(std::string_view path);
 std::string object_directory(const Digest& digest);  // objects/ab
 // objects/ab/<sha256>, and .1, .2 … for further inodes of the same bytes
 // where the file system limits the links of one.

@@ -46,7 +46,14 @@ class Pruner {
     facts.kind = config.kind;
     facts.physical_bytes = core_.index->totals(config.name).physical_bytes;
     facts.is_pinned = [&](const std::string& path) { return core_.pins.holds(config.name + "/" + path); };
-    facts.is_in_snapshot = [](const std::string&) { return false; };
+    facts.is_in_snapshot = [&, snapshots = core_.snapshots.all()](const std::string& path) {
+      return std::any_of(snapshots.begin(), snapshots.end(), [&](const std::string& snapshot) {
+        const auto key = ArtifactKey::make("@" + snapshot + "/" + config.name, path);
+        const auto row =
+            key ? core_.index->name(*key) : Result<std::optional<NameRecord>>(std::optional<NameRecord>());
+        return row && *row;
+      });
+    };
     facts.holders = [&](const Digest& digest) {
       const auto count = core_.objects.count_names(digest);
       return count ? *count : std::uint64_t{0};

@@ -19,10 +19,11 @@ class Reconciler {
   Result<Store::ReconcileReport> run() {
     LARDER_TRY(learn_objects());
     LARDER_TRY(walk(layout::k_tree, &Reconciler::check_name));
+    for (const std::string& each : core_.snapshots.all())
+      LARDER_TRY(walk(layout::k_snapshots + "/" + each, &Reconciler::check_name));
     LARDER_TRY(drop_stale_rows());
-    // What prune removed and what snapshots keep takes space as well.
+    // What prune removed takes space as well.
     LARDER_TRY(walk(layout::k_trash, &Reconciler::check_trash));
-    LARDER_TRY(walk(layout::k_snapshots, &Reconciler::check_kept));
     return report_;
   }
 
@@ -99,7 +100,7 @@ class Reconciler {
 
   Result<void> check_name(const std::string& path) {
     LARDER_TRY(pace());
-    const auto key = ArtifactKey::parse(std::string_view(path).substr(layout::k_tree.size() + 1));
+    const auto key = layout::parse_tree_path(path);
     if (!key || core_.find_namespace(key->name_space()) == nullptr) return {};
     const auto status = core_.disk.status(path);
     if (!status) return {};
@@ -119,7 +120,7 @@ class Reconciler {
     return {};
   }
 
-  // trash/<generation>/<namespace>/…, snapshots/<name>/<namespace>/…
+  // trash/<generation>/<namespace>/…
   Result<void> check_kept(const std::string& path) {
     LARDER_TRY(pace());
     const auto first = path.find('/');
@@ -163,13 +164,19 @@ class Reconciler {
     if (object) return {};
     ObjectRecord record;
     record.size = size;
-    record.charged_to = key.name_space();
+    record.charged_to = namespace_of(key.name_space());
     return core_.index->learn_object(known->second, record);
   }
 
   Result<void> drop_stale_rows() {
+    std::vector<std::string> spaces;
     for (const NamespaceConfig& name_space : core_.options.namespaces) {
-      const std::string prefix = name_space.name + "/";
+      spaces.push_back(name_space.name);
+      for (const std::string& each : core_.snapshots.all())
+        spaces.push_back("@" + each + "/" + name_space.name);
+    }
+    for (const std::string& space : spaces) {
+      const std::string prefix = space + "/";
       std::string after;
       bool more = true;
       while (more) {

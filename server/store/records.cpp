@@ -99,12 +99,21 @@ std::string_view name_of(LedgerAction action) {
     case LedgerAction::restore: return "restore";
     case LedgerAction::pin: return "pin";
     case LedgerAction::unpin: return "unpin";
+    case LedgerAction::snapshot: return "snapshot";
+    case LedgerAction::unsnapshot: return "unsnapshot";
   }
   return "unknown";
 }
 
 bool changes_names(LedgerAction action) {
-  return action != LedgerAction::conflict && action != LedgerAction::pin && action != LedgerAction::unpin;
+  switch (action) {
+    case LedgerAction::conflict:
+    case LedgerAction::pin:
+    case LedgerAction::unpin:
+    case LedgerAction::snapshot:
+    case LedgerAction::unsnapshot: return false;
+    default: return true;
+  }
 }
 
 bool removes_name(LedgerAction action) {
@@ -203,7 +212,7 @@ std::optional<LedgerRecord> decode_ledger(std::string_view bytes) {
   record.time = reader.time();
   const std::uint8_t action = reader.byte();
   if (action < static_cast<std::uint8_t>(LedgerAction::put) ||
-      action > static_cast<std::uint8_t>(LedgerAction::unpin))
+      action > static_cast<std::uint8_t>(LedgerAction::unsnapshot))
     return std::nullopt;
   record.action = static_cast<LedgerAction>(action);
   record.key = reader.text();

@@ -49,10 +49,12 @@ enum class LedgerAction : std::uint8_t {
   restore = 9,   // back from the trash
   pin = 10,      // key: a pattern; nothing changed but what a prune may take
   unpin = 11,
+  snapshot = 12,  // key: "@name"
+  unsnapshot = 13,
 };
 
 std::string_view name_of(LedgerAction action);
-bool changes_names(LedgerAction action);  // conflict and pins do not
+bool changes_names(LedgerAction action);  // conflicts, pins and snapshots do not
 bool removes_name(LedgerAction action);
 
 struct LedgerRecord {

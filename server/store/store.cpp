@@ -85,6 +85,7 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesyst
   LARDER_TRY(core->objects.probe_links());
   LARDER_TRY(core->pins.load());
   LARDER_TRY(core->learn_generations());
+  LARDER_TRY(core->learn_snapshots());
   core->index_complete = complete;
   return std::unique_ptr<Store>(new Store(std::move(core)));
 }
@@ -94,7 +95,13 @@ Result<void> Store::close() {
   return core_->index->close();
 }
 
+// Rows of a snapshot are written before it is there, and outlive it for a moment.
+bool Store::is_there(std::string_view space) const {
+  return !space.starts_with('@') || core_->snapshots.holds(snapshot_of(space));
+}
+
 Index::Found Store::peek(const ArtifactKey& key, Entry& entry) const {
+  if (!is_there(key.name_space())) return Index::Found::miss;
   NameRecord record;
   const Index::Found found = core_->index->peek(key, record);
   if (!core_->index_complete) return Index::Found::unknown;
@@ -153,6 +160,7 @@ void Store::note(const ArtifactKey& key, Access access) {
 Result<Store::DirectoryPage> Store::list_directory(std::string_view name_space, std::string_view path,
                                                    std::string_view after, std::size_t limit) const {
   const std::string prefix = directory_prefix(name_space, path);
+  if (!is_there(name_space)) return Error(Errc::not_found, "there is no directory " + prefix);
   DirectoryPage page;
   const auto visit = [&](std::string_view key, const NameRecord& record) {
     const std::string_view rest = key.substr(prefix.size());
@@ -187,6 +195,7 @@ Result<Store::DirectoryPage> Store::list_directory(std::string_view name_space, 
 
 Result<bool> Store::is_directory(std::string_view name_space, std::string_view path) const {
   bool any = false;
+  if (!is_there(name_space)) return any;
   LARDER_TRY(core_->index->scan_names(directory_prefix(name_space, path), {},
                                       [&](std::string_view, const NameRecord&) {
                                         any = true;
@@ -198,6 +207,7 @@ Result<bool> Store::is_directory(std::string_view name_space, std::string_view p
 }
 
 Index::Found Store::peek_directory(std::string_view name_space, std::string_view path) const {
+  if (!is_there(name_space)) return Index::Found::miss;
   const Index::Found found = core_->index->peek_prefix(directory_prefix(name_space, path));
   return core_->index_complete ? found : Index::Found::unknown;
 }
@@ -206,6 +216,7 @@ Result<Store::NamePage> Store::list_names(std::string_view name_space, std::stri
                                           std::size_t limit) const {
   const std::string prefix = directory_prefix(name_space, {});
   NamePage page;
+  if (!is_there(name_space)) return page;
   const auto visit = [&](std::string_view key, const NameRecord&) {
     Index::Step step;
     if (page.paths.size() == limit) {

@@ -14,6 +14,7 @@
 #include "common/artifact_key.hpp"
 #include "common/name_list.hpp"
 #include "common/prune_api.hpp"
+#include "common/snapshot_api.hpp"
 #include "server/store/entry.hpp"
 #include "server/store/index.hpp"
 #include "server/store/store_core.hpp"
@@ -122,6 +123,14 @@ class Store {
   };
   Result<api::TrashEvent> empty_trash(const TrashSelection& selection, const std::stop_token& stop);
 
+  // Snapshots: everything, or what is asked for, by name and for good. Read like namespaces, as
+  // "@name/namespace". Errc::exists, Errc::invalid_name, Errc::not_found (a namespace).
+  Result<api::SnapshotStat> create_snapshot(const api::SnapshotRequest& request, const std::string& actor);
+  std::vector<api::SnapshotStat> snapshots() const;
+  bool has_snapshot(std::string_view name) const;  // never waits for the disk
+  Result<api::SnapshotStat> remove_snapshot(const std::string& name, const std::string& actor);
+  Result<api::RestoreResult> restore_snapshot(const std::string& name, const std::string& actor);
+
   std::vector<std::string> pins() const;
   Result<std::size_t> pin(const std::vector<std::string>& lines, const std::string& actor);
   Result<std::size_t> unpin(const std::vector<std::string>& lines, const std::string& actor);
@@ -154,6 +163,13 @@ class Store {
 
   // The bytes that `record` tells of, or Errc::not_found.
   Result<std::unique_ptr<File>> open_content(const ArtifactKey& key, const NameRecord& record);
+
+  template <typename Chooser>
+  Result<api::SnapshotStat::Space> fill_snapshot(const std::string& snapshot, const std::string& name_space,
+                                                 Chooser& chooser);
+  bool is_there(std::string_view space) const;
+  api::SnapshotStat stat_of_snapshot(const std::string& name) const;
+  Result<void> drop_snapshot_rows(const std::string& name);
 
   std::unique_ptr<StoreCore> core_;
 };

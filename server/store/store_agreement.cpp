@@ -24,6 +24,7 @@ void StoreCore::distrust_index() {
 }
 
 Result<std::optional<NameRecord>> StoreCore::find(const ArtifactKey& key) {
+  if (key.is_frozen() && !snapshots.holds(snapshot_of(key.name_space()))) return std::optional<NameRecord>();
   if (index_complete) return index->name(key);
   const auto lock = key_locks.lock(key);
   return find_locked(key);
@@ -119,7 +120,7 @@ Result<std::optional<NameRecord>> StoreCore::enter_row(const ArtifactKey& key, c
     change.new_object.emplace();
     change.new_object->size = status.size;
     change.new_object->verified = clock.now();
-    change.new_object->charged_to = key.name_space();
+    change.new_object->charged_to = namespace_of(key.name_space());
   }
   LARDER_TRY(index->apply(change));
   return change.name;

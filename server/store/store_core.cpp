@@ -46,8 +46,9 @@ StoreCore::StoreCore(FileSystem& disk_of_store, const Clock& clock_of_store,
   for (const NamespaceConfig& each : options.namespaces) namespaces_.emplace(each.name, each);
 }
 
-const NamespaceConfig* StoreCore::find_namespace(std::string_view name) const {
-  const auto found = namespaces_.find(name);
+const NamespaceConfig* StoreCore::find_namespace(std::string_view space) const {
+  if (space.starts_with('@') && !snapshots.holds(snapshot_of(space))) return nullptr;
+  const auto found = namespaces_.find(namespace_of(space));
   return found == namespaces_.end() ? nullptr : &found->second;
 }
 
@@ -88,7 +89,13 @@ Result<void> StoreCore::check_size(const ArtifactKey& key, std::uint64_t size) c
   return {};
 }
 
+Result<void> StoreCore::check_live(const ArtifactKey& key) {
+  if (key.is_frozen()) return Error(Errc::forbidden, "cannot change " + key.str() + ": a snapshot is frozen");
+  return {};
+}
+
 Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadRequest request) {
+  LARDER_TRY(check_live(key));
   const NamespaceConfig* const name_space = find_namespace(key.name_space());
   if (name_space == nullptr)
     return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
@@ -166,6 +173,7 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
 }
 
 Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& content, const Origin& origin) {
+  LARDER_TRY(check_live(key));
   const NamespaceConfig* const name_space = find_namespace(key.name_space());
   if (name_space == nullptr)
     return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
@@ -310,6 +318,7 @@ Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::st
 }
 
 Result<Entry> StoreCore::remove(const ArtifactKey& key, const Removal& removal) {
+  LARDER_TRY(check_live(key));
   const auto lock = key_locks.lock(key);
   LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, find_locked(key));
   if (!existing) return Error(Errc::not_found, "there is no " + key.str());

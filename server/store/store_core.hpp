@@ -11,6 +11,7 @@
 
 #include "common/clock.hpp"
 #include "common/namespace_kind.hpp"
+#include "common/snapshot_api.hpp"
 #include "server/config.hpp"
 #include "server/store/directory_sync.hpp"
 #include "server/store/entry.hpp"
@@ -21,6 +22,7 @@
 #include "server/store/pins.hpp"
 #include "server/store/quota.hpp"
 #include "server/store/recency.hpp"
+#include "server/store/snapshot_set.hpp"
 #include "server/store/upload.hpp"
 
 namespace larder {
@@ -79,6 +81,14 @@ class StoreCore {
   // What holds for an upload of these bytes to `to` holds here; Outcome::conflict leaves both as they were.
   Result<Receipt> rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor);
 
+  // Snapshots (snapshot.cpp) ---------------------------------------------------
+
+  Result<void> learn_snapshots();  // at the start: what snapshots/ holds
+  Result<void> freeze(const ArtifactKey& live, const NameRecord& row, const std::string& frozen);
+  Result<void> thaw(const std::string& frozen, const NameRecord& row, const std::string& actor,
+                    api::RestoreResult& result);
+  void collect(const Digest& digest);  // frees what no name leads to any more
+
   // The row of `key`; where the index is not complete, compared with the tree,
   // and set right by it, first.
   Result<std::optional<NameRecord>> find(const ArtifactKey& key);
@@ -100,7 +110,8 @@ class StoreCore {
   Result<Digest> hash(File& file);
   std::string new_staging_path();
 
-  const NamespaceConfig* find_namespace(std::string_view name) const;
+  // Of a namespace, or of "@snapshot/namespace" while there is such a snapshot; null otherwise.
+  const NamespaceConfig* find_namespace(std::string_view space) const;
   std::uint64_t max_object_size(std::string_view name_space) const;  // bytes
 
   FileSystem& disk;
@@ -113,6 +124,8 @@ class StoreCore {
   Recency recency;
   DirectorySync directories;
   LockTable<ArtifactKey> key_locks;
+  SnapshotSet snapshots;
+  std::mutex snapshot_mutex;                 // one is made or removed at a time
   std::atomic<std::uint64_t> distrusted{0};  // how often; reconcile starts over when it grows
   std::atomic<bool> index_complete{false};   // what the index says needs no look at the tree
 
@@ -141,7 +154,8 @@ class StoreCore {
   Result<Receipt> refuse(const ArtifactKey& key, const Content& content, const Origin& origin,
                          const NameRecord& existing);
   Result<ObjectStore::Linked> link_name(const ArtifactKey& key, const Content& content, bool replace);
-  void collect(const Digest& digest);
+  // Errc::forbidden for what is frozen.
+  static Result<void> check_live(const ArtifactKey& key);
 
   std::map<std::string, NamespaceConfig, std::less<>> namespaces_;
   std::atomic<std::uint64_t> staging_number_{0};

@@ -148,7 +148,7 @@ class Checks(FtpTest):
         said = self.server.log()[logged:]
         self.assertNotIn('"level":', said, "only the access log tells of what is usual")
 
-    def test_a_snapshot_and_the_admin_pages_are_not_there_yet(self):
+    def test_a_snapshot_that_is_not_there_and_the_admin_pages(self):
         control, answer = self.begin("@release/sstate-cache")
         self.assert_code(550, answer)
         self.assert_code(550, control.ask("CWD /-"))

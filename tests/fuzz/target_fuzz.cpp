@@ -14,8 +14,7 @@ using larder::fuzz::demand;
 namespace {
 
 std::string written(const Target& target) {
-  std::string path = target.snapshot.empty() ? "/" : "/@" + target.snapshot + "/";
-  path += target.name_space;
+  std::string path = "/" + target.name_space;
   if (!target.path.empty()) path += "/" + target.path;
   path = percent_encode(path);
   return target.trailing_slash ? path + "/" : path;

@@ -44,7 +44,12 @@ TEST_CASE("a place is the root, a namespace, below one, or nowhere", "[ftp]") {
   CHECK(below.name_space == "downloads");
   CHECK(below.path == "a/b c");
   CHECK(below.key()->str() == "downloads/a/b c");
-  CHECK(place_of("/@snapshot/downloads").kind == Kind::nowhere);
+  CHECK(place_of("/@release").kind == Kind::snapshot);
+  CHECK(place_of("/@release/downloads").kind == Kind::name_space);
+  CHECK(place_of("/@release/downloads").name_space == "@release/downloads");
+  CHECK(place_of("/@release/downloads/a/b").key()->str() == "@release/downloads/a/b");
+  CHECK(place_of("/@/downloads").kind == Kind::nowhere);
+  CHECK(place_of("/@release/Downloads").kind == Kind::nowhere);
   CHECK(place_of("/-/health").kind == Kind::nowhere);
   CHECK(place_of("/Downloads").kind == Kind::nowhere);
   CHECK(place_of("/downloads/a\nb").kind == Kind::nowhere);

@@ -160,12 +160,16 @@ TEST_CASE("a target may be 8 KiB, its path 3072 bytes", "[target]") {
 
 TEST_CASE("a snapshot stands before the namespace", "[target]") {
   const Target target = target_of("/@2026-11_A.b/sstate-cache/ab/x%2By");
-  CHECK(target.kind == Kind::snapshot);
+  CHECK(target.kind == Kind::artifact);
   CHECK(target.snapshot == "2026-11_A.b");
-  CHECK(target.name_space == "sstate-cache");
+  CHECK(target.name_space == "@2026-11_A.b/sstate-cache");
+  CHECK(target.key()->is_frozen());
   CHECK(target.path == "ab/x+y");
 
+  CHECK(target_of("/@s").kind == Kind::snapshot);
   CHECK(target_of("/@s").name_space.empty());
+  CHECK(target_of("/@s/n/").kind == Kind::listing);
+  CHECK(target_of("/@s/n/").name_space == "@s/n");
   CHECK(target_of("/@s/").trailing_slash);
   CHECK(target_of("/@s/n/").path.empty());
   CHECK(is_snapshot_name(std::string(64, 's')));

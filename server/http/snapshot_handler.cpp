@@ -1,0 +1,101 @@
+#include "server/http/snapshot_handler.hpp"
+
+#include "common/snapshot_api.hpp"
+#include "server/http/artifact_handler.hpp"
+#include "server/http/listing.hpp"
+#include "server/http/service_handler.hpp"
+
+namespace larder::http {
+namespace {
+
+constexpr std::size_t k_most_names = 64 << 20;  // bytes of a request
+
+Task<void> answer_json(Exchange& exchange, int status, std::string body) {
+  Reply reply(status);
+  reply.content_type = "application/json";
+  body += "\n";
+  co_await exchange.answer(std::move(reply), body);
+}
+
+Task<void> list_snapshots(Exchange& exchange) {
+  const auto snapshots = co_await exchange.context().repository.snapshots();
+  std::string body;
+  for (const api::SnapshotStat& each : snapshots) body += api::to_json(each) + "\n";
+  Reply reply(200);
+  reply.content_type = "application/x-ndjson";
+  co_await exchange.answer(std::move(reply), body);
+}
+
+Task<void> create_snapshot(Exchange& exchange) {
+  const auto text = co_await read_text(exchange, k_most_names);
+  if (!text) co_return co_await exchange.answer_error(text.error());
+  auto request = api::snapshot_request_from_json(*text);
+  if (!request) co_return co_await exchange.answer_error(request.error());
+  std::string actor = exchange.connection().peer_text();
+  api::SnapshotRequest wanted = std::move(*request);
+  const auto stat =
+      co_await exchange.context().repository.create_snapshot(std::move(wanted), std::move(actor));
+  if (!stat) co_return co_await exchange.answer_error(stat.error());
+  std::string body = api::to_json(*stat);
+  co_await answer_json(exchange, 201, std::move(body));
+}
+
+}  // namespace
+
+Task<void> serve_snapshots(Exchange& exchange, const Target& target) {
+  const Method method = exchange.request().method;
+  if (method == Method::get || method == Method::head) co_return co_await list_snapshots(exchange);
+  if (method != Method::post && method != Method::delete_)
+    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, POST, DELETE");
+  const bool refused = co_await refuse_write(exchange);
+  if (refused) co_return;
+  if (method == Method::post) co_return co_await create_snapshot(exchange);
+  std::string name = query_value(target.query, "name").value_or("");
+  std::string actor = exchange.connection().peer_text();
+  const auto stat = co_await exchange.context().repository.remove_snapshot(std::move(name), std::move(actor));
+  if (!stat) co_return co_await exchange.answer_error(stat.error());
+  std::string body = api::to_json(*stat);
+  co_await answer_json(exchange, 200, std::move(body));
+}
+
+Task<void> serve_restore(Exchange& exchange, const Target& target) {
+  if (exchange.request().method != Method::post)
+    co_return co_await answer_method_not_allowed(exchange, "POST");
+  const bool refused = co_await refuse_write(exchange);
+  if (refused) co_return;
+  std::string name = query_value(target.query, "name").value_or("");
+  std::string actor = exchange.connection().peer_text();
+  const auto result =
+      co_await exchange.context().repository.restore_snapshot(std::move(name), std::move(actor));
+  if (!result) co_return co_await exchange.answer_error(result.error());
+  std::string body = api::to_json(*result);
+  co_await answer_json(exchange, 200, std::move(body));
+}
+
+Task<void> serve_snapshot_root(Exchange& exchange, const Target& target) {
+  const Request& request = exchange.request();
+  if (request.method != Method::get && request.method != Method::head)
+    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD");
+  const ListingFormat format = choose_listing_format(request.accept);
+  // As with directories: HEAD tells whether it is there, "*/*" gets no page.
+  const bool there = exchange.context().repository.has_snapshot(target.snapshot);
+  if (!there || (format == ListingFormat::none && request.method == Method::get)) {
+    const Error missing(Errc::not_found, "there is no snapshot " + target.snapshot);
+    co_return co_await exchange.answer_error(missing);
+  }
+  api::Listing listing;
+  listing.path = "/@" + target.snapshot + "/";
+  for (const NamespaceConfig& each : exchange.context().repository.namespaces()) {
+    api::ListingEntry entry;
+    entry.name = each.name;
+    entry.directory = true;
+    listing.entries.push_back(std::move(entry));
+  }
+  Reply reply(200);
+  reply.content_type = format == ListingFormat::json ? "application/json" : "text/html; charset=utf-8";
+  const std::string body =
+      format == ListingFormat::json ? api::to_json(listing) + "\n" : render_listing_html(listing);
+  co_await exchange.answer(std::move(reply), body);
+}
+
+}  // namespace larder::http

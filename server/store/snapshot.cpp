@@ -1,0 +1,297 @@
+// StoreCore and Store, the part about snapshots: snapshots/<name>/<namespace>/<path>,
+// hard links to the objects, with a row each in the index under "@<name>/<namespace>/<path>",
+// so that everything that reads a name reads a frozen one. A snapshot is made under a
+// name that cannot be asked for (".<name>") and then renamed: it is there whole or not.
+#include <unordered_set>
+
+#include "common/sstate_name.hpp"
+#include "common/tree_rules.hpp"
+#include "server/store/layout.hpp"
+#include "server/store/store.hpp"
+
+namespace larder {
+namespace {
+
+constexpr std::size_t k_batch = 1024;  // rows written at once
+
+using Rows = std::vector<std::pair<std::string, NameRecord>>;
+
+std::string directory_of(const std::string& snapshot) {
+  return layout::k_snapshots + "/" + snapshot;
+}
+
+// Removes a directory and all that is below it.
+Result<void> remove_tree(FileSystem& disk, const std::string& path) {
+  std::vector<DirectoryEntry> entries;
+  const auto listed = disk.list(path, [&](const DirectoryEntry& entry) {
+    entries.push_back(entry);
+    return true;
+  });
+  if (!listed && listed.error().code() == Errc::not_found) return {};
+  LARDER_TRY(listed);
+  for (const DirectoryEntry& entry : entries) {
+    const std::string below = path + "/" + entry.name;
+    if (entry.type == FileType::directory)
+      LARDER_TRY(remove_tree(disk, below));
+    else
+      LARDER_TRY(disk.remove(below));
+  }
+  return disk.remove_directory(path);
+}
+
+// What belongs to a snapshot.
+class Selection {
+ public:
+  explicit Selection(const api::SnapshotRequest& request)
+      : hashes_(request.hashes.begin(), request.hashes.end()),
+        everything_(request.names.empty() && request.hashes.empty()) {
+    for (const std::string& each : request.names) names_.insert(std::string(group_of(each)));
+  }
+
+  bool holds(const std::string& name_space, std::string_view path) {
+    if (everything_) return true;
+    const std::string group = name_space + "/" + std::string(group_of(path));
+    if (names_.count(group) > 0) {
+      met_.insert(group);
+      return true;
+    }
+    const auto name = parse_sstate_name(path);
+    if (!name || hashes_.count(std::string(name->hash)) == 0) return false;
+    met_.insert(std::string(name->hash));
+    return true;
+  }
+  std::uint64_t missing() const { return names_.size() + hashes_.size() - met_.size(); }
+
+ private:
+  std::unordered_set<std::string> names_;  // of groups
+  std::unordered_set<std::string> hashes_;
+  std::unordered_set<std::string> met_;
+  const bool everything_;
+};
+
+}  // namespace
+
+Result<void> StoreCore::learn_snapshots() {
+  std::vector<std::string> leftovers;
+  LARDER_TRY(disk.list(layout::k_snapshots, [&](const DirectoryEntry& entry) {
+    if (entry.type != FileType::directory) return true;
+    if (is_snapshot_name(entry.name)) snapshots.add(entry.name);
+    if (entry.name.starts_with('.')) leftovers.push_back(entry.name);
+    return true;
+  }));
+  // Begun and not finished, or half removed. Their objects are collected by reconcile.
+  for (const std::string& each : leftovers) LARDER_TRY(remove_tree(disk, directory_of(each)));
+  return {};
+}
+
+// Gives `frozen` the bytes of a row, as a link.
+Result<void> StoreCore::freeze(const ArtifactKey& live, const NameRecord& row, const std::string& frozen) {
+  if (row.size == 0) {
+    LARDER_TRY(make_directories(disk, parent_of(frozen)));
+    LARDER_TRY_ASSIGN(const auto file, disk.create(frozen));
+    return file->seal();
+  }
+  const auto place = [&](const std::string& path) {
+    return copy_bytes(layout::tree_path(live), row.digest, path);
+  };
+  const auto linked = objects.link(row.digest, row.size, place, frozen);
+  if (!linked) return linked.error();
+  return {};
+}
+
+Result<api::SnapshotStat> Store::create_snapshot(const api::SnapshotRequest& request,
+                                                 const std::string& actor) {
+  const std::string& name = request.name;
+  if (!is_snapshot_name(name))
+    return Error(Errc::invalid_name,
+                 "a snapshot is called by letters, digits, '.', '_' and '-', at most 64, not '" + name + "'");
+  std::vector<std::string> namespaces = request.namespaces;
+  if (namespaces.empty()) {
+    for (const NamespaceConfig& each : core_->options.namespaces) namespaces.push_back(each.name);
+  }
+  for (const std::string& each : namespaces) {
+    if (each.starts_with('@') || core_->find_namespace(each) == nullptr)
+      return Error(Errc::not_found, "there is no namespace '" + each + "'");
+  }
+  if (!core_->index_complete)
+    return Error(Errc::busy,
+                 "tree and index are being compared after an unclean stop; try again when that is done");
+  const std::lock_guard one_at_a_time(core_->snapshot_mutex);
+  if (core_->snapshots.holds(name)) return Error(Errc::exists, "there is a snapshot " + name + " already");
+  LARDER_TRY(drop_snapshot_rows(name));  // of one that a crash cut off
+
+  const std::string hidden = directory_of("." + name);
+  LARDER_TRY(remove_tree(core_->disk, hidden));
+  LARDER_TRY(core_->disk.make_directory(hidden));
+  api::SnapshotStat stat;
+  stat.name = name;
+  const auto fill = [&]() -> Result<void> {
+    Selection selection(request);
+    for (const std::string& each : namespaces) {
+      LARDER_TRY_ASSIGN(const api::SnapshotStat::Space space, fill_snapshot(name, each, selection));
+      if (space.artifacts > 0) stat.namespaces.push_back(space);
+    }
+    stat.missing = selection.missing();
+    if (core_->options.durability != Durability::none) LARDER_TRY(core_->disk.sync_all());
+    LARDER_TRY(core_->disk.publish(hidden, directory_of(name)));
+    return core_->directories.sync({layout::k_snapshots});
+  };
+  const Result<void> filled = fill();
+  if (!filled) {
+    (void)core_->disk.publish(directory_of(name), hidden);  // when it was the last step that failed
+    (void)drop_snapshot_rows(name);
+    return filled.error();
+  }
+  stat.created = core_->clock.now();
+  core_->snapshots.add(name);
+  LARDER_TRY(core_->tell_ledger(LedgerAction::snapshot, {"@" + name}, actor));
+  return stat;
+}
+
+// Links first, rows behind them: a row of a snapshot that is not there yet answers nobody.
+template <typename Chooser>
+Result<api::SnapshotStat::Space> Store::fill_snapshot(const std::string& snapshot,
+                                                      const std::string& name_space, Chooser& chooser) {
+  api::SnapshotStat::Space space;
+  space.name = name_space;
+  const std::string prefix = name_space + "/";
+  const std::string frozen = "@" + snapshot + "/" + name_space;
+  Rows rows;
+  Result<void> failed;
+  const auto flush = [&]() -> Result<void> {
+    if (rows.empty()) return {};
+    LARDER_TRY(core_->index->add_names(frozen, rows));
+    rows.clear();
+    return {};
+  };
+  LARDER_TRY(core_->index->scan_names(prefix, {}, [&](std::string_view text, const NameRecord& row) {
+    Index::Step step;
+    const std::string_view path = text.substr(prefix.size());
+    if (!chooser.holds(name_space, path)) return step;
+    const auto live = ArtifactKey::parse(text);
+    if (!live) return step;
+    const std::string place = layout::k_snapshots + "/." + snapshot + "/" + std::string(text);
+    failed = core_->freeze(*live, row, place);
+    if (!failed && (failed.error().code() == Errc::not_found || failed.error().code() == Errc::busy)) {
+      failed = {};  // removed or replaced while we came
+      return step;
+    }
+    if (failed) {
+      ++space.artifacts;
+      space.bytes += row.size;
+      rows.emplace_back(frozen + "/" + std::string(path), row);
+      if (rows.size() == k_batch) failed = flush();
+    }
+    if (!failed) step.kind = Index::Step::Kind::stop;
+    return step;
+  }));
+  LARDER_TRY(failed);
+  LARDER_TRY(flush());
+  return space;
+}
+
+api::SnapshotStat Store::stat_of_snapshot(const std::string& name) const {
+  api::SnapshotStat stat;
+  stat.name = name;
+  const auto status = core_->disk.status(directory_of(name));
+  if (status) stat.created = status->modified;
+  for (const NamespaceConfig& each : core_->options.namespaces) {
+    const NamespaceTotals totals = core_->index->totals("@" + name + "/" + each.name);
+    if (totals.artifacts > 0) stat.namespaces.push_back({each.name, totals.artifacts, totals.logical_bytes});
+  }
+  return stat;
+}
+
+std::vector<api::SnapshotStat> Store::snapshots() const {
+  std::vector<api::SnapshotStat> all;
+  for (const std::string& name : core_->snapshots.all()) all.push_back(stat_of_snapshot(name));
+  return all;
+}
+
+bool Store::has_snapshot(std::string_view name) const {
+  return core_->snapshots.holds(name);
+}
+
+Result<void> Store::drop_snapshot_rows(const std::string& name) {
+  std::unordered_set<std::string> digests;
+  for (const NamespaceConfig& each : core_->options.namespaces)
+    LARDER_TRY(core_->index->drop_names("@" + name + "/" + each.name, [&](const NameRecord& row) {
+      if (row.size > 0) digests.insert(std::string(row.digest.raw()));
+    }));
+  (void)remove_tree(core_->disk, directory_of("." + name));
+  for (const std::string& raw : digests) {
+    const auto digest = Digest::from_bytes(raw);
+    if (digest) core_->collect(*digest);
+  }
+  return {};
+}
+
+Result<api::SnapshotStat> Store::remove_snapshot(const std::string& name, const std::string& actor) {
+  const std::lock_guard one_at_a_time(core_->snapshot_mutex);
+  if (!core_->snapshots.holds(name)) return Error(Errc::not_found, "there is no snapshot " + name);
+  const api::SnapshotStat stat = stat_of_snapshot(name);
+  core_->snapshots.remove(name);  // from now on a miss
+  const auto hidden = core_->disk.publish(directory_of(name), directory_of("." + name));
+  if (!hidden) {
+    core_->snapshots.add(name);
+    return hidden.error();
+  }
+  LARDER_TRY(core_->directories.sync({layout::k_snapshots}));
+  LARDER_TRY(core_->tell_ledger(LedgerAction::unsnapshot, {"@" + name}, actor));
+  LARDER_TRY(drop_snapshot_rows(name));
+  return stat;
+}
+
+Result<api::RestoreResult> Store::restore_snapshot(const std::string& name, const std::string& actor) {
+  if (!core_->snapshots.holds(name)) return Error(Errc::not_found, "there is no snapshot " + name);
+  api::RestoreResult result;
+  for (const NamespaceConfig& each : core_->options.namespaces) {
+    const std::string prefix = "@" + name + "/" + each.name + "/";
+    std::string after;
+    for (bool more = true; more;) {
+      Rows page;
+      LARDER_TRY(core_->index->scan_names(prefix, after, [&](std::string_view key, const NameRecord& row) {
+        page.emplace_back(key, row);
+        Index::Step step;
+        if (page.size() == k_batch) step.kind = Index::Step::Kind::stop;
+        return step;
+      }));
+      for (const auto& [key, row] : page) LARDER_TRY(core_->thaw(key, row, actor, result));
+      more = page.size() == k_batch;
+      if (more) after = page.back().first;
+    }
+  }
+  return result;
+}
+
+// One name of a snapshot back into its namespace, unless other bytes are there.
+Result<void> StoreCore::thaw(const std::string& frozen, const NameRecord& row, const std::string& actor,
+                             api::RestoreResult& result) {
+  const auto source = ArtifactKey::parse(frozen);
+  if (!source) return {};
+  LARDER_TRY_ASSIGN(const ArtifactKey live,
+                    ArtifactKey::make(namespace_of(source->name_space()), source->path()));
+  Content content;
+  content.digest = row.digest;
+  content.size = row.size;
+  content.place = [&](const std::string& path) -> Result<void> {
+    const std::string from = layout::tree_path(*source);
+    return row.size == 0 ? disk.link(from, path) : copy_bytes(from, row.digest, path);
+  };
+  Origin origin;
+  origin.actor = actor;
+  origin.action = LedgerAction::restore;
+  origin.declared = row.declared;
+  origin.record = row;
+  const auto receipt = publish(live, content, origin);
+  if (!receipt && receipt.error().code() != Errc::conflict) return receipt.error();
+  if (!receipt || receipt->outcome == Receipt::Outcome::conflict)
+    ++result.conflicts;
+  else if (receipt->outcome == Receipt::Outcome::present)
+    ++result.present;
+  else
+    ++result.restored;
+  return {};
+}
+
+}  // namespace larder
