@@ -103,6 +103,12 @@ Result<bool> ObjectStore::has_unused(const Digest& digest) {
   return false;
 }
 
+Result<void> ObjectStore::while_stored(const Digest& digest, const std::function<Result<void>()>& act) {
+  const auto lock = locks_.lock(digest);
+  LARDER_TRY_ASSIGN(const unsigned copies, count_copies(digest));
+  return copies == 0 ? Result<void>() : act();
+}
+
 bool ObjectStore::holds(const Digest& digest, std::uint64_t inode) {
   for (unsigned copy = 0;; ++copy) {
     const auto status = disk_.status(layout::object_path(digest, copy));

@@ -42,6 +42,8 @@ class ObjectStore {
 
   // Whether some inode of this content has no name, and is not just being given one.
   Result<bool> has_unused(const Digest& digest);
+  // Calls `act` when the content is stored; it stays stored, or away, meanwhile.
+  Result<void> while_stored(const Digest& digest, const std::function<Result<void>()>& act);
   // Frees the inodes that have no name left. Calls `gone` when none remains,
   // before anybody can store the content anew.
   Result<void> collect(const Digest& digest, const std::function<void()>& gone);

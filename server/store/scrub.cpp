@@ -91,6 +91,7 @@ class Scrubber {
       cursor_ = fresh;
     }
     phase_ = cursor_.phase;
+    seed_ = options_.seed != 0 ? options_.seed : static_cast<std::uint64_t>(cursor_.started);
     ScrubCursor next_mark;
     next_mark.started = std::max(latest, cursor_.started + 1);
     LARDER_TRY(core_.index->set_note(k_mark, encode(next_mark)));
@@ -124,6 +125,7 @@ class Scrubber {
   // `position` and everything before it has been looked at.
   Result<void> reached(const std::string& position) {
     cursor_.position = position;
+    pace_.progress();
     LARDER_TRY(pace_.step());
     const auto now = steady_clock::now();
     if (now - reported_ >= milliseconds(200)) {
@@ -364,7 +366,7 @@ class Scrubber {
   bool is_picked(const Digest& digest) const {
     if (options_.level == ScrubLevel::full) return true;
     if (options_.level == ScrubLevel::quick) return false;
-    std::uint64_t hash = 14695981039346656037U ^ options_.seed;
+    std::uint64_t hash = 14695981039346656037U ^ seed_;
     for (const char byte : digest.raw()) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211U;
     constexpr std::uint64_t k_parts = 1'000'000;
     return static_cast<double>((hash >> 16) % k_parts) < options_.sample_percent / 100 * k_parts;
@@ -443,14 +445,16 @@ class Scrubber {
     for (const milliseconds pause : {k_short_pause, k_long_pause}) {
       LARDER_TRY(pace_.wait(pause));
       LARDER_TRY_ASSIGN(const auto record, core_.index->object(digest));
-      if (record) return {};
+      const bool gone = !core_.disk.status(layout::object_path(digest, 0));
+      if (record || gone) return {};
     }
     return accuse_and_mend(Defect::wrong_record, layout::object_path(digest, 0), "the index does not know it",
                            "repaired", [&] {
                              ObjectRecord record;
                              record.size = status.size;
                              record.charged_to = name_space;
-                             return core_.index->learn_object(digest, record);
+                             return core_.objects.while_stored(
+                                 digest, [&] { return core_.index->learn_object(digest, record); });
                            });
   }
 
@@ -526,10 +530,13 @@ class Scrubber {
       LARDER_TRY_ASSIGN(const bool unused, core_.objects.has_unused(digest));
       if (!unused) return false;
     }
-    LARDER_TRY(accuse_and_mend(Defect::orphan, path, "no name leads to it", "removed", [&] {
-      return core_.objects.collect(digest, [&] { (void)core_.index->forget_object(digest); });
-    }));
+    LARDER_TRY(accuse_and_mend(Defect::orphan, path, "no name leads to it", "removed",
+                               [&] { return collect(digest); }));
     return options_.repair;
+  }
+
+  Result<void> collect(const Digest& digest) {
+    return core_.objects.collect(digest, [&] { (void)core_.index->forget_object(digest); });
   }
 
   Result<void> check_object_size(const std::string& path, const Digest& digest, ObjectRecord record,
@@ -537,8 +544,10 @@ class Scrubber {
     return accuse_and_mend(Defect::wrong_record, path, "the index tells another size", "repaired",
                            [&]() -> Result<void> {
                              record.size = status.size;
-                             LARDER_TRY(core_.index->forget_object(digest));
-                             return core_.index->learn_object(digest, record);
+                             return core_.objects.while_stored(digest, [&]() -> Result<void> {
+                               LARDER_TRY(core_.index->forget_object(digest));
+                               return core_.index->learn_object(digest, record);
+                             });
                            });
   }
 
@@ -640,7 +649,7 @@ class Scrubber {
     }
     if (lost_.contains(digest.hex())) return {};  // told of with the name that has its bytes
     return accuse_and_mend(Defect::wrong_record, path, "the index knows it, and it is missing", "dropped",
-                           [&] { return core_.index->forget_object(digest); });
+                           [&] { return collect(digest); });
   }
 
   // Which inode was filed as what; for files the index knows nothing of, and only then.
@@ -670,6 +679,7 @@ class Scrubber {
   ContentCheck content_;
   ScrubCursor cursor_;
   std::uint8_t phase_ = tree;
+  std::uint64_t seed_ = 0;
   bool resumed_ = false;
   std::uint64_t total_bytes_ = 0;
   steady_clock::time_point reported_ = steady_clock::now();

@@ -49,7 +49,7 @@ struct ScrubOptions {
 
   ScrubLevel level = ScrubLevel::full;
   double sample_percent = 10;
-  std::uint64_t seed = 0;                    // which ones a sample takes
+  std::uint64_t seed = 0;                    // which ones a sample takes; 0: others in every pass
   bool repair = false;                       // mend what can be mended, not only what must be
   ByteSize rate{0};                          // read so much a second; 0: as fast as it goes
   std::chrono::milliseconds time_budget{0};  // then stop between two contents; 0: never

@@ -42,7 +42,6 @@ Result<ContentCheck::Finding> ContentCheck::hash(const std::string& path, std::u
     LARDER_TRY_ASSIGN(finding, hash_once(path, inode, digest));
     if (finding.kind == Kind::sound || finding.kind == Kind::moved) break;
   }
-  pace_.content_done();
   return finding;
 }
 

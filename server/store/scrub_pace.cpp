@@ -10,9 +10,9 @@ using std::chrono::milliseconds;
 ScrubPace::ScrubPace(ByteSize rate, milliseconds budget, std::stop_token stop, std::function<bool()> make_way)
     : rate_(rate), budget_(budget), stop_(std::move(stop)), make_way_(std::move(make_way)) {}
 
-// One content at least: a budget shorter than the largest one takes would never get past it.
+// One entry at least: a budget shorter than the largest one takes would never get past it.
 bool ScrubPace::out_of_time() const {
-  return budget_.count() > 0 && contents_ > 0 && Clock::now() - started_ >= budget_;
+  return budget_.count() > 0 && progressed_ && Clock::now() - started_ >= budget_;
 }
 
 Result<void> ScrubPace::step() {

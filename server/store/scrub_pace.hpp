@@ -23,12 +23,11 @@ class ScrubPace {
   // paused() then tells an end that another run goes on from.
   Result<void> step();
   Result<void> read(std::uint64_t bytes);  // waits as the rate wants it
-  void content_done() { ++contents_; }
+  void progress() { progressed_ = true; }  // something is done for good: the run may end on time
   // Gives what is in flight time to land. Ends early like step().
   Result<void> wait(std::chrono::milliseconds duration);
 
   bool paused() const { return paused_; }
-  bool must_end() const { return stop_.stop_requested() || make_way_(); }
 
  private:
   bool out_of_time() const;
@@ -39,8 +38,8 @@ class ScrubPace {
   std::function<bool()> make_way_;
   const Clock::time_point started_ = Clock::now();
   std::uint64_t bytes_ = 0;
-  std::uint64_t contents_ = 0;
   std::uint64_t steps_ = 0;
+  bool progressed_ = false;
   bool paused_ = false;
 };
 

@@ -374,8 +374,8 @@ TEST_CASE("nothing sound is accused while writers write", "[scrub]") {
   }
   ending = true;
   for (std::thread& writer : writers) writer.join();
-  CHECK(accused.empty());
   INFO(accused);
+  CHECK(accused.empty());
   CHECK(scrub(bench).sound());
 }
 
