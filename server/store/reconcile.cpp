@@ -129,6 +129,7 @@ class Reconciler {
     const auto condemned = condemned_.find(status->inode);
     if (condemned != condemned_.end() && (!row || row->digest == condemned->second)) {
       LARDER_TRY(core_.set_aside_inode(*key, status->inode, "its object was found corrupt"));
+      ++report_.damaged;
       return {};
     }
     const auto known = objects_.find(status->inode);
@@ -142,6 +143,7 @@ class Reconciler {
     }
     if (!entered) return entered.error();
     if (*entered && *entered != row) ++report_.found;
+    if (!*entered && !core_.disk.status(path)) ++report_.damaged;
     return {};
   }
 

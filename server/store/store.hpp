@@ -106,6 +106,7 @@ class Store {
     std::uint64_t vanished = 0;    // dropped from it
     std::uint64_t unreadable = 0;  // files and directories of the tree that could not be read
     std::uint64_t orphans = 0;     // objects without a name, removed
+    std::uint64_t damaged = 0;     // names whose bytes are not what was stored, quarantined
   };
   // Compares the tree with the index after an unclean stop, at low priority.
   Result<ReconcileReport> reconcile(std::stop_token stop);
