@@ -9,6 +9,7 @@
 #include "server/http/conditional.hpp"
 #include "server/http/gzip.hpp"
 #include "server/http/listing.hpp"
+#include "server/http/verify_handler.hpp"
 
 namespace larder::http {
 namespace {
@@ -384,7 +385,7 @@ Task<void> serve_index(Exchange& exchange, const Target& target) {
 Task<void> serve_admin(Exchange& exchange, const Target& target) {
   const std::string& path = target.path;
   const bool reads = path == api::k_health || path == api::k_metrics || path == api::k_stat;
-  const bool posts = path == api::k_find_missing || path == api::k_adopt;
+  const bool posts = path == api::k_find_missing || path == api::k_adopt || path == api::k_verify;
   if (reads && !is_read(exchange.request()))
     co_return co_await answer_method_not_allowed(exchange, "GET, HEAD");
   if (posts && exchange.request().method != Method::post)
@@ -394,6 +395,7 @@ Task<void> serve_admin(Exchange& exchange, const Target& target) {
   if (path == api::k_stat) co_return co_await serve_stat(exchange);
   if (path == api::k_find_missing) co_return co_await find_missing(exchange, target);
   if (path == api::k_adopt) co_return co_await serve_adopt(exchange, target);
+  if (path == api::k_verify) co_return co_await serve_verify(exchange, target);
   const Error missing(Errc::not_found, "there is nothing at " + path);
   co_await exchange.answer_error(missing);
 }
