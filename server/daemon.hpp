@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/clock.hpp"
+#include "server/background_scrub.hpp"
 #include "server/config.hpp"
 #include "server/ftp/session.hpp"
 #include "server/http/exchange.hpp"
@@ -81,6 +82,8 @@ class Daemon {
   SessionServer ftp_;
   std::jthread reconciler_;
   std::jthread writer_behind_;
+  BackgroundScrub scrub_;
+  std::jthread scrubber_;
 };
 
 }  // namespace larder
