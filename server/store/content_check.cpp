@@ -1,4 +1,4 @@
-#include "server/store/scrub_content.hpp"
+#include "server/store/content_check.hpp"
 
 #include <fcntl.h>
 
