@@ -10,8 +10,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "server/store/scrub.hpp"
 #include "server/store/content_check.hpp"
+#include "server/store/scrub.hpp"
 #include "server/store/scrub_pace.hpp"
 #include "server/store/store_core.hpp"
 

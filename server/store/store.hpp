@@ -116,7 +116,7 @@ class Store {
   Result<api::VerifyEvent> scrub(const ScrubOptions& options, const ScrubState::Ticket& turn,
                                  const std::function<void(const api::VerifyEvent&)>& report,
                                  std::stop_token stop);
-  Result<ScrubState::Ticket> enter_scrub(ScrubState::Who who);  // Errc::busy while another one goes on
+  Result<ScrubState::Ticket> enter_scrub(ScrubState::Who who);    // Errc::busy while another one goes on
   Result<ScrubCursor> scrub_cursor(std::string_view name) const;  // all 0 when there was none
   Result<void> flush_recency();
 
