@@ -45,6 +45,15 @@ struct AdoptOptions {
 };
 ExitCode run_adopt(const Globals& globals, const AdoptOptions& options);
 
+struct VerifyOptions {
+  bool quick = false;
+  std::string sample;  // "10%"; empty: everything
+  bool repair = false;
+  std::string time_budget;  // as the server reads it; empty: none
+  std::string rate;         // likewise
+};
+ExitCode run_verify(const Globals& globals, const VerifyOptions& options);
+
 ExitCode run_stat(const Globals& globals);
 
 struct LsOptions {

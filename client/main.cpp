@@ -55,6 +55,24 @@ Examples:
   larder adopt /srv/old-mirror/sstate-cache --namespace sstate-cache
   larder adopt /srv/downloads --namespace downloads --no-verify)";
 
+constexpr const char* k_verify_footer =
+    R"(The daemon reads what it keeps again: every object against the SHA-256 it was stored
+under, archives to their end, and the names, the objects and the index against one
+another. What is corrupt is served no more the moment it is found, with or without
+--repair; it lies in quarantine/ below the data directory, and the ledger tells of it.
+With --time-budget the run ends in time, and the next one goes on where it ended.
+
+--repair mends what need not be taken away: rows without a file are dropped, files
+without a row entered, unused objects removed, modes and lost objects set right;
+archives that cannot be read to their end go into quarantine/, too. It has to be asked
+for on the daemon's own machine. Exit code 1 says that something was found.
+
+Examples:
+  larder verify --quick
+  larder verify --sample 10%
+  larder verify --time-budget 30m --rate 50MiB --quiet     nightly, from cron
+  larder verify --repair)";
+
 constexpr const char* k_ls_footer = R"(Examples:
   larder ls                             the namespaces
   larder ls --long sstate-cache/ab/cd
@@ -147,6 +165,7 @@ struct CommandLine {
   TrashOptions trash;
   PinOptions pin;
   SnapshotOptions snapshot;
+  VerifyOptions verify;
   LsOptions ls;
   GetOptions get;
   ConfOptions conf;
@@ -288,6 +307,33 @@ void declare_snapshot(CLI::App& app, CommandLine& line) {
   verb("remove", "Give it up; frees what only it held", SnapshotOptions::Verb::remove);
 }
 
+// Checked here, passed on as it is written.
+void add_checked(CLI::App& app, const std::string& name, std::string& value, const std::string& type,
+                 const std::string& help, const std::function<std::string(const std::string&)>& defect) {
+  app.add_option(name, value, help)->type_name(type)->check(CLI::Validator(defect, ""));
+}
+
+template <typename T>
+std::string defect_of(const Result<T>& parsed) {
+  return parsed ? std::string() : parsed.error().message();
+}
+
+void declare_verify(CLI::App& app, CommandLine& line) {
+  CLI::App* verify = app.add_subcommand("verify", "Have the server check all that it stores");
+  CLI::Option* quick =
+      verify->add_flag("--quick", line.verify.quick, "Names, objects and index; hash nothing");
+  verify->add_option("--sample", line.verify.sample, "Read such a share of the objects")
+      ->type_name("PERCENT")
+      ->excludes(quick);
+  verify->add_flag("--repair", line.verify.repair, "Mend what can be mended");
+  add_checked(*verify, "--time-budget", line.verify.time_budget, "DURATION",
+              "End in time; the next run goes on",
+              [](const std::string& text) { return defect_of(parse_duration(text)); });
+  add_checked(*verify, "--rate", line.verify.rate, "SIZE", "Read so much a second at most",
+              [](const std::string& text) { return defect_of(parse_byte_size(text)); });
+  verify->footer(k_verify_footer);
+}
+
 void declare_reading(CLI::App& app, CommandLine& line) {
   app.add_subcommand("stat", "How the server is doing, and what it holds");
 
@@ -324,6 +370,7 @@ void declare(CLI::App& app, CommandLine& line) {
   declare_adopt(app, line);
   declare_prune(app, line);
   declare_snapshot(app, line);
+  declare_verify(app, line);
   declare_reading(app, line);
 }
 
@@ -349,6 +396,7 @@ ExitCode run(CLI::App& app, CommandLine& line) {
   }
   line.pin.unpin = app.got_subcommand("unpin");
   if (line.pin.unpin || app.got_subcommand("pin")) return run_pin(globals, line.pin);
+  if (app.got_subcommand("verify")) return run_verify(globals, line.verify);
   if (app.got_subcommand("stat")) return run_stat(globals);
   if (app.got_subcommand("ls")) return run_ls(globals, line.ls);
   if (app.got_subcommand("get")) return run_get(globals, line.get);

@@ -33,6 +33,18 @@ std::string promise_of(const std::string& durability) {
   return durability;
 }
 
+std::string check_of(const api::Stat& stat) {
+  const api::ScrubStat& scrub = stat.scrub;
+  std::string text = scrub.finished == 0
+                         ? "no pass complete yet"
+                         : "complete on " + local_time(scrub.finished) + ", " + grouped(scrub.last_defects) +
+                               (scrub.last_defects == 1 ? " defect" : " defects");
+  if (scrub.started > scrub.finished)
+    text += "; pass under way: " + human_size(scrub.bytes) + " read (" +
+            percent(scrub.bytes, stat.physical_bytes) + "), " + grouped(scrub.defects) + " found";
+  return text;
+}
+
 std::string limit_of(const api::NamespaceStat& each) {
   if (each.max_bytes == 0) return human_size(each.logical_bytes);
   return human_size(each.logical_bytes) + " of " + human_size(each.max_bytes) + " (" +
@@ -63,6 +75,7 @@ std::string stat_page(const std::string& server, const api::Stat& stat) {
   page += row("disk", human_size(stat.disk_free_bytes) + " free of " + human_size(stat.disk_total_bytes) +
                           " (" + percent(stat.disk_free_bytes, stat.disk_total_bytes) + ")");
   page += row("durability", promise_of(stat.durability));
+  page += row("checked", check_of(stat));
   page += row("process", human_size(stat.resident_bytes) + " of memory, " + grouped(stat.connections) +
                              (stat.connections == 1 ? " connection" : " connections") + ", generation " +
                              grouped(stat.generation));

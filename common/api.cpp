@@ -83,6 +83,25 @@ NamespaceStat namespace_stat(const json::object& object) {
   return stat;
 }
 
+json::object to_value(const ScrubStat& stat) {
+  return {{"running", stat.running}, {"started", stat.started}, {"finished", stat.finished},
+          {"bytes", stat.bytes},     {"defects", stat.defects}, {"last_defects", stat.last_defects}};
+}
+
+ScrubStat scrub_stat(const json::object& parent) {
+  ScrubStat stat;
+  const json::value* value = parent.if_contains("scrub");
+  if (value == nullptr || !value->is_object()) return stat;
+  const json::object& object = value->get_object();
+  stat.running = flag_at(object, "running");
+  stat.started = number_at<std::int64_t>(object, "started");
+  stat.finished = number_at<std::int64_t>(object, "finished");
+  stat.bytes = count_at(object, "bytes");
+  stat.defects = count_at(object, "defects");
+  stat.last_defects = count_at(object, "last_defects");
+  return stat;
+}
+
 }  // namespace
 
 std::string to_json(const Stat& stat) {
@@ -104,6 +123,7 @@ std::string to_json(const Stat& stat) {
                                {"connections", stat.connections},
                                {"failed_logins", stat.failed_logins},
                                {"generation", stat.generation},
+                               {"scrub", to_value(stat.scrub)},
                                {"namespaces", std::move(namespaces)}};
   return json::serialize(object);
 }
@@ -127,6 +147,7 @@ Result<Stat> stat_from_json(std::string_view text) {
   stat.connections = count_at(object, "connections");
   stat.failed_logins = count_at(object, "failed_logins");
   stat.generation = count_at(object, "generation");
+  stat.scrub = scrub_stat(object);
   for (const json::value& each : array_at(object, "namespaces")) {
     if (each.is_object()) stat.namespaces.push_back(namespace_stat(each.get_object()));
   }
@@ -206,6 +227,44 @@ Result<AdoptEvent> adopt_event_from_json(std::string_view text) {
   event.skipped = count_at(object, "skipped");
   event.failed = count_at(object, "failed");
   event.bytes = count_at(object, "bytes");
+  event.done = flag_at(object, "done");
+  return event;
+}
+
+std::string to_json(const VerifyEvent& event) {
+  json::object object = {{"names", event.names},
+                         {"objects", event.objects},
+                         {"hashed", event.hashed},
+                         {"bytes", event.bytes},
+                         {"defects", event.defects},
+                         {"repaired", event.repaired},
+                         {"total_bytes", event.total_bytes},
+                         {"resumed", event.resumed},
+                         {"complete", event.complete},
+                         {"done", event.done}};
+  if (!event.path.empty()) object["path"] = event.path;
+  if (!event.defect.empty()) object["defect"] = event.defect;
+  if (!event.detail.empty()) object["detail"] = event.detail;
+  if (!event.action.empty()) object["action"] = event.action;
+  return json::serialize(object);
+}
+
+Result<VerifyEvent> verify_event_from_json(std::string_view text) {
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "verify event"));
+  VerifyEvent event;
+  event.path = text_at(object, "path");
+  event.defect = text_at(object, "defect");
+  event.detail = text_at(object, "detail");
+  event.action = text_at(object, "action");
+  event.names = count_at(object, "names");
+  event.objects = count_at(object, "objects");
+  event.hashed = count_at(object, "hashed");
+  event.bytes = count_at(object, "bytes");
+  event.defects = count_at(object, "defects");
+  event.repaired = count_at(object, "repaired");
+  event.total_bytes = count_at(object, "total_bytes");
+  event.resumed = flag_at(object, "resumed");
+  event.complete = flag_at(object, "complete");
   event.done = flag_at(object, "done");
   return event;
 }

@@ -22,6 +22,20 @@ inline constexpr std::string_view k_find_missing = "/-/v1/find-missing";
 // daemon's machine in by hard links. Answer: AdoptEvent lines (ndjson).
 inline constexpr std::string_view k_adopt = "/-/v1/adopt";
 
+// POST ?level=quick|sample|full[&sample=PERCENT][&repair=1][&time_budget=30m][&rate=50MiB]:
+// check what is stored. Answer: VerifyEvent lines (ndjson); 409 while another check runs.
+inline constexpr std::string_view k_verify = "/-/v1/verify";
+
+// The daemon's own check, in the background.
+struct ScrubStat {
+  bool running = false;
+  std::int64_t started = 0;        // of the pass under way, or of the last one; UnixSeconds
+  std::int64_t finished = 0;       // when a pass was last complete; 0: never
+  std::uint64_t bytes = 0;         // read by the pass so far
+  std::uint64_t defects = 0;       // found by it so far
+  std::uint64_t last_defects = 0;  // found by the last complete pass
+};
+
 struct NamespaceStat {
   std::string name;
   std::string kind;                  // sstate, downloads, generic
@@ -57,6 +71,7 @@ struct Stat {
   std::uint64_t connections = 0;     // of HTTP, and sessions of FTP
   std::uint64_t failed_logins = 0;   // since the daemon started
   std::uint64_t generation = 0;      // last ledger sequence
+  ScrubStat scrub;
   std::vector<NamespaceStat> namespaces;
 };
 
@@ -109,5 +124,27 @@ struct AdoptEvent {
 
 std::string to_json(const AdoptEvent& event);
 Result<AdoptEvent> adopt_event_from_json(std::string_view json);
+
+// A line of the verify stream: one for each defect, one with counts now and then,
+// and a last one with `done`.
+struct VerifyEvent {
+  std::string path;         // of the data directory's file or NAMESPACE/PATH; empty in count lines
+  std::string defect;       // name_of(Defect), see server/store/scrub.hpp; empty in count lines
+  std::string detail;       // for people
+  std::string action;       // what was done about it: "quarantined", "repaired"; empty: nothing
+  std::uint64_t names = 0;  // of the pass, earlier runs that it goes on from included
+  std::uint64_t objects = 0;
+  std::uint64_t hashed = 0;  // contents
+  std::uint64_t bytes = 0;   // of them
+  std::uint64_t defects = 0;
+  std::uint64_t repaired = 0;     // of those, quarantined ones included
+  std::uint64_t total_bytes = 0;  // what the store holds; 0: not known
+  bool resumed = false;           // the pass was begun by an earlier run
+  bool complete = false;          // everything was looked at
+  bool done = false;
+};
+
+std::string to_json(const VerifyEvent& event);
+Result<VerifyEvent> verify_event_from_json(std::string_view json);
 
 }  // namespace larder::api

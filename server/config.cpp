@@ -266,6 +266,7 @@ void check_limits(const Config& config, Checker& check) {
   check.require(config.disk_threads > 0, "disk_threads", positive);
   check.require(config.disk_threads <= 1024, "disk_threads", "can be 1024 at most");
   check.require(config.loops <= 1024, "loops", "can be 1024 at most");
+  check.require(config.scrub.period > milliseconds(0), "scrub.period", positive);
 
   const HttpConfig& http = config.http;
   check.require(http.idle_timeout > milliseconds(0), "http.idle_timeout", positive);

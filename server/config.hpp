@@ -101,6 +101,12 @@ struct FtpConfig {
   bool operator==(const FtpConfig&) const = default;
 };
 
+struct ScrubConfig {
+  ByteSize rate = 20_MiB;  // a second; 0: the daemon checks nothing by itself
+  std::chrono::milliseconds period = std::chrono::hours(30 * 24);  // from the start of a pass to the next
+  bool operator==(const ScrubConfig&) const = default;
+};
+
 enum class LogFormat { automatic, text, json };  // automatic: text on a terminal
 
 struct LogConfig {
@@ -130,6 +136,7 @@ struct Config {
   std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(30);
   HttpConfig http;
   FtpConfig ftp;
+  ScrubConfig scrub;
   LogConfig log;
   bool operator==(const Config&) const = default;
 };

@@ -261,6 +261,7 @@ const std::vector<ConfigKey<Config>>& config_keys() {
   using C = Config;
   using H = HttpConfig;
   using F = FtpConfig;
+  using S = ScrubConfig;
   using L = LogConfig;
   static const std::vector<ConfigKey<Config>> k_keys = {
       key<C>("data", "LARDER_DATA", &C::data),
@@ -294,6 +295,8 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("ftp.max_sessions", "LARDER_FTP_MAX_SESSIONS", &C::ftp, &F::max_sessions),
       key<C>("ftp.max_sessions_per_address", "LARDER_FTP_MAX_SESSIONS_PER_ADDRESS", &C::ftp,
              &F::max_sessions_per_address),
+      key<C>("scrub.rate", "LARDER_SCRUB_RATE", &C::scrub, &S::rate),
+      key<C>("scrub.period", "LARDER_SCRUB_PERIOD", &C::scrub, &S::period),
       key<C>("log.level", "LARDER_LOG_LEVEL", &C::log, &L::level),
       key<C>("log.format", "LARDER_LOG_FORMAT", &C::log, &L::format),
       key<C>("log.file", "LARDER_LOG_FILE", &C::log, &L::file),

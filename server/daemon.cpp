@@ -74,6 +74,10 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->write_behind(std::move(stop)); });
   daemon->keeper_ =
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->keep_up(std::move(stop)); });
+  daemon->scrubber_ = std::jthread([raw = daemon.get()](std::stop_token stop) {
+    lower_priority();
+    raw->scrub_.run(std::move(stop));
+  });
   return daemon;
 }
 
@@ -97,7 +101,8 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
                    [this] { return ready_.load(std::memory_order_relaxed); }},
       ftp_(loops_, {config_->ftp.max_sessions, config_->ftp.max_sessions_per_address},
            [log = logs_.main](const char* bug) { tell_bug(*log, bug); }),
-      upkeep_(*store_.store, config_, clock_, logs_.main) {}
+      upkeep_(*store_.store, config_, clock_, logs_.main),
+      scrub_(*store_.store, config_, clock_, logs_.main) {}
 
 Result<void> Daemon::listen() {
   for (const Endpoint& each : config_->http.listen) {
@@ -155,6 +160,8 @@ void Daemon::reconcile_once(const std::stop_token& stop) {
   if (report->unreadable > 0)
     logs_.main->error("{} files or directories of the tree cannot be read and count as missing",
                       report->unreadable);
+  if (report->damaged > 0)
+    logs_.main->error("{} names did not hold what was stored; they are in quarantine/", report->damaged);
   logs_.main->info("tree and index agree: {} names, {} entered, {} dropped, {} unused objects removed",
                    report->names, report->found, report->vanished, report->orphans);
 }
@@ -205,6 +212,7 @@ Result<void> Daemon::stop() {
   reconciler_.request_stop();
   writer_behind_.request_stop();
   keeper_.request_stop();
+  scrubber_.request_stop();
   for (SessionServer* each : {&http_, &ftp_}) {
     each->stop_listening();
     each->drain();
@@ -222,6 +230,7 @@ Result<void> Daemon::stop() {
   if (reconciler_.joinable()) reconciler_.join();
   if (writer_behind_.joinable()) writer_behind_.join();
   if (keeper_.joinable()) keeper_.join();
+  if (scrubber_.joinable()) scrubber_.join();
   const Result<void> closed = store_.store->close();
   logs_.access.flush();
   logs_.close();

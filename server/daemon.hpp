@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/clock.hpp"
+#include "server/background_scrub.hpp"
 #include "server/config.hpp"
 #include "server/ftp/session.hpp"
 #include "server/http/exchange.hpp"
@@ -85,6 +86,8 @@ class Daemon {
   std::jthread writer_behind_;
   Upkeep upkeep_;
   std::jthread keeper_;
+  BackgroundScrub scrub_;
+  std::jthread scrubber_;
 };
 
 }  // namespace larder

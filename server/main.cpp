@@ -11,6 +11,7 @@
 #include <iostream>
 
 #include "server/daemon.hpp"
+#include "server/fsck.hpp"
 
 extern char** environ;
 
@@ -30,6 +31,8 @@ struct Arguments {
   std::string adopt_namespace;
   std::string adopt_directory;
   bool no_verify = false;
+  std::string checked_directory;
+  FsckOptions fsck;
 };
 
 constexpr const char* k_default_config = "/etc/larder/larderd.yaml";
@@ -121,6 +124,15 @@ int adopt(const Arguments& arguments) {
   std::cout << outcome->adopted << " adopted (" << human_size(outcome->bytes) << "), " << outcome->present
             << " there already, " << outcome->skipped << " left out, " << outcome->failed << " failed\n";
   return outcome->failed == 0 ? k_success : k_failure;
+}
+
+int fsck(Arguments arguments) {
+  arguments.data = arguments.checked_directory;
+  ConfigResult configured = configure(arguments);
+  if (report_defects(configured)) return k_usage;
+  const auto sound = run_fsck(configured.config, arguments.fsck, std::cout);
+  if (!sound) return fail(sound.error());
+  return *sound ? k_success : k_failure;
 }
 
 std::string describe(WriteAccess write) {
@@ -235,6 +247,16 @@ int run(int argc, char* argv[]) {
   adoption->add_option("DIRECTORY", arguments.adopt_directory, "A sstate or downloads directory")->required();
   adoption->add_flag("--no-verify", arguments.no_verify, "Do not read archives to their end first");
   adoption->fallthrough();
+  CLI::App* const check_store =
+      app.add_subcommand("fsck", "Check what a data directory holds, while no daemon has it");
+  check_store->add_option("DIR", arguments.checked_directory, "The data directory")->required();
+  check_store->add_flag("--quick", arguments.fsck.quick, "Names, objects and index; hash nothing");
+  check_store->add_flag("--repair", arguments.fsck.repair,
+                        "Mend what can be mended, as 'larder verify --repair'");
+  check_store->add_flag("--rebuild-index", arguments.fsck.rebuild_index,
+                        "Move the index aside and make it anew from the tree alone, first");
+  check_store->fallthrough();
+  check_store->footer("Exit status: 0 when all is sound, 1 when something was found or failed.");
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
@@ -245,6 +267,7 @@ int run(int argc, char* argv[]) {
   ::umask(022);
   if (check->parsed()) return check_config_file(arguments.checked_file);
   if (adoption->parsed()) return adopt(arguments);
+  if (check_store->parsed()) return fsck(std::move(arguments));
   return serve(arguments);
 }
 

@@ -227,6 +227,17 @@ Task<Result<std::size_t>> Repository::unpin(std::vector<std::string> lines, std:
   return pool_.run(&Store::unpin, &store_, std::move(lines), std::move(actor));
 }
 
+void Repository::scrub(ScrubOptions options, ScrubState::Ticket turn,
+                       std::function<void(const api::VerifyEvent&)> report, ScrubDone done,
+                       std::stop_token stop) {
+  // The turn ends before the answer does: who has read it may ask again.
+  pool_.post([=, &store = store_]() mutable {
+    const auto outcome = store.scrub(options, turn, report, stop);
+    turn.reset();
+    done(outcome);
+  });
+}
+
 Result<api::Stat> Repository::stat_all_now() {
   LARDER_TRY_ASSIGN(api::Stat stat, store_.totals());
   for (api::NamespaceStat& row : stat.namespaces) {

@@ -61,6 +61,13 @@ class Repository {
   void adopt(std::string directory, Store::AdoptOptions options,
              std::function<void(const api::AdoptEvent&)> report, AdoptDone done, std::stop_token stop);
 
+  // Starts a check in the pool and returns. `report` and `done` are called there. Whose turn it is, is
+  // known before: Errc::busy while another one goes on.
+  Result<ScrubState::Ticket> enter_scrub() { return store_.enter_scrub(ScrubState::Who::person); }
+  using ScrubDone = std::function<void(Result<api::VerifyEvent>)>;
+  void scrub(ScrubOptions options, ScrubState::Ticket turn,
+             std::function<void(const api::VerifyEvent&)> report, ScrubDone done, std::stop_token stop);
+
   // Pruning -----------------------------------------------------------------
 
   // As adopt(): in the pool, `report` and `done` are called there.

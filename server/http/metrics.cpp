@@ -99,6 +99,16 @@ std::string render_metrics(const api::Stat& stat, const Latency& latency) {
   append_help(out, "larder_generation", "counter", "Last ledger sequence.");
   append_value(out, "larder_generation", stat.generation);
 
+  append_help(out, "larder_scrub_running", "gauge", "1 while what is stored is being checked.");
+  append_value(out, "larder_scrub_running", stat.scrub.running ? 1 : 0);
+  append_help(out, "larder_scrub_last_complete_seconds", "gauge",
+              "When the daemon had last checked everything, seconds since 1970; 0: never.");
+  append_value(out, "larder_scrub_last_complete_seconds", static_cast<std::uint64_t>(stat.scrub.finished));
+  append_help(out, "larder_scrub_bytes", "gauge", "Read by the pass under way, or the last one.");
+  append_value(out, "larder_scrub_bytes", stat.scrub.bytes);
+  append_help(out, "larder_scrub_defects", "gauge", "Found by the pass under way, or the last one.");
+  append_value(out, "larder_scrub_defects", stat.scrub.defects);
+
   append_family(out, stat, "larder_artifacts", "gauge", "Visible names.", &Row::artifacts);
   append_family(out, stat, "larder_logical_bytes", "gauge", "What the names add up to.", &Row::logical_bytes);
   append_family(out, stat, "larder_physical_bytes", "gauge", "What the objects first stored here take.",

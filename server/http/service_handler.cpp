@@ -11,6 +11,7 @@
 #include "server/http/listing.hpp"
 #include "server/http/prune_handler.hpp"
 #include "server/http/snapshot_handler.hpp"
+#include "server/http/verify_handler.hpp"
 
 namespace larder::http {
 namespace {
@@ -385,13 +386,13 @@ Task<void> serve_index(Exchange& exchange, const Target& target) {
 Task<void> serve_admin(Exchange& exchange, const Target& target) {
   const std::string& path = target.path;
   const bool reads = path == api::k_health || path == api::k_metrics || path == api::k_stat;
-  const bool posts = path == api::k_find_missing || path == api::k_adopt;
   if (path == api::k_prune) co_return co_await serve_prune(exchange);
   if (path == api::k_trash) co_return co_await serve_trash(exchange, target);
   if (path == api::k_undo) co_return co_await serve_undo(exchange, target);
   if (path == api::k_pins) co_return co_await serve_pins(exchange);
   if (path == api::k_snapshots) co_return co_await serve_snapshots(exchange, target);
   if (path == api::k_restore) co_return co_await serve_restore(exchange, target);
+  const bool posts = path == api::k_find_missing || path == api::k_adopt || path == api::k_verify;
   if (reads && !is_read(exchange.request()))
     co_return co_await answer_method_not_allowed(exchange, "GET, HEAD");
   if (posts && exchange.request().method != Method::post)
@@ -401,6 +402,7 @@ Task<void> serve_admin(Exchange& exchange, const Target& target) {
   if (path == api::k_stat) co_return co_await serve_stat(exchange);
   if (path == api::k_find_missing) co_return co_await find_missing(exchange, target);
   if (path == api::k_adopt) co_return co_await serve_adopt(exchange, target);
+  if (path == api::k_verify) co_return co_await serve_verify(exchange, target);
   const Error missing(Errc::not_found, "there is nothing at " + path);
   co_await exchange.answer_error(missing);
 }

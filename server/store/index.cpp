@@ -303,6 +303,46 @@ Result<void> Index::learn_object(const Digest& digest, const ObjectRecord& recor
   return state_->write_with_totals(batch, record.charged_to, totals);
 }
 
+Result<void> Index::note_verified(const Digest& digest, UnixSeconds when) {
+  const std::lock_guard lock(state_->write_mutex);
+  LARDER_TRY_ASSIGN(std::optional<ObjectRecord> known, object(digest));
+  if (!known) return {};
+  known->verified = when;
+  rocksdb::WriteBatch batch;
+  batch.Put(state_->family(State::objects), slice(digest.raw()), encode(*known));
+  return state_->write(batch);
+}
+
+Result<void> Index::scan_objects(std::string_view after, const ObjectVisitor& visit) const {
+  std::unique_ptr<rocksdb::Iterator> row(
+      state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::objects)));
+  row->Seek(slice(after));
+  if (row->Valid() && view(row->key()) == after) row->Next();
+  for (; row->Valid(); row->Next()) {
+    const auto digest = Digest::from_bytes(view(row->key()));
+    const auto record = decode_object(view(row->value()));
+    if (!digest || !record) return Error(Errc::corrupt, "the index has an object that does not decode");
+    if (!visit(*digest, *record)) return {};
+  }
+  if (!row->status().ok()) return index_error("read from", row->status());
+  return {};
+}
+
+Result<std::optional<std::string>> Index::note(std::string_view name) const {
+  std::string value;
+  const auto status =
+      state_->db->Get(rocksdb::ReadOptions(), state_->family(State::meta), slice(name), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  if (!status.ok()) return index_error("read from", status);
+  return std::optional<std::string>(std::move(value));
+}
+
+Result<void> Index::set_note(std::string_view name, std::string_view value) {
+  rocksdb::WriteBatch batch;
+  batch.Put(state_->family(State::meta), slice(name), slice(value));
+  return state_->write(batch);
+}
+
 Result<void> Index::touch(const std::vector<std::pair<std::string, RecencyRecord>>& batch) {
   rocksdb::WriteBatch writes;
   for (const auto& [key, seen] : batch) {

@@ -62,6 +62,13 @@ class Index {
   Result<std::uint64_t> apply(const IndexChange& change);                       // the ledger sequence it got
   Result<void> forget_object(const Digest& digest);                             // its last link is gone
   Result<void> learn_object(const Digest& digest, const ObjectRecord& record);  // reconcile: unknown so far
+  Result<void> note_verified(const Digest& digest, UnixSeconds when);           // nothing when unknown
+  // Objects whose digest sorts after `after` (its raw bytes, "" for all), until `visit` returns false.
+  using ObjectVisitor = std::function<bool(const Digest& digest, const ObjectRecord& record)>;
+  Result<void> scan_objects(std::string_view after, const ObjectVisitor& visit) const;
+  // A value that upkeep keeps over restarts, by its name.
+  Result<std::optional<std::string>> note(std::string_view name) const;
+  Result<void> set_note(std::string_view name, std::string_view value);
   Result<void> touch(const std::vector<std::pair<std::string, RecencyRecord>>& batch);
   Result<std::optional<RecencyRecord>> recency(const ArtifactKey& key) const;
 

@@ -38,6 +38,15 @@ std::string trash_path(std::uint64_t generation, const ArtifactKey& key) {
   return k_trash + "/" + std::to_string(generation) + "/" + key.str();
 }
 
+std::string quarantine_path(std::uint64_t generation, const ArtifactKey& key) {
+  return k_quarantine + "/" + std::to_string(generation) + "/" + key.str();
+}
+
+std::string condemned_path(std::uint64_t generation, const Digest& digest) {
+  return k_quarantine + "/" + std::to_string(generation) + "/" + std::string(k_condemned) + "/" +
+         digest.hex();
+}
+
 bool parse_object_name(std::string_view name, Digest& digest) {
   const auto parsed = Digest::from_hex(name.substr(0, 2 * Digest::k_bytes));
   if (!parsed) return false;

@@ -15,6 +15,7 @@ inline const std::string k_tree = "tree";
 inline const std::string k_objects = "objects";
 inline const std::string k_snapshots = "snapshots";
 inline const std::string k_trash = "trash";
+inline const std::string k_quarantine = "quarantine";
 inline const std::string k_staging = "tmp";
 inline const std::string k_index = "index";
 inline const std::string k_pins = "pins";  // a file: names and patterns, one a line
@@ -35,6 +36,11 @@ std::string object_directory(const Digest& digest);  // objects/ab
 std::string object_path(const Digest& digest, unsigned copy);
 std::string staging_path(std::uint64_t number);  // tmp/<number>
 std::string trash_path(std::uint64_t generation, const ArtifactKey& key);
+std::string quarantine_path(std::uint64_t generation, const ArtifactKey& key);
+// quarantine/<generation>/@objects/<sha256>: an inode whose bytes are not the content it was filed
+// under. It stays until no name leads to it, and tells so much after a crash.
+inline constexpr std::string_view k_condemned = "@objects";
+std::string condemned_path(std::uint64_t generation, const Digest& digest);
 
 // The digest that an entry of objects/ab stands for; false for any other name.
 bool parse_object_name(std::string_view name, Digest& digest);

@@ -103,6 +103,22 @@ Result<void> ObjectStore::collect(const Digest& digest, const std::function<void
   return {};
 }
 
+Result<bool> ObjectStore::has_unused(const Digest& digest) {
+  const auto lock = locks_.lock(digest);
+  LARDER_TRY_ASSIGN(const unsigned copies, count_copies(digest));
+  for (unsigned copy = 0; copy < copies; ++copy) {
+    LARDER_TRY_ASSIGN(const FileStatus status, disk_.status(layout::object_path(digest, copy)));
+    if (status.links == 1) return true;
+  }
+  return false;
+}
+
+Result<void> ObjectStore::while_stored(const Digest& digest, const std::function<Result<void>()>& act) {
+  const auto lock = locks_.lock(digest);
+  LARDER_TRY_ASSIGN(const unsigned copies, count_copies(digest));
+  return copies == 0 ? Result<void>() : act();
+}
+
 bool ObjectStore::holds(const Digest& digest, std::uint64_t inode) {
   for (unsigned copy = 0;; ++copy) {
     const auto status = disk_.status(layout::object_path(digest, copy));
@@ -111,16 +127,22 @@ bool ObjectStore::holds(const Digest& digest, std::uint64_t inode) {
   }
 }
 
-Result<void> ObjectStore::discard(const Digest& digest, std::uint64_t inode,
+Result<void> ObjectStore::condemn(const Digest& digest, std::uint64_t inode, const std::string& to,
                                   const std::function<void()>& gone) {
   const auto lock = locks_.lock(digest);
-  LARDER_TRY_ASSIGN(unsigned copies, count_copies(digest));
-  for (unsigned copy = copies; copy-- > 0;) {
-    LARDER_TRY_ASSIGN(const FileStatus status, disk_.status(layout::object_path(digest, copy)));
-    if (status.inode == inode) LARDER_TRY(remove_copy(digest, copy, copies));
+  LARDER_TRY_ASSIGN(const unsigned copies, count_copies(digest));
+  for (unsigned copy = 0; copy < copies; ++copy) {
+    const std::string object = layout::object_path(digest, copy);
+    LARDER_TRY_ASSIGN(const FileStatus status, disk_.status(object));
+    if (status.inode != inode) continue;
+    LARDER_TRY(make_directories(disk_, parent_of(to)));
+    LARDER_TRY(disk_.publish(object, to));
+    const unsigned last = copies - 1;
+    if (copy != last) LARDER_TRY(disk_.publish(layout::object_path(digest, last), object));
+    if (last == 0) gone();
+    return {};
   }
-  if (copies == 0) gone();
-  return {};
+  return Error(Errc::not_found, "the inode is not filed under " + digest.hex());
 }
 
 Result<void> ObjectStore::probe_links() {

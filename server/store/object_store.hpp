@@ -34,13 +34,19 @@ class ObjectStore {
 
   // Whether the inode is filed under this digest.
   bool holds(const Digest& digest, std::uint64_t inode);
-  // Takes an inode whose bytes are wrong off the content it was filed under.
-  // Names keep it; `gone` as for collect().
-  Result<void> discard(const Digest& digest, std::uint64_t inode, const std::function<void()>& gone);
+  // Takes an inode whose bytes are wrong off the content it was filed under and puts it to `to`, in
+  // one step: no further name is given it, and what it was filed under stays known. Names keep it;
+  // `gone` as for collect(). Errc::not_found when it is not filed there (any more).
+  Result<void> condemn(const Digest& digest, std::uint64_t inode, const std::string& to,
+                       const std::function<void()>& gone);
 
   // Names of the content, in all of the data directory; 0 when it is not stored.
   Result<std::uint64_t> count_names(const Digest& digest);
 
+  // Whether some inode of this content has no name, and is not just being given one.
+  Result<bool> has_unused(const Digest& digest);
+  // Calls `act` when the content is stored; it stays stored, or away, meanwhile.
+  Result<void> while_stored(const Digest& digest, const std::function<Result<void>()>& act);
   // Frees the inodes that have no name left. Calls `gone` when none remains,
   // before anybody can store the content anew.
   Result<void> collect(const Digest& digest, const std::function<void()>& gone);

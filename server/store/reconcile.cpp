@@ -18,12 +18,14 @@ class Reconciler {
 
   Result<Store::ReconcileReport> run() {
     LARDER_TRY(learn_objects());
+    LARDER_TRY(learn_condemned());
     LARDER_TRY(walk(layout::k_tree, &Reconciler::check_name));
     for (const std::string& each : core_.snapshots.all())
       LARDER_TRY(walk(layout::k_snapshots + "/" + each, &Reconciler::check_name));
     LARDER_TRY(drop_stale_rows());
-    // What prune removed takes space as well.
+    // What prune removed and what is quarantined takes space as well.
     LARDER_TRY(walk(layout::k_trash, &Reconciler::check_trash));
+    LARDER_TRY(walk(layout::k_quarantine, &Reconciler::check_quarantined));
     return report_;
   }
 
@@ -80,6 +82,26 @@ class Reconciler {
     return {};
   }
 
+  // Objects that were found corrupt while names may still lead to them.
+  Result<void> learn_condemned() {
+    LARDER_TRY_ASSIGN(const auto generations, entries_of(layout::k_quarantine));
+    for (const DirectoryEntry& generation : generations) {
+      const std::string path =
+          layout::k_quarantine + "/" + generation.name + "/" + std::string(layout::k_condemned);
+      const auto entries = entries_of(path);
+      if (!entries) continue;
+      for (const DirectoryEntry& entry : *entries) {
+        Digest digest;
+        const auto status = core_.disk.status(path + "/" + entry.name);
+        // One that is filed again was misfiled only.
+        const bool filed = status && objects_.contains(status->inode);
+        if (status && !filed && layout::parse_object_name(entry.name, digest))
+          condemned_[status->inode] = digest;
+      }
+    }
+    return {};
+  }
+
   using Check = Result<void> (Reconciler::*)(const std::string& path);
 
   Result<void> walk(const std::string& directory, Check check) {
@@ -106,6 +128,12 @@ class Reconciler {
     if (!status) return {};
     ++report_.names;
     LARDER_TRY_ASSIGN(const std::optional<NameRecord> row, core_.index->name(*key));
+    const auto condemned = condemned_.find(status->inode);
+    if (condemned != condemned_.end() && (!row || row->digest == condemned->second)) {
+      LARDER_TRY(core_.set_aside_inode(*key, status->inode, "its object was found corrupt"));
+      ++report_.damaged;
+      return {};
+    }
     const auto known = objects_.find(status->inode);
     const bool agree = row && row->size == status->size &&
                        (known == objects_.end() ? status->size == 0 : known->second == row->digest);
@@ -117,6 +145,7 @@ class Reconciler {
     }
     if (!entered) return entered.error();
     if (*entered && *entered != row) ++report_.found;
+    if (!*entered && !core_.disk.status(path)) ++report_.damaged;
     return {};
   }
 
@@ -129,6 +158,9 @@ class Reconciler {
     if (!key || core_.find_namespace(key->name_space()) == nullptr) return {};
     const auto status = core_.disk.status(path);
     if (!status) return {};
+    const auto condemned = condemned_.find(status->inode);
+    if (condemned != condemned_.end())
+      return core_.set_kept_aside(path, *key, condemned->second, "its object was found corrupt");
     return learn_content(objects_.find(status->inode), status->size, *key);
   }
 
@@ -157,11 +189,19 @@ class Reconciler {
     return core_.index->learn_trash(generation, *key, record);
   }
 
+  // Archives that cannot be read, and the like: they take space, too.
+  Result<void> check_quarantined(const std::string& path) {
+    const auto status = core_.disk.status(path);
+    if (!status || condemned_.contains(status->inode)) return pace();
+    return check_kept(path);
+  }
+
   Result<void> learn_content(StoreCore::ObjectsByInode::const_iterator known, std::uint64_t size,
                              const ArtifactKey& key) {
     if (known == objects_.end()) return {};
     LARDER_TRY_ASSIGN(const auto object, core_.index->object(known->second));
     if (object) return {};
+    if (!core_.objects.holds(known->second, known->first)) return {};  // set aside since it was learned
     ObjectRecord record;
     record.size = size;
     record.charged_to = namespace_of(key.name_space());
@@ -218,6 +258,7 @@ class Reconciler {
   StoreCore& core_;
   std::stop_token stop_;
   StoreCore::ObjectsByInode objects_;
+  StoreCore::ObjectsByInode condemned_;
   Store::ReconcileReport report_;
   std::uint64_t steps_ = 0;
 };

@@ -121,6 +121,30 @@ bool removes_name(LedgerAction action) {
          action == LedgerAction::corrupt;
 }
 
+std::string encode(const ScrubCursor& cursor) {
+  Writer out;
+  out.time(cursor.started).time(cursor.finished).byte(cursor.phase).text(cursor.position);
+  out.number(cursor.names).number(cursor.objects).number(cursor.hashed).number(cursor.bytes);
+  return out.number(cursor.defects).number(cursor.repaired).number(cursor.last_defects).take();
+}
+
+std::optional<ScrubCursor> decode_cursor(std::string_view bytes) {
+  Reader in(bytes);
+  ScrubCursor cursor;
+  cursor.started = in.time();
+  cursor.finished = in.time();
+  cursor.phase = in.byte();
+  cursor.position = in.text();
+  cursor.names = in.number();
+  cursor.objects = in.number();
+  cursor.hashed = in.number();
+  cursor.bytes = in.number();
+  cursor.defects = in.number();
+  cursor.repaired = in.number();
+  cursor.last_defects = in.number();
+  return when_finished(in, std::move(cursor));
+}
+
 namespace {
 
 Writer& write(Writer& writer, const NameRecord& record) {

@@ -86,6 +86,23 @@ struct NamespaceTotals {
   bool operator==(const NamespaceTotals&) const = default;
 };
 
+// How far a check of the store has come, so that a later run goes on from there.
+struct ScrubCursor {
+  UnixSeconds started = 0;   // of the pass; contents hashed later than this are not hashed again
+  UnixSeconds finished = 0;  // when the last complete pass of this kind was; 0: never
+  std::uint8_t phase = 0;
+  std::string position;  // within the phase
+  std::uint64_t names = 0;
+  std::uint64_t objects = 0;
+  std::uint64_t hashed = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t defects = 0;
+  std::uint64_t repaired = 0;
+  std::uint64_t last_defects = 0;  // of the last complete pass
+  bool operator==(const ScrubCursor&) const = default;
+};
+
+std::string encode(const ScrubCursor& cursor);
 std::string encode(const NameRecord& record);
 std::string encode(const ObjectRecord& record);
 std::string encode(const RecencyRecord& record);
@@ -99,6 +116,7 @@ std::optional<NameRecord> decode_name(std::string_view bytes);
 std::optional<ObjectRecord> decode_object(std::string_view bytes);
 std::optional<RecencyRecord> decode_recency(std::string_view bytes);
 std::optional<LedgerRecord> decode_ledger(std::string_view bytes);
+std::optional<ScrubCursor> decode_cursor(std::string_view bytes);
 std::optional<NamespaceTotals> decode_totals(std::string_view bytes);
 std::optional<TrashRecord> decode_trash(std::string_view bytes);
 

@@ -32,8 +32,8 @@ Result<Layout> prepare_layout(FileSystem& disk, const std::filesystem::path& dat
                                        "', which is not larder's; give an empty directory, or take one in "
                                        "with 'larderd adopt'");
   }
-  for (const std::string& directory :
-       {layout::k_tree, layout::k_objects, layout::k_snapshots, layout::k_trash, layout::k_staging})
+  for (const std::string& directory : {layout::k_tree, layout::k_objects, layout::k_snapshots,
+                                       layout::k_trash, layout::k_quarantine, layout::k_staging})
     LARDER_TRY(make_directories(disk, directory));
   if (format) return Layout::found;
 
@@ -87,6 +87,8 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesyst
   LARDER_TRY(core->learn_generations());
   LARDER_TRY(core->learn_snapshots());
   core->index_complete = complete;
+  LARDER_TRY_ASSIGN(const auto checked, core->index->note(k_background_cursor));
+  core->scrubbing.show(decode_cursor(checked.value_or(std::string())).value_or(ScrubCursor()));
   return std::unique_ptr<Store>(new Store(std::move(core)));
 }
 
@@ -314,6 +316,7 @@ Result<api::Stat> Store::totals() {
   stat.durability = name_of(core_->options.durability);
   stat.reconciling = !core_->index_complete;
   stat.generation = generation();
+  stat.scrub = core_->scrubbing.stat();
   for (const NamespaceConfig& each : core_->options.namespaces) {
     const NamespaceTotals totals = core_->index->totals(each.name);
     api::NamespaceStat row;

@@ -144,9 +144,18 @@ class Store {
     std::uint64_t vanished = 0;    // dropped from it
     std::uint64_t unreadable = 0;  // files and directories of the tree that could not be read
     std::uint64_t orphans = 0;     // objects without a name, removed
+    std::uint64_t damaged = 0;     // names whose bytes are not what was stored, quarantined
   };
   // Compares the tree with the index after an unclean stop, at low priority.
   Result<ReconcileReport> reconcile(std::stop_token stop);
+  // Checks what is stored against what was stored, see scrub.hpp. Calls `report` for every defect, with
+  // counts now and then, and at the end. Whatever of it is corrupt is out of the namespaces when this is
+  // told, repair or not. Errc::busy while tree and index are being compared.
+  Result<api::VerifyEvent> scrub(const ScrubOptions& options, const ScrubState::Ticket& turn,
+                                 const std::function<void(const api::VerifyEvent&)>& report,
+                                 std::stop_token stop);
+  Result<ScrubState::Ticket> enter_scrub(ScrubState::Who who);    // Errc::busy while another one goes on
+  Result<ScrubCursor> scrub_cursor(std::string_view name) const;  // all 0 when there was none
   Result<void> flush_recency();
 
   // Objects, bytes and disk; what a process knows of itself is left to others.

@@ -161,12 +161,16 @@ Result<void> StoreCore::set_aside(const ArtifactKey& key, const std::string& why
 Result<void> StoreCore::set_damaged_aside(const ArtifactKey& key, const std::optional<NameRecord>& row,
                                           const Digest& digest, std::uint64_t inode) {
   LARDER_TRY(set_aside_locked(key, row, "its bytes are not those that were stored"));
-  return objects.discard(digest, inode, [&] { (void)index->forget_object(digest); });
+  const std::string condemned = layout::condemned_path(new_generation(), digest);
+  const auto done = objects.condemn(digest, inode, condemned, [&] { (void)index->forget_object(digest); });
+  if (!done && done.error().code() == Errc::not_found) return {};  // it was before
+  if (!done) return done;
+  return directories.sync({parent_of(condemned), layout::object_directory(digest)});
 }
 
 Result<void> StoreCore::set_aside_locked(const ArtifactKey& key, const std::optional<NameRecord>& row,
                                          const std::string& why) {
-  const Result<std::string> moved = move_to_trash(key, new_generation());
+  const Result<std::string> moved = move_to_quarantine(key);
   if (!moved) return moved.error();
   const NameRecord was = row.value_or(NameRecord());
   IndexChange change = change_of(key, LedgerAction::corrupt, was.digest, was.size);

@@ -22,6 +22,7 @@
 #include "server/store/pins.hpp"
 #include "server/store/quota.hpp"
 #include "server/store/recency.hpp"
+#include "server/store/scrub.hpp"
 #include "server/store/snapshot_set.hpp"
 #include "server/store/upload.hpp"
 
@@ -100,8 +101,26 @@ class StoreCore {
   Result<std::optional<NameRecord>> enter_from_tree(const ArtifactKey& key, const ObjectsByInode& known);
   // The index has `key` and the tree does not.
   Result<void> drop_stale_row(const ArtifactKey& key);
-  // Its file is not what was stored: out of the tree, into the trash.
+  // Its file is not what was stored: out of the tree, into the quarantine.
   Result<void> set_aside(const ArtifactKey& key, const std::string& why);
+  // The same when its name leads to this inode; otherwise nothing, and false.
+  Result<bool> set_aside_inode(const ArtifactKey& key, std::uint64_t inode, const std::string& why);
+
+  // The bytes of `inode` are not those it was filed under: no upload is given it from now on, and every
+  // name that leads to it, in tree, trash and snapshots, goes into the quarantine; `found_by`, if not null,
+  // first. `told` hears of each. Errc::not_found when it is not filed there (any more).
+  using ToldPath = std::function<void(const std::string& path)>;
+  Result<void> condemn(const Digest& digest, std::uint64_t inode, const ArtifactKey* found_by,
+                       const std::string& why, const ToldPath& told);
+  // A name below trash/ leads to what is condemned.
+  Result<void> set_kept_aside(const std::string& path, const ArtifactKey& key, const Digest& digest,
+                              const std::string& why);
+  // The names whose rows tell of this content. Reads the whole index.
+  Result<std::vector<ArtifactKey>> names_of(const Digest& digest) const;
+  // The object is lost, and the file of `key` has its bytes: it becomes the object again.
+  Result<void> refile(const ArtifactKey& key, const Digest& digest);
+  // The file of `key`, `inode`, has the bytes of the object, but is another: `key` becomes a link again.
+  Result<void> rejoin(const ArtifactKey& key, const Digest& digest, std::uint64_t inode);
 
   // Lines for the ledger about `what`, which is no change of names.
   Result<void> tell_ledger(LedgerAction action, const std::vector<std::string>& what,
@@ -123,6 +142,7 @@ class StoreCore {
   Quota quota;
   Recency recency;
   DirectorySync directories;
+  ScrubState scrubbing;
   LockTable<ArtifactKey> key_locks;
   SnapshotSet snapshots;
   std::mutex snapshot_mutex;                 // one is made or removed at a time
@@ -147,6 +167,9 @@ class StoreCore {
   void take_back(const ArtifactKey& key, const std::optional<NameRecord>& before);
   void distrust_index();
   Result<std::string> move_to_trash(const ArtifactKey& key, std::uint64_t generation);  // where it is now
+  Result<std::string> move_to_quarantine(const ArtifactKey& key);                       // likewise
+  Result<void> visit_links(const std::string& directory, std::uint64_t inode, const ToldPath& visit);
+  Result<void> tell_corrupt(const std::string& path, const Digest& digest, const std::string& why);
   Result<void> record_move(const ArtifactKey& key, const Result<std::string>& trash,
                            const IndexChange& change, bool synced = true);
   Result<void> check_size(const ArtifactKey& key, std::uint64_t size) const;

@@ -21,13 +21,15 @@ std::uint64_t StoreCore::new_generation() {
 
 Result<void> StoreCore::learn_generations() {
   std::uint64_t highest = last_generation_;
-  LARDER_TRY(disk.list(layout::k_trash, [&](const DirectoryEntry& entry) {
+  const auto learn = [&](const DirectoryEntry& entry) {
     std::uint64_t number = 0;
     const char* const end = entry.name.data() + entry.name.size();
     const auto parsed = std::from_chars(entry.name.data(), end, number);
     if (parsed.ec == std::errc() && parsed.ptr == end) highest = std::max(highest, number);
     return true;
-  }));
+  };
+  LARDER_TRY(disk.list(layout::k_trash, learn));
+  LARDER_TRY(disk.list(layout::k_quarantine, learn));
   last_generation_ = highest;
   return {};
 }

@@ -210,6 +210,58 @@ TEST_CASE("a store is whole after a power cut at any operation", "[store][fault]
   }
 }
 
+TEST_CASE("what a check found corrupt stays away, whatever fails while it is taken out",
+          "[store][scrub][fault]") {
+  const FaultyFileSystem::Mode mode =
+      GENERATE(FaultyFileSystem::Mode::once, FaultyFileSystem::Mode::from_then_on);
+  const std::string bad = "sstate-cache/00/bad-1";
+  const std::string again = "sstate-cache/11/bad-2";
+  const std::string spoilt = text_of(4000, 's');
+  bool struck = true;
+  for (std::uint64_t nth = 1; struck; ++nth) {
+    REQUIRE(nth < 400);
+    StoreBench bench;
+    bench.clock.set(1'000'000);
+    prepare(bench);
+    REQUIRE(bench.put(bad, text_of(4000, 'b')));
+    REQUIRE(bench.put(again, text_of(4000, 'b')));
+    REQUIRE(bench.memory.sync_all());
+    bench.memory.damage("tree/" + bad, spoilt);
+    bench.disk.fail(nth, mode, EIO);
+    const auto scrub = [&](bool repair) {
+      ScrubOptions options;
+      options.repair = repair;
+      const auto turn = bench.store->enter_scrub(ScrubState::Who::person);
+      REQUIRE(turn);
+      return bench.store->scrub(options, *turn, [](const api::VerifyEvent&) {}, {});
+    };
+    (void)scrub(false);
+    struck = bench.disk.struck();
+    bench.disk.heal();
+    INFO("operation " << nth << (mode == FaultyFileSystem::Mode::once ? ", once" : ", from then on"));
+    check_old_is_there(bench);
+    const bool cut = mode == FaultyFileSystem::Mode::from_then_on;
+    if (cut) {
+      bench.kill();
+      REQUIRE(bench.open());
+      check_old_is_there(bench);
+      REQUIRE(bench.store->reconcile({}));
+    }
+    // The next check finds what this one left, and nothing that is sound.
+    REQUIRE(scrub(true));
+    CHECK_FALSE(bench.has(bad));
+    CHECK_FALSE(bench.has(again));
+    check_old_is_there(bench);
+    const auto last = scrub(false);
+    REQUIRE(last);
+    CHECK(last->defects == 0);
+    for (const std::string& file : bench.memory.files()) {
+      if (!file.starts_with("quarantine/")) CHECK(bench.memory.content(file) != spoilt);
+    }
+    check_agreement(bench);
+  }
+}
+
 TEST_CASE("everything acknowledged survives a power cut that takes the index along", "[store][fault]") {
   const Durability durability = GENERATE(Durability::each, Durability::batch);
   const Loss loss = GENERATE(Loss::everything, Loss::bytes_alone);

@@ -106,6 +106,42 @@ TEST_CASE("adopt events carry counts always and reasons when there are any", "[a
   CHECK(to_json(AdoptEvent{}).find("path") == std::string::npos);
 }
 
+TEST_CASE("verify events and the state of the background check survive the way", "[api]") {
+  VerifyEvent event;
+  event.path = "ns/a";
+  event.defect = "corrupt";
+  event.detail = "reads as";
+  event.action = "quarantined";
+  event.names = 1;
+  event.objects = 2;
+  event.hashed = 3;
+  event.bytes = 4;
+  event.defects = 5;
+  event.repaired = 6;
+  event.total_bytes = 7;
+  event.resumed = true;
+  event.complete = true;
+  event.done = true;
+  const auto read = verify_event_from_json(to_json(event));
+  REQUIRE(read.ok());
+  CHECK(to_json(*read) == to_json(event));
+  CHECK(read->action == "quarantined");
+  CHECK(read->total_bytes == 7);
+  CHECK(to_json(VerifyEvent{}).find("path") == std::string::npos);
+  CHECK_FALSE(verify_event_from_json("[]").ok());
+
+  Stat stat;
+  stat.scrub = {true, 11, 12, 13, 14, 15};
+  const auto told = stat_from_json(to_json(stat));
+  REQUIRE(told.ok());
+  CHECK(told->scrub.running);
+  CHECK(told->scrub.started == 11);
+  CHECK(told->scrub.finished == 12);
+  CHECK(told->scrub.bytes == 13);
+  CHECK(told->scrub.defects == 14);
+  CHECK(told->scrub.last_defects == 15);
+}
+
 TEST_CASE("an answer of another version is read as far as it is understood", "[api]") {
   const auto stat = stat_from_json(
       R"({"version": 7, "objects": -1, "ready": "yes", "logical_bytes": 1e300, "new": [], "namespaces": [1, {"name": "n"}]})");

@@ -5,6 +5,7 @@
 #include "client/progress.hpp"
 #include "client/stat_page.hpp"
 #include "client/text.hpp"
+#include "client/verify_page.hpp"
 #include "common/units.hpp"
 #include "tests/support/catch.hpp"
 
@@ -167,6 +168,43 @@ TEST_CASE("formats have names", "[client][conf]") {
   CHECK(conf_format("kas") == ConfFormat::kas);
   CHECK(conf_format("buildroot") == ConfFormat::buildroot);
   CHECK_FALSE(conf_format("yaml"));
+}
+
+TEST_CASE("a check says how far it came and what it found", "[client][verify]") {
+  api::VerifyEvent counts;
+  counts.names = 12345;
+  counts.objects = 12000;
+  counts.hashed = 12000;
+  counts.bytes = 5 << 20;
+  counts.complete = true;
+  CHECK(verify_page("http://cache:8480", counts) ==
+        "http://cache:8480: checked\n  names     12,345\n  objects   12,000\n  read      12,000 (5.0 MiB)\n"
+        "  defects   0\n");
+  counts.complete = false;
+  counts.resumed = true;
+  counts.defects = 3;
+  counts.repaired = 1;
+  const std::string page = verify_page("http://cache:8480", counts);
+  CHECK_THAT(page, Contains("checked in part; the next run goes on from here (with the runs before)"));
+  CHECK_THAT(page, Contains("3: 1 dealt with, 2 left"));
+
+  api::VerifyEvent event;
+  event.path = "sstate-cache/a\x1b";
+  event.defect = "corrupt";
+  event.detail = "reads as something else";
+  event.action = "quarantined";
+  CHECK(defect_line(event) == "larder: sstate-cache/a?: corrupt: reads as something else -> quarantined");
+}
+
+TEST_CASE("the stat page tells of the last check and of the one under way", "[client][stat][verify]") {
+  api::Stat stat = server_stat();
+  CHECK_THAT(stat_page("http://cache", stat), Contains("no pass complete yet"));
+  stat.scrub.finished = 1'700'000'000;
+  stat.scrub.started = 1'690'000'000;
+  stat.scrub.last_defects = 2;
+  CHECK_THAT(stat_page("http://cache", stat), Contains("2 defects") && !Contains("under way"));
+  stat.scrub.started = 1'700'000'001;
+  CHECK_THAT(stat_page("http://cache", stat), Contains("pass under way"));
 }
 
 }  // namespace

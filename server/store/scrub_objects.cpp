@@ -1,0 +1,124 @@
+// ScrubPass, the part that looks at every object: its place, its mode, and the bytes
+// that no name led to.
+#include "server/store/layout.hpp"
+#include "server/store/scrub_pass.hpp"
+
+namespace larder {
+namespace {
+
+constexpr std::chrono::milliseconds k_short_pause(20);
+constexpr std::uint32_t k_sealed_mode = 0444;
+
+}  // namespace
+
+using Kind = ContentCheck::Finding::Kind;
+using std::chrono::milliseconds;
+
+Result<void> ScrubPass::walk_objects() {
+  LARDER_TRY_ASSIGN(const auto directories, sorted_entries(layout::k_objects));
+  for (const DirectoryEntry& directory : directories) {
+    const std::string path = layout::k_objects + "/" + directory.name;
+    if (directory.type != FileType::directory) {
+      accuse(Defect::foreign, path, "is no directory", {});
+      continue;
+    }
+    if (path < cursor_.position.substr(0, path.size())) continue;
+    LARDER_TRY_ASSIGN(const auto entries, sorted_entries(path));
+    for (const DirectoryEntry& entry : entries) {
+      const std::string object = path + "/" + entry.name;
+      if (object <= cursor_.position) continue;
+      LARDER_TRY(check_object_entry(directory.name, object, entry));
+      LARDER_TRY(reached(object));
+    }
+  }
+  return {};
+}
+
+Result<void> ScrubPass::check_object_entry(const std::string& directory, const std::string& path,
+                                           const DirectoryEntry& entry) {
+  Digest digest;
+  const bool placed = entry.type == FileType::file && layout::parse_object_name(entry.name, digest) &&
+                      entry.name.starts_with(directory);
+  if (!placed) {
+    accuse(Defect::foreign, path, "is no object", {});
+    return {};
+  }
+  ++cursor_.objects;
+  const auto checked = check_object(path, digest);
+  if (!checked && checked.error().code() == Errc::cancelled) --cursor_.objects;
+  if (checked || checked.error().code() == Errc::cancelled || !is_of_the_file(checked.error()))
+    return checked;
+  if (checked.error().code() == Errc::not_found) return {};  // collected meanwhile
+  accuse(Defect::unreadable, path, checked.error().message(), {});
+  return {};
+}
+
+Result<void> ScrubPass::check_object(const std::string& path, const Digest& digest) {
+  LARDER_TRY_ASSIGN(const FileStatus status, core_.disk.status(path));
+  LARDER_TRY_ASSIGN(const auto record, core_.index->object(digest));
+  const bool other_size = record && record->size != status.size;
+  if (is_due(digest, record) || other_size) {
+    LARDER_TRY_ASSIGN(const auto finding, content_.hash(path, status.inode, digest));
+    count(finding);
+    if (finding.kind == Kind::moved) return {};
+    if (finding.kind == Kind::differs)
+      return condemn(digest, status.inode, nullptr, Defect::corrupt, finding.detail);
+    if (finding.kind == Kind::unreadable)
+      return unreadable_object(digest, status.inode, nullptr, finding.detail);
+    LARDER_TRY(note_verified(digest));
+  }
+  if (status.links == 1) {
+    LARDER_TRY_ASSIGN(const bool collected, check_orphan(path, digest));
+    if (collected) return {};
+  }
+  if (other_size) LARDER_TRY(check_object_size(path, digest, *record, status));
+  const bool kept_only = !record && status.links > 1;  // by trash or snapshots: names were looked at before
+  if (kept_only) LARDER_TRY(check_record(digest, status, core_.options.namespaces.front().name));
+  return check_mode(path, path);
+}
+
+// True when it is gone.
+Result<bool> ScrubPass::check_orphan(const std::string& path, const Digest& digest) {
+  for (const milliseconds pause : {milliseconds(0), k_short_pause}) {
+    LARDER_TRY(pace_.wait(pause));
+    LARDER_TRY_ASSIGN(const bool unused, core_.objects.has_unused(digest));
+    if (!unused) return false;
+  }
+  LARDER_TRY(accuse_and_mend(Defect::orphan, path, "no name leads to it", "removed",
+                             [&] { return collect(digest); }));
+  return options_.repair;
+}
+
+Result<void> ScrubPass::collect(const Digest& digest) {
+  return core_.objects.collect(digest, [&] { (void)core_.index->forget_object(digest); });
+}
+
+Result<void> ScrubPass::check_object_size(const std::string& path, const Digest& digest, ObjectRecord record,
+                                          const FileStatus& status) {
+  return accuse_and_mend(Defect::wrong_record, path, "the index tells another size", "repaired",
+                         [&]() -> Result<void> {
+                           record.size = status.size;
+                           return core_.objects.while_stored(digest, [&]() -> Result<void> {
+                             LARDER_TRY(core_.index->forget_object(digest));
+                             return core_.index->learn_object(digest, record);
+                           });
+                         });
+}
+
+Result<void> ScrubPass::check_mode(const std::string& path, const std::string& name) {
+  FileStatus status;
+  for (const milliseconds pause : {milliseconds(0), milliseconds(0), k_short_pause}) {
+    LARDER_TRY(pace_.wait(pause));
+    LARDER_TRY_ASSIGN(status, core_.disk.status(path));
+    if (status.mode == k_sealed_mode) return {};
+  }
+  constexpr std::uint32_t k_write_bits = 0222;
+  const std::string_view detail =
+      (status.mode & k_write_bits) != 0 ? "can be written" : "has not the mode 0444";
+  return accuse_and_mend(Defect::wrong_mode, name, std::string(detail), "repaired", [&]() -> Result<void> {
+    LARDER_TRY_ASSIGN(const auto file, core_.disk.open(path));
+    return file->seal();
+  });
+}
+
+}  // namespace larder

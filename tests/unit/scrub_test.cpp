@@ -1,0 +1,404 @@
+#include "server/store/scrub.hpp"
+
+#include <thread>
+
+#include "server/store/layout.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/store_bench.hpp"
+
+using namespace larder;
+
+namespace {
+
+const std::string k_name = "sstate-cache/ab/cd/sstate:x.siginfo";
+const std::string k_other = "sstate-cache/ab/cd/sstate:y.siginfo";
+
+struct Found {
+  std::vector<api::VerifyEvent> defects;
+  api::VerifyEvent last;
+
+  bool sound() const { return defects.empty() && last.defects == 0; }
+  // How often: "corrupt", "corrupt sstate-cache/a".
+  std::size_t count(const std::string& defect, const std::string& path = "") const {
+    std::size_t found = 0;
+    for (const api::VerifyEvent& each : defects)
+      found += each.defect == defect && (path.empty() || each.path == path) ? 1 : 0;
+    return found;
+  }
+};
+
+std::string text_of(const Found& found) {
+  std::string text;
+  for (const api::VerifyEvent& each : found.defects)
+    text += each.defect + " " + each.path + ": " + each.detail + " -> " + each.action + "\n";
+  return text;
+}
+
+Result<Found> scrub_with(StoreBench& bench, const ScrubOptions& options) {
+  Found found;
+  LARDER_TRY_ASSIGN(const auto turn, bench.store->enter_scrub(ScrubState::Who::person));
+  const auto collect = [&](const api::VerifyEvent& event) {
+    if (!event.defect.empty()) found.defects.push_back(event);
+  };
+  LARDER_TRY_ASSIGN(found.last, bench.store->scrub(options, turn, collect, {}));
+  return found;
+}
+
+Found scrub(StoreBench& bench, ScrubLevel level = ScrubLevel::full, bool repair = false) {
+  ScrubOptions options;
+  options.level = level;
+  options.repair = repair;
+  auto found = scrub_with(bench, options);
+  REQUIRE(found);
+  CHECK(found->last.done);
+  CHECK(found->last.complete);
+  return *found;
+}
+
+Found repair(StoreBench& bench) {
+  return scrub(bench, ScrubLevel::full, true);
+}
+
+std::string object_of(const std::string& content) {
+  return layout::object_path(Hasher::of(content), 0);
+}
+
+std::vector<std::string> quarantined(const StoreBench& bench) {
+  std::vector<std::string> names;
+  for (const std::string& file : bench.memory.files()) {
+    if (!file.starts_with("quarantine/")) continue;
+    const auto generation = file.find('/') + 1;
+    const std::string name = file.substr(file.find('/', generation) + 1);
+    if (!name.starts_with("@")) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::size_t ledger_lines(StoreBench& bench, const std::string& path) {
+  std::size_t count = 0;
+  const auto page = bench.store->changes("sstate-cache", 0, 1000);
+  for (const Store::Change& change : page->changes) count += change.removed && change.path == path ? 1 : 0;
+  return count;
+}
+
+void fill(StoreBench& bench) {
+  bench.clock.set(1'000'000);
+  REQUIRE(bench.put(k_name, "content"));
+  REQUIRE(bench.put(k_other, "other bytes"));
+  REQUIRE(bench.put("downloads/a-1.0.tar", "a tarball"));
+  REQUIRE(bench.put("generic/empty", ""));
+  REQUIRE(bench.put("generic/shared-1", "shared"));
+  REQUIRE(bench.put("generic/shared-2", "shared"));
+}
+
+}  // namespace
+
+TEST_CASE("a sound store is found sound, at every level, and each content is read once", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  for (const ScrubLevel level : {ScrubLevel::quick, ScrubLevel::sample, ScrubLevel::full}) {
+    const Found found = scrub(bench, level);
+    INFO(text_of(found));
+    CHECK(found.sound());
+    CHECK(found.last.names == 6);
+    CHECK(found.last.objects == 4);
+  }
+  CHECK(scrub(bench).last.hashed == 4);
+  CHECK(scrub(bench, ScrubLevel::quick).last.hashed == 0);
+}
+
+TEST_CASE("what a flipped bit spoils is served no more the moment it is found", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  bench.memory.damage(object_of("content"), "Content");
+
+  const Found found = scrub(bench);
+  INFO(text_of(found));
+  CHECK(found.defects.size() == 1);
+  CHECK(found.count("corrupt", k_name) == 1);
+  CHECK(found.defects[0].action == "quarantined");
+  CHECK_FALSE(bench.has(k_name));
+  CHECK(quarantined(bench) == std::vector<std::string>{k_name});
+  CHECK(ledger_lines(bench, "ab/cd/sstate:x.siginfo") == 1);
+  CHECK(*bench.get(k_other) == "other bytes");
+  CHECK(scrub(bench).sound());
+
+  // The right bytes can come again, and are not given the damaged file.
+  REQUIRE(bench.put(k_name, "content"));
+  CHECK(*bench.get(k_name) == "content");
+  CHECK(scrub(bench).sound());
+}
+
+TEST_CASE("a corrupt object leaves all of its names, those in the trash included", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.put("sstate-cache/third.siginfo", "shared"));
+  REQUIRE(bench.remove("generic/shared-2"));
+  bench.memory.damage(object_of("shared"), "sharex");
+  const Found found = scrub(bench);
+  INFO(text_of(found));
+  CHECK(found.count("corrupt") == 3);
+  CHECK_FALSE(bench.has("generic/shared-1"));
+  CHECK_FALSE(bench.has("sstate-cache/third.siginfo"));
+  for (const std::string& file : bench.memory.files()) CHECK_FALSE(file.starts_with("trash/"));
+  CHECK(quarantined(bench).size() == 3);
+  CHECK(scrub(bench).sound());
+  CHECK(bench.store->totals()->objects == 3);
+}
+
+TEST_CASE("a truncated object is found without hashing everything", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  bench.memory.damage(object_of("other bytes"), "other");
+  const Found found = scrub(bench, ScrubLevel::quick);
+  INFO(text_of(found));
+  CHECK(found.count("corrupt", k_other) == 1);
+  CHECK_FALSE(bench.has(k_other));
+  CHECK(scrub(bench).sound());
+}
+
+TEST_CASE("swapped objects cost no name its bytes", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.memory.replace(object_of("content"), "tmp/aside"));
+  REQUIRE(bench.memory.replace(object_of("other bytes"), object_of("content")));
+  REQUIRE(bench.memory.replace("tmp/aside", object_of("other bytes")));
+  const Found found = repair(bench);
+  INFO(text_of(found));
+  CHECK_FALSE(found.sound());
+  CHECK(*bench.get(k_name) == "content");
+  CHECK(*bench.get(k_other) == "other bytes");
+  (void)repair(bench);
+  CHECK(scrub(bench).sound());
+  CHECK(*bench.get(k_name) == "content");
+}
+
+TEST_CASE("swapped names are served no more", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.memory.replace("tree/" + k_name, "tmp/aside"));
+  REQUIRE(bench.memory.replace("tree/" + k_other, "tree/" + k_name));
+  REQUIRE(bench.memory.replace("tmp/aside", "tree/" + k_other));
+  const Found found = scrub(bench, ScrubLevel::quick);
+  INFO(text_of(found));
+  CHECK(found.count("corrupt") == 2);
+  CHECK_FALSE(bench.has(k_name));
+  CHECK_FALSE(bench.has(k_other));
+}
+
+TEST_CASE("a lost object is made anew from its name", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.memory.remove(object_of("content")));
+  Found found = scrub(bench, ScrubLevel::quick);
+  INFO(text_of(found));
+  CHECK(found.defects.size() == 1);
+  CHECK(found.count("lost_object", k_name) == 1);
+  CHECK(*bench.get(k_name) == "content");
+
+  found = repair(bench);
+  CHECK(found.last.repaired == 1);
+  CHECK(bench.memory.links(object_of("content")) == 2);
+  CHECK(scrub(bench).sound());
+}
+
+TEST_CASE("a name with a file of its own becomes a link again", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.memory.remove("tree/" + k_name));
+  {
+    const auto file = bench.memory.create("tree/" + k_name);
+    REQUIRE((*file)->append(std::as_bytes(std::span(std::string_view("content")))));
+  }
+  CHECK(scrub(bench).count("apart", k_name) == 1);
+  CHECK(repair(bench).last.repaired >= 1);
+  CHECK(bench.memory.links(object_of("content")) == 2);
+  CHECK(*bench.get(k_name) == "content");
+  CHECK(scrub(bench).sound());
+}
+
+TEST_CASE("a deleted name is a stale row and an orphan", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.memory.remove("tree/" + k_name));
+  Found found = scrub(bench, ScrubLevel::quick);
+  INFO(text_of(found));
+  CHECK(found.count("stale_row", k_name) == 1);
+  CHECK(found.count("orphan") == 1);
+  CHECK_FALSE(bench.get(k_name));
+  found = repair(bench);
+  CHECK(found.last.repaired == found.last.defects);
+  CHECK(bench.memory.content(object_of("other bytes")) == "other bytes");
+  CHECK(scrub(bench).sound());
+  CHECK(bench.store->totals()->objects == 3);
+}
+
+TEST_CASE("a corrupt orphan is given to no upload", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.memory.remove("tree/" + k_name));
+  bench.memory.damage(object_of("content"), "Content");
+  CHECK(scrub(bench).count("corrupt") == 1);
+  REQUIRE(bench.put("sstate-cache/again", "content"));
+  CHECK(*bench.get("sstate-cache/again") == "content");
+}
+
+TEST_CASE("a foreign file is told of, and entered when asked", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  {
+    const auto file = bench.memory.create("tree/generic/foreign");
+    REQUIRE((*file)->append(std::as_bytes(std::span(std::string_view("by hand")))));
+    REQUIRE(bench.memory.create("objects/README"));
+  }
+  Found found = scrub(bench, ScrubLevel::quick);
+  INFO(text_of(found));
+  CHECK(found.count("unknown_file", "generic/foreign") == 1);
+  CHECK(found.count("foreign") == 1);
+  CHECK_FALSE(bench.has("generic/foreign"));
+  REQUIRE(bench.memory.remove("objects/README"));
+  CHECK(repair(bench).last.repaired == 1);
+  CHECK(*bench.get("generic/foreign") == "by hand");
+  CHECK(scrub(bench).sound());
+}
+
+TEST_CASE("the whole index lost: everything is entered again, but what is corrupt", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  bench.memory.damage(object_of("content"), "Content");
+  REQUIRE(bench.close());
+  bench.forget_index();
+  REQUIRE(bench.open());
+  ScrubOptions options;
+  CHECK(scrub_with(bench, options).error().code() == Errc::busy);
+  REQUIRE(bench.store->reconcile({}));
+  CHECK_FALSE(bench.has(k_name));
+  CHECK(*bench.get(k_other) == "other bytes");
+  bench.clock.set(2'000'000);
+  const Found found = repair(bench);
+  INFO(text_of(found));
+  CHECK(found.sound());
+}
+
+TEST_CASE("a crash in the middle of a quarantine brings nothing back", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  bench.memory.damage(object_of("shared"), "sharex");
+  // The object has left, its names have not yet.
+  REQUIRE(make_directories(bench.memory, "quarantine/9/@objects"));
+  REQUIRE(bench.memory.publish(object_of("shared"), layout::condemned_path(9, Hasher::of("shared"))));
+  bench.kill();
+  REQUIRE(bench.open());
+  CHECK_FALSE(bench.get("generic/shared-1"));
+  REQUIRE(bench.store->reconcile({}));
+  CHECK_FALSE(bench.has("generic/shared-1"));
+  CHECK_FALSE(bench.has("generic/shared-2"));
+  CHECK(quarantined(bench).size() == 2);
+  (void)repair(bench);
+  CHECK(scrub(bench).sound());
+}
+
+TEST_CASE("a run that was bound by time is gone on from", "[scrub]") {
+  StoreBench bench;
+  bench.clock.set(1'000'000);
+  constexpr int k_names = 40;
+  for (int i = 0; i < k_names; ++i)
+    REQUIRE(bench.put("generic/n" + std::to_string(i), "content " + std::to_string(i)));
+  bench.memory.damage(object_of("content 5"), "Content 5");
+  ScrubOptions options;
+  options.cursor = cursor_of(ScrubLevel::full);
+  options.time_budget = std::chrono::milliseconds(30);
+  options.rate = ByteSize{150};  // about 40 contents of 9 bytes: longer than the budget
+  int runs = 0;
+  std::size_t corrupt = 0;
+  Found found;
+  do {
+    auto next = scrub_with(bench, options);
+    REQUIRE(next);
+    found = *next;
+    corrupt += found.count("corrupt");
+    CHECK(found.last.resumed == (runs > 0));
+    if (++runs == 2) {  // across a restart, too
+      REQUIRE(bench.close());
+      REQUIRE(bench.open());
+    }
+    REQUIRE(runs < 200);
+    options.rate = ByteSize{1000};
+  } while (!found.last.complete);
+  CHECK(runs > 2);
+  CHECK(corrupt == 1);
+  CHECK(found.last.names == k_names);
+  CHECK(found.last.hashed == k_names);
+  CHECK(found.last.defects == 1);
+  CHECK_FALSE(scrub_with(bench, options)->last.resumed);
+}
+
+TEST_CASE("one check at a time, and the daemon's makes way", "[scrub]") {
+  StoreBench bench;
+  auto daemon = bench.store->enter_scrub(ScrubState::Who::daemon);
+  REQUIRE(daemon);
+  auto person = bench.store->enter_scrub(ScrubState::Who::person);
+  REQUIRE(person);
+  CHECK(bench.store->enter_scrub(ScrubState::Who::person).error().code() == Errc::busy);
+  CHECK(bench.store->enter_scrub(ScrubState::Who::daemon).error().code() == Errc::busy);
+  daemon->reset();
+  person->reset();
+  CHECK(bench.store->enter_scrub(ScrubState::Who::daemon));
+}
+
+TEST_CASE("nothing sound is accused while writers write", "[scrub]") {
+  StoreBench bench;
+  bench.clock.set(1'000'000);
+  std::atomic<bool> ending{false};
+  std::vector<std::thread> writers;
+  for (int thread = 0; thread < 3; ++thread) {
+    writers.emplace_back([&, thread] {
+      for (int round = 0; !ending; ++round) {
+        const std::string name = "generic/t" + std::to_string(round % 7) + "/n" + std::to_string(round % 23);
+        (void)bench.put(name, std::string(300, static_cast<char>('a' + (round + thread) % 11)));
+        (void)bench.put("downloads/git2_a" + std::to_string(round % 3) + ".tar.gz",
+                        "grown " + std::to_string(round));
+        if (round % 2 == 0) (void)bench.remove(name);
+      }
+    });
+  }
+  std::string accused;
+  for (int round = 0; round < 12; ++round) {
+    bench.clock.set(1'000'100 + round);
+    ScrubOptions options;
+    options.repair = round % 2 == 1;
+    const auto found = scrub_with(bench, options);
+    if (found) accused += text_of(*found);
+    if (!found) accused += found.error().message();
+  }
+  ending = true;
+  for (std::thread& writer : writers) writer.join();
+  INFO(accused);
+  CHECK(accused.empty());
+  CHECK(scrub(bench).sound());
+}
+
+TEST_CASE("a sample takes a share, and another seed another one", "[scrub]") {
+  StoreBench bench;
+  bench.clock.set(1'000'000);
+  for (int i = 0; i < 200; ++i) REQUIRE(bench.put("generic/n" + std::to_string(i), "c" + std::to_string(i)));
+  ScrubOptions options;
+  options.level = ScrubLevel::sample;
+  options.sample_percent = 20;
+  const auto first = scrub_with(bench, options);
+  CHECK(first->last.hashed > 15);
+  CHECK(first->last.hashed < 70);
+  options.sample_percent = 100;
+  CHECK(scrub_with(bench, options)->last.hashed == 200);
+}
+
+TEST_CASE("damage found by a read goes into the quarantine, not into the trash", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  bench.memory.damage(object_of("content"), "short");
+  CHECK_FALSE(bench.get(k_name));
+  CHECK(quarantined(bench) == std::vector<std::string>{k_name});
+  for (const std::string& file : bench.memory.files()) CHECK_FALSE(file.starts_with("trash/"));
+  CHECK(scrub(bench).sound());
+}
