@@ -5,6 +5,7 @@
 
 #include "client/commands.hpp"
 #include "client/interrupt.hpp"
+#include "client/log.hpp"
 #include "common/units.hpp"
 
 namespace {
@@ -107,6 +108,18 @@ constexpr const char* k_conf_footer = R"(Examples:
   larder --server http://cache:8480 conf --format kas > larder.yml
   larder --server http://cache:8480 conf --format buildroot >> .config)";
 
+constexpr const char* k_log_footer =
+    R"(The newest comes first. A GLOB is taken over the whole name, with or without its
+namespace; * stands for slashes, too. Times are like '2 days ago', 14d, yesterday,
+2026-11-01 or '2026-11-01 14:30'. Actions are put, replace, remove, adopt, conflict
+(other bytes were refused), found and vanished (after a crash), and corrupt.
+
+Examples:
+  larder log
+  larder log --match '*linux-yocto*' --since yesterday
+  larder log --action conflict --limit 0
+  larder log --actor 10.0.0.7 --since 2026-11-01 --until 2026-11-08 --json)";
+
 // "90s", "5m": as the daemon's configuration writes them.
 CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
                           const std::string& help) {
@@ -135,6 +148,7 @@ struct CommandLine {
   LsOptions ls;
   GetOptions get;
   ConfOptions conf;
+  LogOptions log;
 };
 
 void declare_seed(CLI::App& app, CommandLine& line) {
@@ -268,6 +282,18 @@ void declare_reading(CLI::App& app, CommandLine& line) {
   conf->footer(k_conf_footer);
 }
 
+void declare_log(CLI::App& app, CommandLine& line) {
+  CLI::App* log = app.add_subcommand("log", "What was done to which name, by whom and why");
+  log->add_option("--namespace", line.log.name_space, "Only of this one");
+  log->add_option("-m,--match", line.log.match, "Only names like this")->type_name("GLOB");
+  log->add_option("--actor", line.log.actor, "Only what this address or program did")->type_name("GLOB");
+  log->add_option("--action", line.log.action, "Only this: put, remove …");
+  log->add_option("--since", line.log.since, "Not before")->type_name("TIME");
+  log->add_option("--until", line.log.until, "Not after")->type_name("TIME");
+  log->add_option("-n,--limit", line.log.limit, "So many lines at most; 0: all")->capture_default_str();
+  log->footer(k_log_footer);
+}
+
 void declare(CLI::App& app, CommandLine& line) {
   app.add_option("-s,--server", line.server, "http://[USER:PASSWORD@]HOST:PORT")
       ->envname("LARDER_SERVER")
@@ -282,6 +308,7 @@ void declare(CLI::App& app, CommandLine& line) {
   declare_adopt(app, line);
   declare_prune(app, line);
   declare_reading(app, line);
+  declare_log(app, line);
 }
 
 ExitCode run(CLI::App& app, CommandLine& line) {
@@ -308,6 +335,7 @@ ExitCode run(CLI::App& app, CommandLine& line) {
   if (app.got_subcommand("stat")) return run_stat(globals);
   if (app.got_subcommand("ls")) return run_ls(globals, line.ls);
   if (app.got_subcommand("get")) return run_get(globals, line.get);
+  if (app.got_subcommand("log")) return run_log(globals, line.log);
   return run_conf(globals, line.conf);
 }
 
