@@ -4,6 +4,7 @@
 #include <string>
 
 #include "client/commands.hpp"
+#include "client/diff.hpp"
 #include "client/interrupt.hpp"
 #include "client/log.hpp"
 #include "common/units.hpp"
@@ -120,6 +121,18 @@ Examples:
   larder log --action conflict --limit 0
   larder log --actor 10.0.0.7 --since 2026-11-01 --until 2026-11-08 --json)";
 
+constexpr const char* k_diff_footer =
+    R"(A and B are each a namespace of the server (sstate-cache, or @SNAPSHOT/sstate-cache), a
+namespace of another one (http://host:8480/sstate-cache), or a directory, which has a
+slash in it (./downloads). Directories are read as seed reads them, and hashed; a server
+is only asked. Moved is what both have under names the other one lacks.
+Exit code 0 when nothing differs, 1 when something does.
+
+Examples:
+  larder diff ~/build/sstate-cache sstate-cache
+  larder diff --summary sstate-cache http://other:8480/sstate-cache
+  larder diff --json ./downloads /srv/old/downloads)";
+
 // "90s", "5m": as the daemon's configuration writes them.
 CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
                           const std::string& help) {
@@ -149,6 +162,8 @@ struct CommandLine {
   GetOptions get;
   ConfOptions conf;
   LogOptions log;
+  DiffOptions diff;
+  std::string diff_kind;
 };
 
 void declare_seed(CLI::App& app, CommandLine& line) {
@@ -294,6 +309,19 @@ void declare_log(CLI::App& app, CommandLine& line) {
   log->footer(k_log_footer);
 }
 
+void declare_diff(CLI::App& app, CommandLine& line) {
+  CLI::App* diff = app.add_subcommand("diff", "Compare two directories, namespaces or servers by digest");
+  diff->add_option("A", line.diff.a, "NAMESPACE, URL/NAMESPACE or ./DIRECTORY")->required();
+  diff->add_option("B", line.diff.b, "Likewise")->required();
+  diff->add_flag("--summary", line.diff.summary, "Only count and add up");
+  diff->add_option("--kind", line.diff_kind, "What directories hold, when no server says it (generic)")
+      ->check(CLI::IsMember({"sstate", "downloads", "generic"}));
+  diff->add_option("-j,--jobs", line.diff.jobs, "Files hashed at a time")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64));
+  diff->footer(k_diff_footer);
+}
+
 void declare(CLI::App& app, CommandLine& line) {
   app.add_option("-s,--server", line.server, "http://[USER:PASSWORD@]HOST:PORT")
       ->envname("LARDER_SERVER")
@@ -309,6 +337,7 @@ void declare(CLI::App& app, CommandLine& line) {
   declare_prune(app, line);
   declare_reading(app, line);
   declare_log(app, line);
+  declare_diff(app, line);
 }
 
 ExitCode run(CLI::App& app, CommandLine& line) {
@@ -336,6 +365,8 @@ ExitCode run(CLI::App& app, CommandLine& line) {
   if (app.got_subcommand("ls")) return run_ls(globals, line.ls);
   if (app.got_subcommand("get")) return run_get(globals, line.get);
   if (app.got_subcommand("log")) return run_log(globals, line.log);
+  line.diff.kind = namespace_kind(line.diff_kind);
+  if (app.got_subcommand("diff")) return run_diff(globals, line.diff);
   return run_conf(globals, line.conf);
 }
 
