@@ -5,6 +5,9 @@
 #include <iterator>
 #include <numeric>
 #include <unordered_map>
+#include <unordered_set>
+
+#include "common/tree_rules.hpp"
 
 namespace larder::client {
 namespace {
@@ -76,6 +79,23 @@ TreeComparison compare_trees(std::vector<ListedFile> a, std::vector<ListedFile> 
   std::move(right, b.end(), std::back_inserter(result.only_b));
   pair_moved(result);
   return result;
+}
+
+void add_published_names(NamespaceKind kind, std::vector<ListedFile>& directory,
+                         const std::vector<ListedFile>& served) {
+  std::unordered_map<std::string_view, const Digest*> there;
+  for (const ListedFile& file : served) there.emplace(file.path, &file.digest);
+  std::unordered_set<std::string> known;
+  for (const ListedFile& file : directory) known.insert(file.path);
+  std::vector<ListedFile> further;
+  for (const ListedFile& file : directory) {
+    for (std::string& name : published_names(kind, file.path)) {
+      const auto found = there.find(name);
+      if (found == there.end() || *found->second != file.digest || !known.insert(name).second) continue;
+      further.push_back({std::move(name), file.digest, file.size});
+    }
+  }
+  std::move(further.begin(), further.end(), std::back_inserter(directory));
 }
 
 std::uint64_t total_size(const std::vector<ListedFile>& files) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/digest_list.hpp"
+#include "common/namespace_kind.hpp"
 
 namespace larder::client {
 
@@ -42,6 +43,11 @@ struct TreeComparison {
 // Of several names that could be one moved file, those that come first by path are paired. A name
 // whose content the other tree has only under a name that both have is not moved: it is missing there.
 TreeComparison compare_trees(std::vector<ListedFile> a, std::vector<ListedFile> b);
+
+// In downloads a server may have a file of a subdirectory under its bare name, too, as seeding
+// publishes it. Adds those names to what a directory holds, so that they are no difference.
+void add_published_names(NamespaceKind kind, std::vector<ListedFile>& directory,
+                         const std::vector<ListedFile>& served);
 
 std::uint64_t total_size(const std::vector<ListedFile>& files);
 std::uint64_t total_size(const std::vector<MovedFile>& files);

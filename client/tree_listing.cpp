@@ -5,7 +5,6 @@
 #include <iostream>
 #include <mutex>
 #include <thread>
-#include <unordered_set>
 
 #include "client/commands.hpp"
 #include "client/file_digest.hpp"
@@ -14,6 +13,7 @@
 #include "client/local_file.hpp"
 #include "client/progress.hpp"
 #include "client/seed_scan.hpp"
+#include "client/tree_compare.hpp"
 #include "common/percent.hpp"
 
 namespace larder::client {
@@ -68,21 +68,6 @@ class HashWork {
   TreeListing listing_;
 };
 
-// Of two files that claim one bare name, the first by path keeps it, as when they are seeded.
-void add_published_names(NamespaceKind kind, std::vector<ListedFile>& files) {
-  std::sort(files.begin(), files.end(),
-            [](const ListedFile& x, const ListedFile& y) { return x.path < y.path; });
-  std::unordered_set<std::string> known;
-  for (const ListedFile& file : files) known.insert(file.path);
-  std::vector<ListedFile> further;
-  for (const ListedFile& file : files) {
-    for (std::string& name : published_names(kind, file.path)) {
-      if (known.insert(name).second) further.push_back({std::move(name), file.digest, file.size});
-    }
-  }
-  std::move(further.begin(), further.end(), std::back_inserter(files));
-}
-
 // Nothing when the server does not say.
 std::optional<NamespaceKind> kind_at(const TreeSource& source) {
   if (source.is_directory()) return std::nullopt;
@@ -101,8 +86,8 @@ std::optional<NamespaceKind> kind_at(const TreeSource& source) {
 
 }  // namespace
 
-Result<TreeListing> list_directory(const std::string& directory, NamespaceKind kind, Names names,
-                                   unsigned jobs, HashFigures& figures) {
+Result<TreeListing> list_directory(const std::string& directory, NamespaceKind kind, unsigned jobs,
+                                   HashFigures& figures) {
   const std::filesystem::path root = directory;
   LARDER_TRY_ASSIGN(const Scan scan, scan_tree(root, kind));
   std::uint64_t bytes = 0;
@@ -114,7 +99,6 @@ Result<TreeListing> list_directory(const std::string& directory, NamespaceKind k
   if (interrupted()) return Error(Errc::cancelled, "interrupted");
   TreeListing listing = work.take();
   listing.unreadable.insert(listing.unreadable.end(), scan.unreadable.begin(), scan.unreadable.end());
-  if (names == Names::published) add_published_names(kind, listing.files);
   return listing;
 }
 
@@ -153,7 +137,7 @@ Result<TwoListings> list_both(const TreeSource& a, const TreeSource& b, const Li
   for (const TreeSource* source : {&a, &b}) {
     if (!kind) kind = kind_at(*source);
   }
-  const Names names = a.is_directory() && b.is_directory() ? Names::as_they_are : Names::published;
+  const NamespaceKind holds = kind.value_or(NamespaceKind::generic);
   HashFigures figures;
   const auto started = std::chrono::steady_clock::now();
   const bool hashes = a.is_directory() || b.is_directory();
@@ -170,8 +154,7 @@ Result<TwoListings> list_both(const TreeSource& a, const TreeSource& b, const Li
   });
   const auto list = [&](const TreeSource& source) {
     if (!source.is_directory()) return list_namespace(source);
-    return list_directory(source.directory, kind.value_or(NamespaceKind::generic), names, options.jobs,
-                          figures);
+    return list_directory(source.directory, holds, options.jobs, figures);
   };
   // A server that refuses should be heard before hours of hashing.
   const bool b_first = a.is_directory();
@@ -180,6 +163,8 @@ Result<TwoListings> list_both(const TreeSource& a, const TreeSource& b, const Li
   auto second = list(b_first ? a : b);
   if (!second) return second.error();
   if (b_first) std::swap(*first, *second);
+  if (a.is_directory() && !b.is_directory()) add_published_names(holds, first->files, second->files);
+  if (b.is_directory() && !a.is_directory()) add_published_names(holds, second->files, first->files);
   return TwoListings{std::move(*first), std::move(*second)};
 }
 

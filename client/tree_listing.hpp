@@ -27,13 +27,10 @@ struct HashFigures {
   std::atomic<std::uint64_t> total_bytes{0};
 };
 
-// published: in downloads a file of a subdirectory has its bare name, too, as on a server.
-enum class Names { as_they_are, published };
-
 // What seeding would take, hashed by `jobs` threads. Fails when the directory cannot be read
 // or on an interrupt; what vanishes meanwhile was never there.
-Result<TreeListing> list_directory(const std::string& directory, NamespaceKind kind, Names names,
-                                   unsigned jobs, HashFigures& figures);
+Result<TreeListing> list_directory(const std::string& directory, NamespaceKind kind, unsigned jobs,
+                                   HashFigures& figures);
 
 // Asks the server; reads no artifact.
 Result<TreeListing> list_namespace(const TreeSource& source);

@@ -63,6 +63,19 @@ TEST_CASE("swapped contents differ", "[client][diff]") {
   CHECK(comparison.moved.empty());
 }
 
+TEST_CASE("bare names that a server has of a directory's downloads are no difference", "[client][diff]") {
+  const std::vector served = {file("zlib/zlib.tar", "z"), file("zlib.tar", "z"), file("gcc.tar", "other")};
+  std::vector here = {file("zlib/zlib.tar", "z"), file("gcc/gcc.tar", "g"), file("top", "t")};
+  add_published_names(NamespaceKind::downloads, here, served);
+  const auto comparison = compare_trees(here, served);
+  CHECK(comparison.same == 2);
+  CHECK(comparison.only_a == std::vector{file("gcc/gcc.tar", "g"), file("top", "t")});
+  CHECK(comparison.only_b == std::vector{file("gcc.tar", "other")});
+  std::vector generic = {file("zlib/zlib.tar", "z")};
+  add_published_names(NamespaceKind::generic, generic, served);
+  CHECK(generic.size() == 1);
+}
+
 TEST_CASE("what people and programs read of a comparison", "[client][diff]") {
   const auto comparison = compare_trees({file("only\x1b", "12345"), file("d", "1"), file("old", "m")},
                                         {file("d", "22"), file("new", "m")});
