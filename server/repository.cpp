@@ -220,6 +220,18 @@ Task<Result<std::size_t>> Repository::unpin(std::vector<std::string> lines, std:
   return pool_.run(&Store::unpin, &store_, std::move(lines), std::move(actor));
 }
 
+void Repository::checkout(std::string directory, CheckoutOptions options,
+                          std::function<void(const api::CheckoutEvent&)> report, CheckoutDone done,
+                          std::stop_token stop) {
+  pool_.post([=, &store = store_] {
+    std::error_code failure;
+    std::filesystem::create_directory(directory, failure);
+    if (failure) return done(posix_error("make directory", directory, failure.value()));
+    const auto view = PosixFileSystem::open_root(directory);
+    done(view ? store.checkout(**view, options, report, stop) : view.error());
+  });
+}
+
 Result<api::Stat> Repository::stat_all_now() {
   LARDER_TRY_ASSIGN(api::Stat stat, store_.totals());
   for (api::NamespaceStat& row : stat.namespaces) {

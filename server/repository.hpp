@@ -75,6 +75,10 @@ class Repository {
   Task<std::vector<std::string>> pins();
   Task<Result<std::size_t>> pin(std::vector<std::string> lines, std::string actor);
   Task<Result<std::size_t>> unpin(std::vector<std::string> lines, std::string actor);
+  // Likewise a checkout. Makes the directory when it is absent.
+  using CheckoutDone = std::function<void(Result<api::CheckoutEvent>)>;
+  void checkout(std::string directory, CheckoutOptions options,
+                std::function<void(const api::CheckoutEvent&)> report, CheckoutDone done, std::stop_token stop);
 
   // The rest ----------------------------------------------------------------
 

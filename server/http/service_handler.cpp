@@ -7,6 +7,7 @@
 #include "common/name_list.hpp"
 #include "common/percent.hpp"
 #include "server/http/adopt_handler.hpp"
+#include "server/http/checkout_handler.hpp"
 #include "server/http/conditional.hpp"
 #include "server/http/digests_handler.hpp"
 #include "server/http/listing.hpp"
@@ -360,9 +361,9 @@ Task<void> serve_index(Exchange& exchange, const Target& target) {
 
 Task<void> serve_admin(Exchange& exchange, const Target& target) {
   const std::string& path = target.path;
-  const bool reads = path == api::k_health || path == api::k_metrics || path == api::k_stat || path == api::k_log ||
-                     path == api::k_digests;
-  const bool posts = path == api::k_find_missing || path == api::k_adopt;
+  const bool reads = path == api::k_health || path == api::k_metrics || path == api::k_stat ||
+                     path == api::k_log || path == api::k_digests;
+  const bool posts = path == api::k_find_missing || path == api::k_adopt || path == api::k_checkout;
   if (path == api::k_prune) co_return co_await serve_prune(exchange);
   if (path == api::k_trash) co_return co_await serve_trash(exchange, target);
   if (path == api::k_undo) co_return co_await serve_undo(exchange, target);
@@ -377,6 +378,7 @@ Task<void> serve_admin(Exchange& exchange, const Target& target) {
   if (path == api::k_log) co_return co_await serve_log(exchange, target);
   if (path == api::k_digests) co_return co_await serve_digests(exchange, target);
   if (path == api::k_find_missing) co_return co_await find_missing(exchange, target);
+  if (path == api::k_checkout) co_return co_await serve_checkout(exchange, target);
   if (path == api::k_adopt) co_return co_await serve_adopt(exchange, target);
   const Error missing(Errc::not_found, "there is nothing at " + path);
   co_await exchange.answer_error(missing);

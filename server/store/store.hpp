@@ -12,9 +12,11 @@
 
 #include "common/api.hpp"
 #include "common/artifact_key.hpp"
+#include "common/checkout_event.hpp"
 #include "common/digest_list.hpp"
 #include "common/name_list.hpp"
 #include "common/prune_api.hpp"
+#include "server/store/checkout.hpp"
 #include "server/store/entry.hpp"
 #include "server/store/index.hpp"
 #include "server/store/ledger_query.hpp"
@@ -118,6 +120,12 @@ class Store {
   Result<api::AdoptEvent> adopt(FileSystem& source, const AdoptOptions& options,
                                 const std::function<void(const api::AdoptEvent&)>& report,
                                 std::stop_token stop);
+
+  // Makes a view of a namespace or of a snapshot's in `view`. Calls `report` for every file that
+  // needs saying, with counts now and then, and at the end.
+  Result<api::CheckoutEvent> checkout(FileSystem& view, const CheckoutOptions& options,
+                                      const std::function<void(const api::CheckoutEvent&)>& report,
+                                      std::stop_token stop);
 
   // Pruning -----------------------------------------------------------------
 
