@@ -3,6 +3,7 @@
 #include <iostream>
 #include <string>
 
+#include "client/checkout.hpp"
 #include "client/commands.hpp"
 #include "client/diff.hpp"
 #include "client/interrupt.hpp"
@@ -133,6 +134,18 @@ Examples:
   larder diff --summary sstate-cache http://other:8480/sstate-cache
   larder diff --json ./downloads /srv/old/downloads)";
 
+constexpr const char* k_checkout_footer =
+    R"(The daemon fills DIR, a directory of its own machine, with every name of the namespace:
+hard links to its read-only objects, so a view takes directory entries only. DIR has to be
+empty or absent, below a directory of checkout_to in larderd.yaml and, for links, on the
+file system of the data. The view belongs to the daemon's user; what the server removes
+later stays in it. Where an object can take no further link, that file is copied.
+
+Examples:
+  larder checkout sstate-cache /srv/views/builder1
+  larder checkout sstate-cache /srv/views/builder1 --update --delete
+  larder checkout downloads@2026-11 /srv/views/release --copy)";
+
 // "90s", "5m": as the daemon's configuration writes them.
 CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
                           const std::string& help) {
@@ -164,6 +177,9 @@ struct CommandLine {
   LogOptions log;
   DiffOptions diff;
   std::string diff_kind;
+  CheckoutOptions checkout;
+  bool checkout_reflink = false;
+  bool checkout_copy = false;
 };
 
 void declare_seed(CLI::App& app, CommandLine& line) {
@@ -322,6 +338,23 @@ void declare_diff(CLI::App& app, CommandLine& line) {
   diff->footer(k_diff_footer);
 }
 
+void declare_checkout(CLI::App& app, CommandLine& line) {
+  CLI::App* checkout = app.add_subcommand(
+      "checkout", "Let the daemon make a view of a namespace on its machine by hard links");
+  checkout->add_option("NAMESPACE", line.checkout.what, "What to show; NAMESPACE@SNAPSHOT: as it was then")->required();
+  checkout->add_option("DIR", line.checkout.directory, "The directory, as the daemon sees it")->required();
+  CLI::Option* reflink =
+      checkout->add_flag("--reflink", line.checkout_reflink, "Copies that share their blocks (XFS, Btrfs)");
+  checkout->add_flag("--copy", line.checkout_copy, "Copies; DIR may be on any file system")
+      ->excludes(reflink);
+  CLI::Option* update =
+      checkout->add_flag("--update", line.checkout.update, "Add what a view made before does not have yet");
+  checkout
+      ->add_flag("--delete", line.checkout.remove_extra, "Remove from it what the namespace does not have")
+      ->needs(update);
+  checkout->footer(k_checkout_footer);
+}
+
 void declare(CLI::App& app, CommandLine& line) {
   app.add_option("-s,--server", line.server, "http://[USER:PASSWORD@]HOST:PORT")
       ->envname("LARDER_SERVER")
@@ -338,6 +371,7 @@ void declare(CLI::App& app, CommandLine& line) {
   declare_reading(app, line);
   declare_log(app, line);
   declare_diff(app, line);
+  declare_checkout(app, line);
 }
 
 ExitCode run(CLI::App& app, CommandLine& line) {
@@ -367,6 +401,9 @@ ExitCode run(CLI::App& app, CommandLine& line) {
   if (app.got_subcommand("log")) return run_log(globals, line.log);
   line.diff.kind = namespace_kind(line.diff_kind);
   if (app.got_subcommand("diff")) return run_diff(globals, line.diff);
+  if (line.checkout_reflink) line.checkout.mode = "reflink";
+  if (line.checkout_copy) line.checkout.mode = "copy";
+  if (app.got_subcommand("checkout")) return run_checkout(globals, line.checkout);
   return run_conf(globals, line.conf);
 }
 
