@@ -8,6 +8,7 @@
 #include "client/diff.hpp"
 #include "client/interrupt.hpp"
 #include "client/log.hpp"
+#include "client/verify_against.hpp"
 #include "common/units.hpp"
 
 namespace {
@@ -146,6 +147,14 @@ Examples:
   larder checkout sstate-cache /srv/views/builder1 --update --delete
   larder checkout downloads@2026-11 /srv/views/release --copy)";
 
+constexpr const char* k_verify_footer =
+    R"(Nothing is downloaded: the server says its digests, a directory is hashed here.
+
+Examples:
+  larder verify --against ~/build/sstate-cache
+  larder verify --against http://other:8480/downloads downloads
+  larder verify --checksums SHA256SUMS)";
+
 // "90s", "5m": as the daemon's configuration writes them.
 CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
                           const std::string& help) {
@@ -180,6 +189,9 @@ struct CommandLine {
   CheckoutOptions checkout;
   bool checkout_reflink = false;
   bool checkout_copy = false;
+  VerifyAgainstOptions against;
+  std::string against_kind;
+  VerifyChecksumsOptions checksums;
 };
 
 void declare_seed(CLI::App& app, CommandLine& line) {
@@ -355,6 +367,24 @@ void declare_checkout(CLI::App& app, CommandLine& line) {
   checkout->footer(k_checkout_footer);
 }
 
+void declare_verify(CLI::App& app, CommandLine& line) {
+  CLI::App* verify = app.add_subcommand("verify", "Check what the server holds");
+  CLI::Option* against = verify->add_option(
+      "--against", line.against.against, "Compare with a directory, or with URL/NAMESPACE of another server");
+  CLI::Option* checksums = verify->add_option("--checksums", line.checksums.file,
+                                              "Check names against the lines of sha256sum in FILE");
+  against->type_name("DIR|URL");
+  checksums->type_name("FILE")->excludes(against);
+  verify->add_option("NAMESPACE", line.against.name_space,
+                     "Of the server (sstate-cache; with --checksums downloads)");
+  verify->add_option("--kind", line.against_kind, "What DIR holds, when it is not what the server says")
+      ->check(CLI::IsMember({"sstate", "downloads", "generic"}));
+  verify->add_option("-j,--jobs", line.against.jobs, "Files hashed at a time")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64));
+  verify->footer(k_verify_footer);
+}
+
 void declare(CLI::App& app, CommandLine& line) {
   app.add_option("-s,--server", line.server, "http://[USER:PASSWORD@]HOST:PORT")
       ->envname("LARDER_SERVER")
@@ -372,6 +402,16 @@ void declare(CLI::App& app, CommandLine& line) {
   declare_log(app, line);
   declare_diff(app, line);
   declare_checkout(app, line);
+  declare_verify(app, line);
+}
+
+ExitCode run_verify(const Globals& globals, CommandLine& line) {
+  line.against.kind = namespace_kind(line.against_kind);
+  if (!line.against.against.empty()) return run_verify_against(globals, line.against);
+  if (line.checksums.file.empty())
+    return complain(globals, ExitCode::usage, "verify needs --against or --checksums");
+  if (!line.against.name_space.empty()) line.checksums.name_space = line.against.name_space;
+  return run_verify_checksums(globals, line.checksums);
 }
 
 ExitCode run(CLI::App& app, CommandLine& line) {
@@ -404,6 +444,7 @@ ExitCode run(CLI::App& app, CommandLine& line) {
   if (line.checkout_reflink) line.checkout.mode = "reflink";
   if (line.checkout_copy) line.checkout.mode = "copy";
   if (app.got_subcommand("checkout")) return run_checkout(globals, line.checkout);
+  if (app.got_subcommand("verify")) return run_verify(globals, line);
   return run_conf(globals, line.conf);
 }
 
