@@ -45,7 +45,6 @@ TEST_CASE("actions are known by their names", "[store][ledger]") {
 
 TEST_CASE("the ledger is read backwards, page by page, and ends at its beginning", "[store][ledger]") {
   StoreBench bench(Durability::none);
-  REQUIRE(bench.open());
   for (int i = 1; i <= 5; ++i) REQUIRE(bench.put("downloads/n" + std::to_string(i), std::to_string(i)));
   std::uint64_t below = bench.store->generation() + 1;
   std::vector<std::uint64_t> seen;
