@@ -179,8 +179,9 @@ class Checkout {
     if (linked.error().code() == Errc::not_supported)
       return Error(
           Errc::not_supported,
-          "the directory and the data directory are not on one file system, and hard links do not cross; "
-          "take a directory on the other one, or --copy (" +
+          "the directory and the data directory are not on one file system, or not below one mount (under "
+          "systemd, one entry of ReadWritePaths), and hard links do not cross; take another directory, or "
+          "--copy (" +
               linked.error().message() + ")");
     return linked;
   }

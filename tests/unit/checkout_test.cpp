@@ -40,12 +40,13 @@ TEST_CASE("a checkout has every name of the namespace, and no other", "[store][c
   Bench bench;
   REQUIRE(bench.put("generic/a/b/c", "1"));
   REQUIRE(bench.put("generic/d", "22"));
+  REQUIRE(bench.put("generic/empty", ""));
   REQUIRE(bench.put("downloads/other", "3"));
   const auto counts = bench.checkout();
   REQUIRE(counts);
-  CHECK(bench.names() == Names{"a/b/c", "d"});
+  CHECK(bench.names() == Names{"a/b/c", "d", "empty"});
   CHECK(bench.view_memory.content("a/b/c") == "1");
-  CHECK(counts->linked == 2);
+  CHECK(counts->linked == 3);
   CHECK(counts->bytes == 3);
   CHECK(counts->copied_bytes == 0);
   REQUIRE(bench.events.size() == 1);
