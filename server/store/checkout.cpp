@@ -27,6 +27,7 @@ class Checkout {
     LARDER_TRY_ASSIGN(const bool any, find_source());
     LARDER_TRY(take_directory());
     if (any) LARDER_TRY(walk(""));
+    if (!any && options_.remove_extra) LARDER_TRY(remove_others("", {}));
     counts_.done = true;
     report_(counts_);
     return counts_;
@@ -56,36 +57,47 @@ class Checkout {
   // The mark tells a view from a directory of somebody's own, which must not be touched.
   Result<void> take_directory() {
     auto mark = view_.open(k_mark);
+    if (!mark && mark.error().code() != Errc::not_found) return mark.error();
+    LARDER_TRY_ASSIGN(const bool empty, holds_nothing());
     if (!mark) {
-      if (mark.error().code() != Errc::not_found) return mark.error();
-      bool empty = true;
-      LARDER_TRY(view_.list("", [&](const DirectoryEntry& entry) {
-        empty = entry.name == "lost+found";
-        return empty;
-      }));
       if (!empty)
         return Error(Errc::conflict,
                      "the directory is not empty and no view that larder made; give another one");
-      LARDER_TRY_ASSIGN(mark_, view_.create(k_mark));
-      LARDER_TRY(lock_mark());
-      const std::string text = mark_text();
-      LARDER_TRY(mark_->append(std::as_bytes(std::span(text))));
-      return mark_->seal();
+      return make_mark();
     }
     mark_ = std::move(*mark);
     LARDER_TRY(lock_mark());
-    if (!options_.update)
+    if (!empty && !options_.update)
       return Error(Errc::conflict, "the directory is a view already; --update adds what it lacks");
+    const auto leftover = view_.remove(k_new);
+    if (!leftover && leftover.error().code() != Errc::not_found) return leftover.error();
     std::string text(4096, '\0');
     LARDER_TRY_ASSIGN(const std::size_t length, mark_->read_at(0, std::as_writable_bytes(std::span(text))));
     text.resize(length);
-    // Cut off before its mark was whole, it holds nothing yet.
-    if (!text.empty() && text != mark_text())
+    if (text == mark_text()) return {};
+    if (!empty)
       return Error(Errc::conflict,
                    "the directory is a view of something else; its " + k_mark + " says of what");
-    const auto leftover = view_.remove(k_new);
-    if (!leftover && leftover.error().code() != Errc::not_found) return leftover.error();
-    return {};
+    LARDER_TRY(view_.remove(k_mark));  // of a checkout that failed at once
+    return make_mark();
+  }
+
+  // But for what is ours, and what every file system has.
+  Result<bool> holds_nothing() {
+    bool nothing = true;
+    LARDER_TRY(view_.list("", [&](const DirectoryEntry& entry) {
+      nothing = entry.name == k_mark || entry.name == k_new || entry.name == "lost+found";
+      return nothing;
+    }));
+    return nothing;
+  }
+
+  Result<void> make_mark() {
+    LARDER_TRY_ASSIGN(mark_, view_.create(k_mark));
+    LARDER_TRY(lock_mark());
+    const std::string text = mark_text();
+    LARDER_TRY(mark_->append(std::as_bytes(std::span(text))));
+    return mark_->seal();
   }
 
   Result<void> lock_mark() {

@@ -137,7 +137,7 @@ class Checkout(LarderTest):
         self.daemon.start()
         done = self.daemon.client("checkout", "downloads", directory, expect=3)
         self.assertIn("hard links do not cross", done.stderr)
-        self.daemon.client("checkout", "downloads", directory, "--update", "--copy")
+        self.daemon.client("checkout", "downloads", directory, "--copy")
         self.assertEqual(self.files(directory), set(self.contents))
 
     def test_a_frozen_tree_is_checked_out_likewise(self):

@@ -60,6 +60,29 @@ TEST_CASE("a namespace without names makes an empty view", "[store][checkout]") 
   CHECK(bench.names().empty());
 }
 
+TEST_CASE("a view of a namespace that was emptied is emptied with --delete", "[store][checkout]") {
+  Bench bench;
+  REQUIRE(bench.view.make_directory("dir"));
+  CHECK_FALSE(bench.checkout());  // somebody's
+  REQUIRE(bench.view.remove_directory("dir"));
+  REQUIRE(bench.checkout());
+  REQUIRE(bench.view.create("stray"));
+  bench.options.update = bench.options.remove_extra = true;
+  REQUIRE(bench.checkout());
+  CHECK(bench.names().empty());
+}
+
+TEST_CASE("a view that never got further than its mark may become another one", "[store][checkout]") {
+  Bench bench;
+  REQUIRE(bench.checkout());
+  REQUIRE(bench.put("downloads/a", "1"));
+  bench.options.name_space = "downloads";
+  REQUIRE(bench.checkout());
+  bench.options.name_space = "generic";
+  bench.options.update = true;
+  CHECK(bench.checkout().error().code() == Errc::conflict);
+}
+
 TEST_CASE("an object that can take no further link is copied, and that is said", "[store][checkout]") {
   Bench bench;
   REQUIRE(bench.put("generic/a", "content"));
