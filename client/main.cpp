@@ -114,8 +114,9 @@ constexpr const char* k_conf_footer = R"(Examples:
 constexpr const char* k_log_footer =
     R"(The newest comes first. A GLOB is taken over the whole name, with or without its
 namespace; * stands for slashes, too. Times are like '2 days ago', 14d, yesterday,
-2026-11-01 or '2026-11-01 14:30'. Actions are put, replace, remove, adopt, conflict
-(other bytes were refused), found and vanished (after a crash), and corrupt.
+2026-11-01 or '2026-11-01 14:30'. Actions are put, replace, remove, adopt, restore
+(undone), conflict (other bytes were refused), found and vanished (after a crash),
+corrupt, pin and unpin.
 
 Examples:
   larder log
