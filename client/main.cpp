@@ -354,7 +354,8 @@ void declare_diff(CLI::App& app, CommandLine& line) {
 void declare_checkout(CLI::App& app, CommandLine& line) {
   CLI::App* checkout = app.add_subcommand(
       "checkout", "Let the daemon make a view of a namespace on its machine by hard links");
-  checkout->add_option("NAMESPACE", line.checkout.what, "What to show; NAMESPACE@SNAPSHOT: as it was then")->required();
+  checkout->add_option("NAMESPACE", line.checkout.what, "What to show; NAMESPACE@SNAPSHOT: as it was then")
+      ->required();
   checkout->add_option("DIR", line.checkout.directory, "The directory, as the daemon sees it")->required();
   CLI::Option* reflink =
       checkout->add_flag("--reflink", line.checkout_reflink, "Copies that share their blocks (XFS, Btrfs)");

@@ -78,7 +78,8 @@ class Repository {
   // Likewise a checkout. Makes the directory when it is absent.
   using CheckoutDone = std::function<void(Result<api::CheckoutEvent>)>;
   void checkout(std::string directory, CheckoutOptions options,
-                std::function<void(const api::CheckoutEvent&)> report, CheckoutDone done, std::stop_token stop);
+                std::function<void(const api::CheckoutEvent&)> report, CheckoutDone done,
+                std::stop_token stop);
 
   // The rest ----------------------------------------------------------------
 

@@ -73,7 +73,8 @@ class Store {
     std::vector<ListedFile> files;
     bool more = false;
   };
-  Result<DigestPage> list_digests(std::string_view name_space, std::string_view after, std::size_t limit) const;
+  Result<DigestPage> list_digests(std::string_view name_space, std::string_view after,
+                                  std::size_t limit) const;
 
   struct Change {
     std::string path;

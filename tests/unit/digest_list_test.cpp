@@ -17,9 +17,10 @@ TEST_CASE("a digest line reads back", "[digest_list]") {
 
 TEST_CASE("what is no digest line is none", "[digest_list]") {
   const std::string hex = Hasher::of("x").hex();
-  for (const std::string& line : {std::string(), std::string("a"), "a\t" + hex, "\t" + hex + "\t1",
-                                  "a\t" + hex + "\t", "a\t" + hex + "\t1x", "a\t" + hex + "\t-1", std::string("a\tzz\t1"),
-                                  "a\t" + hex + "0\t1", "a\t" + hex + "\t99999999999999999999"}) {
+  for (const std::string& line :
+       {std::string(), std::string("a"), "a\t" + hex, "\t" + hex + "\t1", "a\t" + hex + "\t",
+        "a\t" + hex + "\t1x", "a\t" + hex + "\t-1", std::string("a\tzz\t1"), "a\t" + hex + "0\t1",
+        "a\t" + hex + "\t99999999999999999999"}) {
     CAPTURE(line);
     CHECK_FALSE(parse_digest_line(line));
   }
