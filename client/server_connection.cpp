@@ -190,6 +190,7 @@ void set_transport(CURL* curl, const Request& request) {
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 20L);
   curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 128L * 1024);
   curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+  if (request.unpack) curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
   if (request.stall_timeout.count() == 0) return;
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(request.stall_timeout.count()));

@@ -49,6 +49,7 @@ struct Request {
   // Takes the body of a 2xx answer in pieces; false ends the transfer. Without
   // it the body is collected.
   std::function<bool(const AnswerHead&, std::string_view)> sink;
+  bool unpack = false;  // lets the answer come compressed; it is handed over as text
   // How long nothing may arrive or leave; 0: for ever.
   std::chrono::seconds stall_timeout{120};
 };

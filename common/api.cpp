@@ -1,51 +1,18 @@
 #include "common/api.hpp"
 
-#include <boost/json.hpp>
+#include "common/json_fields.hpp"
 
 namespace larder::api {
 namespace {
 
 namespace json = boost::json;
 
-Result<json::object> parse_object(std::string_view text, std::string_view what) {
-  json::error_code failure;
-  const json::value value = json::parse(json::string_view(text.data(), text.size()), failure);
-  if (failure || !value.is_object())
-    return Error(Errc::invalid_argument, "the " + std::string(what) + " is not a JSON object");
-  return value.get_object();
-}
-
-// Readers ask for what they know; a missing or odd member reads as empty, so
-// that an old client understands a new server.
-std::string text_at(const json::object& object, json::string_view name) {
-  const json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_string()) return {};
-  return std::string(value->get_string().data(), value->get_string().size());
-}
-
-template <typename Number>
-Number number_at(const json::object& object, json::string_view name) {
-  const json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_number()) return 0;
-  json::error_code failure;
-  const Number number = value->to_number<Number>(failure);
-  return failure ? 0 : number;
-}
-
-std::uint64_t count_at(const json::object& object, json::string_view name) {
-  return number_at<std::uint64_t>(object, name);
-}
-
-bool flag_at(const json::object& object, json::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
-const json::array& array_at(const json::object& object, json::string_view name) {
-  static const json::array k_empty;
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_array() ? value->get_array() : k_empty;
-}
+using json_fields::array_at;
+using json_fields::count_at;
+using json_fields::flag_at;
+using json_fields::number_at;
+using json_fields::parse_object;
+using json_fields::text_at;
 
 json::object to_value(const NamespaceStat& stat) {
   return {{"name", stat.name},

@@ -1,24 +1,14 @@
 #include "common/prune_api.hpp"
 
-#include <boost/json.hpp>
 #include <functional>
+
+#include "common/json_fields.hpp"
 
 namespace larder::api {
 namespace {
 
 namespace json = boost::json;
-
-Result<json::object> parse_object(std::string_view text, std::string_view what) {
-  json::error_code failure;
-  const json::value value = json::parse(json::string_view(text.data(), text.size()), failure);
-  if (failure || !value.is_object())
-    return Error(Errc::invalid_argument, std::string(what) + " is not a JSON object");
-  return value.get_object();
-}
-
-std::string_view view(json::string_view text) {
-  return {text.data(), text.size()};
-}
+using namespace json_fields;
 
 // One member of the rules: how it is read and written. Reading is false for another type.
 struct Member {
@@ -118,27 +108,6 @@ json::object to_value(const PruneSum& sum) {
   return {{"groups", sum.groups}, {"names", sum.names}, {"bytes", sum.bytes}, {"freed", sum.freed}};
 }
 
-// Events are read leniently: an old client understands a new server.
-template <typename Number>
-Number number_at(const json::object& object, json::string_view name) {
-  const json::value* const value = object.if_contains(name);
-  if (value == nullptr || !value->is_number()) return 0;
-  json::error_code failure;
-  const Number number = value->to_number<Number>(failure);
-  return failure ? 0 : number;
-}
-
-std::string text_at(const json::object& object, json::string_view name) {
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(view(value->get_string())) : std::string();
-}
-
-const json::object& object_at(const json::object& object, json::string_view name) {
-  static const json::object k_empty;
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_object() ? value->get_object() : k_empty;
-}
-
 PruneSum sum_of(const json::object& object) {
   PruneSum sum;
   sum.groups = number_at<std::uint64_t>(object, "groups");
@@ -151,7 +120,7 @@ PruneSum sum_of(const json::object& object) {
 }  // namespace
 
 Result<PruneRules> prune_rules_from_json(std::string_view text) {
-  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "what to prune"));
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "list of rules"));
   PruneRules rules;
   for (const auto& [name, value] : object) {
     const auto found = members().find(view(name));
@@ -198,7 +167,7 @@ std::string to_json(const PruneEvent& event) {
 }
 
 Result<PruneEvent> prune_event_from_json(std::string_view text) {
-  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "the prune event"));
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "prune event"));
   PruneEvent event;
   event.path = text_at(object, "path");
   event.reason = text_at(object, "reason");
@@ -214,8 +183,7 @@ Result<PruneEvent> prune_event_from_json(std::string_view text) {
   event.removed = sum_of(object_at(object, "removed"));
   event.changed = number_at<std::uint64_t>(object, "changed");
   event.generation = number_at<std::uint64_t>(object, "generation");
-  const json::value* const done = object.if_contains("done");
-  event.done = done != nullptr && done->is_bool() && done->get_bool();
+  event.done = flag_at(object, "done");
   return event;
 }
 
@@ -230,7 +198,7 @@ std::string to_json(const TrashGeneration& generation) {
 }
 
 Result<TrashGeneration> trash_generation_from_json(std::string_view text) {
-  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "the trash"));
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "trash generation"));
   TrashGeneration generation;
   generation.generation = number_at<std::uint64_t>(object, "generation");
   generation.removed = number_at<std::int64_t>(object, "removed");
@@ -251,7 +219,7 @@ std::string to_json(const TrashEvent& event) {
 }
 
 Result<TrashEvent> trash_event_from_json(std::string_view text) {
-  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "the answer"));
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "answer"));
   TrashEvent event;
   event.names = number_at<std::uint64_t>(object, "names");
   event.bytes = number_at<std::uint64_t>(object, "bytes");

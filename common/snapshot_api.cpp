@@ -1,11 +1,12 @@
 #include "common/snapshot_api.hpp"
 
-#include "common/json_access.hpp"
+#include "common/json_fields.hpp"
 
 namespace larder::api {
 namespace {
 
 namespace json = boost::json;
+using namespace json_fields;
 
 json::array to_array(const std::vector<std::string>& texts) {
   json::array array;
@@ -33,7 +34,7 @@ std::string to_json(const SnapshotRequest& request) {
 }
 
 Result<SnapshotRequest> snapshot_request_from_json(std::string_view text) {
-  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "what a snapshot is asked for with"));
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "request for a snapshot"));
   SnapshotRequest request;
   for (const auto& [name, value] : object) {
     if (name == "name" && value.is_string())
@@ -62,7 +63,7 @@ std::string to_json(const SnapshotStat& stat) {
 }
 
 Result<SnapshotStat> snapshot_stat_from_json(std::string_view text) {
-  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "the snapshot"));
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "snapshot"));
   SnapshotStat stat;
   stat.name = text_at(object, "name");
   stat.created = number_at<std::int64_t>(object, "created");
@@ -82,7 +83,7 @@ std::string to_json(const RestoreResult& result) {
 }
 
 Result<RestoreResult> restore_result_from_json(std::string_view text) {
-  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "the answer"));
+  LARDER_TRY_ASSIGN(const json::object object, parse_object(text, "answer"));
   RestoreResult result;
   result.restored = number_at<std::uint64_t>(object, "restored");
   result.present = number_at<std::uint64_t>(object, "present");

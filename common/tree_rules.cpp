@@ -183,6 +183,7 @@ Verdict judge(const TreeTraits& tree, std::string_view relative_path, const Entr
   if (facts.type == EntryType::other) return skip(SkipReason::special_file);
   if (!path_defect(relative_path).empty()) return skip(SkipReason::unstorable_name);
   if (facts.type == EntryType::directory) return judge_directory(tree.kind, relative_path);
+  if (relative_path == k_view_mark) return skip(SkipReason::lock);
 
   Verdict verdict;
   const std::string_view name = base_name(relative_path);

@@ -17,6 +17,9 @@
 
 namespace larder {
 
+// In a directory that `larder checkout` made: locked while it works there. Never an artifact.
+inline constexpr std::string_view k_view_mark = ".larder-view.lock";
+
 // Whether anything in the walked tree is named "*.done". BitBake leaves such a
 // stamp beside every finished download, generated mirror tarballs included, and
 // then a file without one is unfinished. Buildroot leaves none anywhere, and

@@ -349,6 +349,10 @@ void check_config(ConfigResult& result) {
     check.require(directory.starts_with('/'), "adopt_from",
                   "needs absolute directories, not '" + directory + "'");
   }
+  for (const std::string& directory : result.config.checkout_to) {
+    check.require(directory.starts_with('/'), "checkout_to",
+                  "needs absolute directories, not '" + directory + "'");
+  }
 }
 
 }  // namespace larder

@@ -132,7 +132,8 @@ struct Config {
   std::uint32_t disk_threads = 16;
   std::uint32_t loops = 0;  // 0: one for each core
   WriteAccess write = WriteAccess::loopback;
-  std::vector<std::string> adopt_from;  // directories the admin API may adopt below; empty: none
+  std::vector<std::string> adopt_from;   // directories the admin API may adopt below; empty: none
+  std::vector<std::string> checkout_to;  // directories the admin API may make views below; empty: none
   std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(30);
   HttpConfig http;
   FtpConfig ftp;

@@ -275,6 +275,7 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("loops", "LARDER_LOOPS", &C::loops),
       key<C>("write", "LARDER_WRITE", &C::write),
       key<C>("adopt_from", "LARDER_ADOPT_FROM", &C::adopt_from),
+      key<C>("checkout_to", "LARDER_CHECKOUT_TO", &C::checkout_to),
       key<C>("shutdown_timeout", "LARDER_SHUTDOWN_TIMEOUT", &C::shutdown_timeout),
       key<C>("http.listen", "LARDER_LISTEN_HTTP", &C::http, &H::listen),
       key<C>("http.idle_timeout", "LARDER_HTTP_IDLE_TIMEOUT", &C::http, &H::idle_timeout),

@@ -102,6 +102,16 @@ Task<Result<Store::ChangePage>> Repository::changes(std::string name_space, std:
   return pool_.run(&Store::changes, &store_, std::move(name_space), since, limit);
 }
 
+Task<Result<Store::DigestPage>> Repository::list_digests(std::string name_space, std::string after,
+                                                         std::size_t limit) {
+  return pool_.run(&Store::list_digests, &store_, std::move(name_space), std::move(after), limit);
+}
+
+Task<Result<Store::LedgerPage>> Repository::ledger(LedgerQuery query, std::uint64_t below,
+                                                   std::size_t limit) {
+  return pool_.run(&Store::ledger, &store_, std::move(query), below, limit);
+}
+
 Task<Result<std::vector<bool>>> Repository::find_missing(std::string name_space,
                                                          std::span<const WantedName> wanted) {
   return pool_.run(&Store::find_missing, &store_, std::move(name_space), wanted);
@@ -235,6 +245,18 @@ void Repository::scrub(ScrubOptions options, ScrubState::Ticket turn,
     const auto outcome = store.scrub(options, turn, report, stop);
     turn.reset();
     done(outcome);
+  });
+}
+
+void Repository::checkout(std::string directory, CheckoutOptions options,
+                          std::function<void(const api::CheckoutEvent&)> report, CheckoutDone done,
+                          std::stop_token stop) {
+  pool_.post([=, &store = store_] {
+    std::error_code failure;
+    std::filesystem::create_directory(directory, failure);
+    if (failure) return done(posix_error("make directory", directory, failure.value()));
+    const auto view = PosixFileSystem::open_root(directory);
+    done(view ? store.checkout(**view, options, report, stop) : view.error());
   });
 }
 

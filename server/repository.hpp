@@ -44,6 +44,8 @@ class Repository {
   Index::Found peek_directory(std::string_view name_space, std::string_view path) const;  // from memory
   Task<Result<Store::NamePage>> list_names(std::string name_space, std::string after, std::size_t limit);
   Task<Result<Store::ChangePage>> changes(std::string name_space, std::uint64_t since, std::size_t limit);
+  Task<Result<Store::DigestPage>> list_digests(std::string name_space, std::string after, std::size_t limit);
+  Task<Result<Store::LedgerPage>> ledger(LedgerQuery query, std::uint64_t below, std::size_t limit);
   Task<Result<std::vector<bool>>> find_missing(std::string name_space, std::span<const WantedName> wanted);
 
   // Writing -----------------------------------------------------------------
@@ -85,6 +87,11 @@ class Repository {
   Task<std::vector<std::string>> pins();
   Task<Result<std::size_t>> pin(std::vector<std::string> lines, std::string actor);
   Task<Result<std::size_t>> unpin(std::vector<std::string> lines, std::string actor);
+  // Likewise a checkout. Makes the directory when it is absent.
+  using CheckoutDone = std::function<void(Result<api::CheckoutEvent>)>;
+  void checkout(std::string directory, CheckoutOptions options,
+                std::function<void(const api::CheckoutEvent&)> report, CheckoutDone done,
+                std::stop_token stop);
 
   // The rest ----------------------------------------------------------------
 

@@ -3,21 +3,10 @@
 #include <filesystem>
 
 #include "server/http/job_stream.hpp"
+#include "server/http/local_directory.hpp"
 
 namespace larder::http {
 namespace {
-
-// `directory`, resolved, is one of `allowed` or below it.
-bool lies_below(const std::filesystem::path& directory, const std::vector<std::string>& allowed) {
-  for (const std::string& each : allowed) {
-    std::error_code failure;
-    const auto root = std::filesystem::canonical(each, failure);
-    if (failure) continue;
-    const auto relative = directory.lexically_relative(root);
-    if (!relative.empty() && *relative.begin() != "..") return true;
-  }
-  return false;
-}
 
 Result<std::string> allowed_directory(const Exchange& exchange, const Config& config,
                                       const std::string& wanted) {

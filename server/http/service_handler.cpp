@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/log_line.hpp"
 #include "common/name_list.hpp"
 #include "common/percent.hpp"
 #include "server/http/adopt_handler.hpp"
+#include "server/http/checkout_handler.hpp"
 #include "server/http/conditional.hpp"
-#include "server/http/gzip.hpp"
+#include "server/http/digests_handler.hpp"
 #include "server/http/listing.hpp"
+#include "server/http/log_handler.hpp"
 #include "server/http/prune_handler.hpp"
 #include "server/http/snapshot_handler.hpp"
+#include "server/http/text_stream.hpp"
 #include "server/http/verify_handler.hpp"
 
 namespace larder::http {
@@ -102,32 +106,6 @@ Task<void> serve_health(Exchange& exchange) {
   const std::string_view body = ready ? "ready\n" : "shutting down\n";
   co_await exchange.answer(std::move(reply), body);
 }
-
-// Sends what it is given as it is or as gzip, by what the client accepts.
-class TextStream {
- public:
-  TextStream(Exchange& exchange, bool packed) : exchange_(exchange) {
-    if (packed) gzip_ = std::make_unique<GzipWriter>();
-  }
-
-  Task<bool> write(std::string_view text) {
-    if (!gzip_) co_return co_await exchange_.stream(text);
-    const std::string packed = gzip_->compress(text);
-    co_return co_await exchange_.stream(packed);
-  }
-
-  Task<void> finish() {
-    if (gzip_) {
-      const std::string rest = gzip_->finish();
-      co_await exchange_.stream(rest);
-    }
-    co_await exchange_.end_stream();
-  }
-
- private:
-  Exchange& exchange_;
-  std::unique_ptr<GzipWriter> gzip_;
-};
 
 Task<void> stream_names(Exchange& exchange, const std::string& name_space, TextStream& out) {
   std::string after;
@@ -385,14 +363,16 @@ Task<void> serve_index(Exchange& exchange, const Target& target) {
 
 Task<void> serve_admin(Exchange& exchange, const Target& target) {
   const std::string& path = target.path;
-  const bool reads = path == api::k_health || path == api::k_metrics || path == api::k_stat;
+  const bool reads = path == api::k_health || path == api::k_metrics || path == api::k_stat ||
+                     path == api::k_log || path == api::k_digests;
   if (path == api::k_prune) co_return co_await serve_prune(exchange);
   if (path == api::k_trash) co_return co_await serve_trash(exchange, target);
   if (path == api::k_undo) co_return co_await serve_undo(exchange, target);
   if (path == api::k_pins) co_return co_await serve_pins(exchange);
   if (path == api::k_snapshots) co_return co_await serve_snapshots(exchange, target);
   if (path == api::k_restore) co_return co_await serve_restore(exchange, target);
-  const bool posts = path == api::k_find_missing || path == api::k_adopt || path == api::k_verify;
+  const bool posts =
+      path == api::k_find_missing || path == api::k_adopt || path == api::k_verify || path == api::k_checkout;
   if (reads && !is_read(exchange.request()))
     co_return co_await answer_method_not_allowed(exchange, "GET, HEAD");
   if (posts && exchange.request().method != Method::post)
@@ -400,7 +380,10 @@ Task<void> serve_admin(Exchange& exchange, const Target& target) {
   if (path == api::k_health) co_return co_await serve_health(exchange);
   if (path == api::k_metrics) co_return co_await serve_metrics(exchange);
   if (path == api::k_stat) co_return co_await serve_stat(exchange);
+  if (path == api::k_log) co_return co_await serve_log(exchange, target);
+  if (path == api::k_digests) co_return co_await serve_digests(exchange, target);
   if (path == api::k_find_missing) co_return co_await find_missing(exchange, target);
+  if (path == api::k_checkout) co_return co_await serve_checkout(exchange, target);
   if (path == api::k_adopt) co_return co_await serve_adopt(exchange, target);
   if (path == api::k_verify) co_return co_await serve_verify(exchange, target);
   const Error missing(Errc::not_found, "there is nothing at " + path);

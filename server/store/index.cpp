@@ -479,6 +479,20 @@ Result<void> Index::scan_ledger(std::uint64_t since, const LedgerVisitor& visit)
   return {};
 }
 
+Result<void> Index::scan_ledger_backwards(std::uint64_t below, const LedgerVisitor& visit) const {
+  if (below == 0) return {};
+  std::unique_ptr<rocksdb::Iterator> row(
+      state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::ledger)));
+  for (row->SeekForPrev(encode_sequence(below - 1)); row->Valid(); row->Prev()) {
+    const auto sequence = decode_sequence(view(row->key()));
+    const auto record = decode_ledger(view(row->value()));
+    if (!sequence || !record) return Error(Errc::corrupt, "the ledger has a line that does not decode");
+    if (!visit(*sequence, *record)) return {};
+  }
+  if (!row->status().ok()) return index_error("read from", row->status());
+  return {};
+}
+
 std::uint64_t Index::last_sequence() const {
   return state_->sequence.load();
 }

@@ -101,6 +101,8 @@ class Index {
   // Ledger lines with a sequence above `since`, oldest first, until `visit` returns false.
   using LedgerVisitor = std::function<bool(std::uint64_t sequence, const LedgerRecord& record)>;
   Result<void> scan_ledger(std::uint64_t since, const LedgerVisitor& visit) const;
+  // The same from the newest below `below` back to the oldest.
+  Result<void> scan_ledger_backwards(std::uint64_t below, const LedgerVisitor& visit) const;
   std::uint64_t last_sequence() const;
 
   NamespaceTotals totals(std::string_view name_space) const;  // from memory

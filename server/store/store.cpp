@@ -234,6 +234,25 @@ Result<Store::NamePage> Store::list_names(std::string_view name_space, std::stri
   return page;
 }
 
+Result<Store::DigestPage> Store::list_digests(std::string_view name_space, std::string_view after,
+                                              std::size_t limit) const {
+  const std::string prefix = directory_prefix(name_space, {});
+  DigestPage page;
+  const auto visit = [&](std::string_view key, const NameRecord& record) {
+    Index::Step step;
+    if (page.files.size() == limit) {
+      page.more = true;
+      step.kind = Index::Step::Kind::stop;
+      return step;
+    }
+    page.files.push_back({std::string(key.substr(prefix.size())), record.digest, record.size});
+    return step;
+  };
+  const std::string start = after.empty() ? std::string() : prefix + std::string(after);
+  LARDER_TRY(core_->index->scan_names(prefix, start, visit));
+  return page;
+}
+
 Result<Store::ChangePage> Store::changes(std::string_view name_space, std::uint64_t since,
                                          std::size_t limit) const {
   const std::string prefix = directory_prefix(name_space, {});

@@ -12,11 +12,15 @@
 
 #include "common/api.hpp"
 #include "common/artifact_key.hpp"
+#include "common/checkout_event.hpp"
+#include "common/digest_list.hpp"
 #include "common/name_list.hpp"
 #include "common/prune_api.hpp"
 #include "common/snapshot_api.hpp"
+#include "server/store/checkout.hpp"
 #include "server/store/entry.hpp"
 #include "server/store/index.hpp"
+#include "server/store/ledger_query.hpp"
 #include "server/store/store_core.hpp"
 
 namespace larder {
@@ -65,6 +69,14 @@ class Store {
   };
   Result<NamePage> list_names(std::string_view name_space, std::string_view after, std::size_t limit) const;
 
+  // The same with what each holds.
+  struct DigestPage {
+    std::vector<ListedFile> files;
+    bool more = false;
+  };
+  Result<DigestPage> list_digests(std::string_view name_space, std::string_view after,
+                                  std::size_t limit) const;
+
   struct Change {
     std::string path;
     bool removed = false;
@@ -77,6 +89,18 @@ class Store {
   };
   Result<ChangePage> changes(std::string_view name_space, std::uint64_t since, std::size_t limit) const;
   std::uint64_t generation() const;
+
+  struct LedgerLine {
+    std::uint64_t sequence = 0;
+    LedgerRecord record;
+  };
+  // Newest first. A page may be empty though there is more: its search is bounded.
+  struct LedgerPage {
+    std::vector<LedgerLine> lines;
+    std::uint64_t reached = 0;  // what the next page has to be below
+    bool more = false;
+  };
+  Result<LedgerPage> ledger(const LedgerQuery& query, std::uint64_t below, std::size_t limit) const;
 
   // For each, whether it is missing.
   Result<std::vector<bool>> find_missing(std::string_view name_space, std::span<const WantedName> wanted);
@@ -98,6 +122,12 @@ class Store {
   Result<api::AdoptEvent> adopt(FileSystem& source, const AdoptOptions& options,
                                 const std::function<void(const api::AdoptEvent&)>& report,
                                 std::stop_token stop);
+
+  // Makes a view of a namespace or of a snapshot's in `view`. Calls `report` for every file that
+  // needs saying, with counts now and then, and at the end.
+  Result<api::CheckoutEvent> checkout(FileSystem& view, const CheckoutOptions& options,
+                                      const std::function<void(const api::CheckoutEvent&)>& report,
+                                      std::stop_token stop);
 
   // Pruning -----------------------------------------------------------------
 

@@ -97,6 +97,7 @@ data: /srv/cache
 durability: each
 write: everybody
 adopt_from: [/srv/build, /srv/old]
+checkout_to: [/srv/views]
 shutdown_timeout: 2m
 namespaces:
   - {name: products, kind: sstate, max_size: 200GiB, max_object_size: 2GiB}
@@ -113,6 +114,7 @@ log:
   expected.durability = Durability::each;
   expected.write = WriteAccess::everybody;
   expected.adopt_from = {"/srv/build", "/srv/old"};
+  expected.checkout_to = {"/srv/views"};
   expected.shutdown_timeout = 2min;
   expected.namespaces = {{"products", NamespaceKind::sstate, 200_GiB, 2_GiB}};
   expected.http.listen = {{"127.0.0.1", 1}, {"::1", 2}};
@@ -182,6 +184,7 @@ TEST_CASE("what a configuration cannot be is said in one line", "[config]") {
       {"\ndata: [a, b]\n", "f.yaml:2: data takes one value, not a list"},
       {"adopt_from:\n  - [a]\n", "f.yaml:2: adopt_from needs a list of plain values"},
       {"adopt_from: [relative]\n", "f.yaml:1: adopt_from needs absolute directories, not 'relative'"},
+      {"checkout_to: [views]\n", "f.yaml:1: checkout_to needs absolute directories, not 'views'"},
       {"? [a]\n: b\n", "f.yaml:1: a key is a plain word"},
       {"zzzzzzzzzz: 1\n", "f.yaml:1: unknown key 'zzzzzzzzzz'"},
       {"htpp: {}\n", "f.yaml:1: unknown key 'htpp'; did you mean 'http'?"},
