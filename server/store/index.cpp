@@ -89,12 +89,13 @@ class Index::State {
     return record;
   }
 
-  // Writes `batch` with the new totals of `name_space`. `write_mutex` is held.
-  Result<void> write_with_totals(rocksdb::WriteBatch& batch, std::string_view name_space,
-                                 const NamespaceTotals& sum) {
-    batch.Put(family(meta), totals_key(name_space), encode(sum));
+  using Totals = std::map<std::string, NamespaceTotals, std::less<>>;
+
+  // Writes `batch` with the new totals of some spaces. `write_mutex` is held.
+  Result<void> write_with_totals(rocksdb::WriteBatch& batch, const Totals& sums) {
+    for (const auto& [space, sum] : sums) batch.Put(family(meta), totals_key(space), encode(sum));
     LARDER_TRY(write(batch));
-    totals.insert_or_assign(std::string(name_space), sum);
+    for (const auto& [space, sum] : sums) totals.insert_or_assign(space, sum);
     return {};
   }
 
@@ -107,7 +108,7 @@ class Index::State {
   // Totals, ledger sequence and the rows they belong to change in one batch, one
   // batch at a time: who reads up to last_sequence() has missed nothing.
   mutable std::mutex write_mutex;
-  std::map<std::string, NamespaceTotals, std::less<>> totals;
+  Totals totals;
 };
 
 Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -248,7 +249,8 @@ Result<std::uint64_t> Index::apply(const IndexChange& change) {
   }
 
   const std::string name_space(change.key->name_space());
-  NamespaceTotals totals = state_->totals[name_space];
+  State::Totals sums;
+  NamespaceTotals& totals = sums.emplace(name_space, state_->totals[name_space]).first->second;
   LARDER_TRY_ASSIGN(const std::optional<NameRecord> before, name(*change.key));
   if (before) {
     totals.artifacts -= 1;
@@ -269,12 +271,14 @@ Result<std::uint64_t> Index::apply(const IndexChange& change) {
   if (change.new_object && change.name) {
     LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(change.name->digest));
     if (!known) {
-      totals.objects += 1;
-      totals.physical_bytes += change.new_object->size;
       batch.Put(state_->family(State::objects), slice(change.name->digest.raw()), encode(*change.new_object));
+      const std::string& charged_to = change.new_object->charged_to;  // of a snapshot's name: its namespace
+      NamespaceTotals& charged = sums.try_emplace(charged_to, state_->totals[charged_to]).first->second;
+      charged.objects += 1;
+      charged.physical_bytes += change.new_object->size;
     }
   }
-  LARDER_TRY(state_->write_with_totals(batch, name_space, totals));
+  LARDER_TRY(state_->write_with_totals(batch, sums));
   state_->sequence = sequence;
   return sequence;
 }
@@ -288,7 +292,7 @@ Result<void> Index::forget_object(const Digest& digest) {
   totals.physical_bytes -= known->size;
   rocksdb::WriteBatch batch;
   batch.Delete(state_->family(State::objects), slice(digest.raw()));
-  return state_->write_with_totals(batch, known->charged_to, totals);
+  return state_->write_with_totals(batch, {{known->charged_to, totals}});
 }
 
 Result<void> Index::learn_object(const Digest& digest, const ObjectRecord& record) {
@@ -300,7 +304,7 @@ Result<void> Index::learn_object(const Digest& digest, const ObjectRecord& recor
   totals.physical_bytes += record.size;
   rocksdb::WriteBatch batch;
   batch.Put(state_->family(State::objects), slice(digest.raw()), encode(record));
-  return state_->write_with_totals(batch, record.charged_to, totals);
+  return state_->write_with_totals(batch, {{record.charged_to, totals}});
 }
 
 Result<void> Index::note_verified(const Digest& digest, UnixSeconds when) {
@@ -414,7 +418,7 @@ Result<void> Index::add_names(std::string_view space,
     totals.artifacts += 1;
     totals.logical_bytes += record.size;
   }
-  return state_->write_with_totals(batch, space, totals);
+  return state_->write_with_totals(batch, {{std::string(space), totals}});
 }
 
 Result<void> Index::drop_names(std::string_view space, const std::function<void(const NameRecord&)>& seen) {

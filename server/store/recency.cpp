@@ -13,6 +13,12 @@ void Recency::note(const ArtifactKey& key, Access access, UnixSeconds now) {
   (access == Access::used ? found->second.used : found->second.seen) = now;
 }
 
+void Recency::forget(const ArtifactKey& key) {
+  Shard& shard = shards_[std::hash<std::string>{}(key.str()) % shards_.size()];
+  const std::lock_guard lock(shard.mutex);
+  shard.records.erase(key.str());
+}
+
 RecencyRecord Recency::since_taken(const ArtifactKey& key) {
   Shard& shard = shards_[std::hash<std::string>{}(key.str()) % shards_.size()];
   const std::lock_guard lock(shard.mutex);

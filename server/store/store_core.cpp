@@ -335,6 +335,7 @@ Result<Entry> StoreCore::remove(const ArtifactKey& key, const Removal& removal) 
   if (moved) change.trash = generation;
   const Result<void> recorded = record_move(key, moved, change, removal.synced);
   if (!recorded) return recorded.error();
+  recency.forget(key);
   directories.remove_empty(parent_of(layout::tree_path(key)), layout::namespace_path(key.name_space()));
   if (!moved) return Error(Errc::not_found, "there is no " + key.str());
   return to_entry(*existing);

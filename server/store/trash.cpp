@@ -53,6 +53,7 @@ Result<Receipt> StoreCore::restore(std::uint64_t generation, const ArtifactKey& 
   origin.record = row->name;
   LARDER_TRY_ASSIGN(Receipt receipt, publish(key, content, origin));
   if (receipt.outcome == Receipt::Outcome::conflict) return receipt;
+  recency.note(key, Access::seen, clock.now());  // somebody wants it: the next prune does not take it again
   LARDER_TRY(purge(generation, key));
   return receipt;
 }
