@@ -73,7 +73,8 @@ Result<std::vector<std::string>> hashes_of_stamps(const std::filesystem::path& s
   std::error_code failure;
   for (std::filesystem::recursive_directory_iterator entry(stamps, failure), end; entry != end && !failure;
        entry.increment(failure)) {
-    const std::string_view hash = hash_of_stamp(entry->path().filename().native());
+    const std::string name = entry->path().filename();
+    const std::string_view hash = hash_of_stamp(name);
     if (!hash.empty()) hashes.emplace_back(hash);
   }
   if (failure) return posix_error("read", stamps.native(), failure.value());

@@ -35,18 +35,24 @@ bool is_evicted(const NamespaceConfig& name_space) {
   return false;
 }
 
-std::optional<std::uint64_t> size_to_reach(const NamespaceConfig& name_space, std::uint64_t physical_bytes) {
-  if (name_space.max_size.bytes == 0 || !is_evicted(name_space)) return std::nullopt;
-  if (physical_bytes <= share(name_space.max_size, k_high)) return std::nullopt;
-  return share(name_space.max_size, k_low);
+std::optional<std::uint64_t> size_to_reach(const NamespaceConfig& name_space, std::uint64_t physical_bytes,
+                                           std::uint64_t refused) {
+  const std::uint64_t limit = name_space.max_size.bytes;
+  if (limit == 0 || !is_evicted(name_space) || refused > limit) return std::nullopt;
+  const bool has_room = refused == 0 || physical_bytes + refused <= limit;
+  if (physical_bytes <= share(name_space.max_size, k_high) && has_room) return std::nullopt;
+  return std::min(share(name_space.max_size, k_low), limit - refused);
 }
 
-std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor) {
-  const std::uint64_t wanted = 2 * free_space_floor.bytes;
+std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor, std::uint64_t refused) {
+  const std::uint64_t wanted = 2 * free_space_floor.bytes + refused;
   return free_bytes >= wanted ? 0 : wanted - free_bytes;
 }
 
 void Upkeep::look(const std::stop_token& stop) {
+  const auto cleared = store_.clear_snapshots(stop);
+  if (!cleared && cleared.error().code() != Errc::cancelled)
+    log_->error("cannot clear a snapshot away: {}", cleared.error().message());
   empty_old_trash(stop);
   for (const NamespaceConfig& each : config_->namespaces) {
     if (stop.stop_requested()) return;
@@ -74,8 +80,10 @@ void Upkeep::empty_old_trash(const std::stop_token& stop) {
     log_->info("the trash was emptied of {} names, {} freed", emptied->names, human_size(emptied->freed));
 }
 
-std::uint64_t Upkeep::empty_trash(std::uint64_t enough, const std::stop_token& stop) {
+std::uint64_t Upkeep::empty_trash(const std::string& name_space, std::uint64_t enough,
+                                  const std::stop_token& stop) {
   Store::TrashSelection selection;
+  selection.name_space = name_space;
   selection.enough = enough;
   const auto emptied = store_.empty_trash(selection, stop);
   if (!emptied) log_->error("cannot empty the trash: {}", emptied.error().message());
@@ -101,13 +109,15 @@ void Upkeep::keep_to_age(const NamespaceConfig& name_space, const std::stop_toke
 }
 
 void Upkeep::keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop) {
-  const auto reach = size_to_reach(name_space, store_.physical_bytes(name_space.name));
+  const std::uint64_t refused = store_.take_refused(name_space.name);
+  const auto reach = size_to_reach(name_space, store_.physical_bytes(name_space.name), refused);
   if (!reach) return;
   const std::string task = "size of " + name_space.name;
   if (clock_.now() < next_[task]) return;
   // What was removed already goes first.
-  (void)empty_trash(store_.physical_bytes(name_space.name) - *reach, stop);
-  if (!size_to_reach(name_space, store_.physical_bytes(name_space.name))) return;
+  const std::uint64_t takes = store_.physical_bytes(name_space.name);
+  (void)empty_trash(name_space.name, takes - std::min(takes, *reach), stop);
+  if (!size_to_reach(name_space, store_.physical_bytes(name_space.name), refused)) return;
   const std::uint64_t freed =
       evict(name_space, *reach, "evicted: " + name_space.name + " reached its max_size", stop);
   if (freed == 0) next_[task] = clock_.now() + k_after_failure;
@@ -145,16 +155,17 @@ std::uint64_t Upkeep::evict(const NamespaceConfig& name_space, std::uint64_t siz
 }
 
 void Upkeep::keep_disk_free(const std::stop_token& stop) {
-  const auto missing = [this]() -> std::uint64_t {
+  const std::uint64_t refused = store_.take_refused("");
+  const auto missing = [this, refused]() -> std::uint64_t {
     const auto space = store_.disk_space();
     if (!space) return 0;
-    const std::uint64_t bytes = bytes_to_free(space->free_bytes, config_->free_space_floor);
+    const std::uint64_t bytes = bytes_to_free(space->free_bytes, config_->free_space_floor, refused);
     const bool few_inodes = space->total_inodes > 0 && space->free_inodes < space->total_inodes / 100;
     return few_inodes ? std::max<std::uint64_t>(bytes, 1) : bytes;
   };
   std::uint64_t needed = missing();
   if (needed == 0 || clock_.now() < next_["disk"]) return;
-  (void)empty_trash(needed, stop);
+  (void)empty_trash({}, needed, stop);
   for (const NamespaceConfig& each : config_->namespaces) {
     needed = missing();
     if (needed == 0 || stop.stop_requested()) return;

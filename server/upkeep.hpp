@@ -22,9 +22,11 @@ namespace larder {
 // Whether a namespace gives way when space is needed.
 bool is_evicted(const NamespaceConfig& name_space);
 // The size, in bytes, that a namespace has to be brought down to; nothing while it may stay as it is.
-std::optional<std::uint64_t> size_to_reach(const NamespaceConfig& name_space, std::uint64_t physical_bytes);
+// `refused`: bytes of an upload there was no room for.
+std::optional<std::uint64_t> size_to_reach(const NamespaceConfig& name_space, std::uint64_t physical_bytes,
+                                           std::uint64_t refused);
 // How many bytes the disk needs to have free in addition; 0 while there is enough.
-std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor);
+std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor, std::uint64_t refused);
 
 class Upkeep {
  public:
@@ -39,7 +41,7 @@ class Upkeep {
   void keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_disk_free(const std::stop_token& stop);
-  std::uint64_t empty_trash(std::uint64_t enough, const std::stop_token& stop);
+  std::uint64_t empty_trash(const std::string& name_space, std::uint64_t enough, const std::stop_token& stop);
   // The bytes that this freed.
   std::uint64_t evict(const NamespaceConfig& name_space, std::uint64_t size, const std::string& why,
                       const std::stop_token& stop);

@@ -22,8 +22,7 @@ Result<ArtifactKey> kept_key(const std::string& path) {
 
 Result<std::string> StoreCore::move_to_quarantine(const ArtifactKey& key) {
   const std::string quarantine = layout::quarantine_path(new_generation(), key);
-  LARDER_TRY(make_directories(disk, parent_of(quarantine)));
-  LARDER_TRY(disk.replace(layout::tree_path(key), quarantine));
+  LARDER_TRY(move_file(layout::tree_path(key), quarantine, Existing::replace));
   return quarantine;
 }
 
@@ -138,8 +137,7 @@ Result<void> StoreCore::visit_links(const std::string& directory, std::uint64_t 
 Result<void> StoreCore::set_kept_aside(const std::string& path, const ArtifactKey& key, const Digest& digest,
                                        const std::string& why) {
   const std::string quarantine = layout::quarantine_path(new_generation(), key);
-  LARDER_TRY(make_directories(disk, parent_of(quarantine)));
-  LARDER_TRY(disk.replace(path, quarantine));
+  LARDER_TRY(move_file(path, quarantine, Existing::replace));
   LARDER_TRY(directories.sync({parent_of(quarantine), parent_of(path)}));
   std::uint64_t generation = 0;  // of the trash
   const std::string_view number = std::string_view(path).substr(layout::k_trash.size() + 1);

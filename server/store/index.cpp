@@ -421,13 +421,9 @@ Result<void> Index::add_names(std::string_view space,
   return state_->write_with_totals(batch, {{std::string(space), totals}});
 }
 
-Result<void> Index::drop_names(std::string_view space, const std::function<void(const NameRecord&)>& seen) {
+Result<void> Index::drop_names(std::string_view space) {
   const std::string first = std::string(space) + "/";
   const std::string last = std::string(space) + "0";  // '0' follows '/'
-  LARDER_TRY(scan_names(first, {}, [&](std::string_view, const NameRecord& record) {
-    seen(record);
-    return Step();
-  }));
   const std::lock_guard lock(state_->write_mutex);
   rocksdb::WriteBatch batch;
   batch.DeleteRange(state_->family(State::names), first, last);

@@ -86,8 +86,7 @@ class Index {
 
   // Rows of a snapshot's namespace, and what they add up to: no ledger line each.
   Result<void> add_names(std::string_view space, const std::vector<std::pair<std::string, NameRecord>>& rows);
-  // All rows of it; `seen` hears each before it goes.
-  Result<void> drop_names(std::string_view space, const std::function<void(const NameRecord&)>& seen);
+  Result<void> drop_names(std::string_view space);  // all of them
 
   // Names in the trash behind `after` of generation `first`, oldest generation first, until `visit` returns
   // false.

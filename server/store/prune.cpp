@@ -27,6 +27,8 @@ class Pruner {
   Result<api::PruneEvent> run() {
     const NamespaceConfig* const config = core_.find_namespace(rules_.name_space);
     if (config == nullptr) return Error(Errc::not_found, "there is no namespace '" + rules_.name_space + "'");
+    if (rules_.name_space.starts_with('@'))
+      return Error(Errc::forbidden, "a snapshot is frozen: remove it, or prune its namespace");
     LARDER_TRY_ASSIGN(const PrunePlan plan, make_plan(*config));
     event_.by_reason = plan.by_reason;
     event_.kept = plan.kept;
@@ -57,6 +59,10 @@ class Pruner {
     facts.holders = [&](const Digest& digest) {
       const auto count = core_.objects.count_names(digest);
       return count ? *count : std::uint64_t{0};
+    };
+    facts.is_charged = [&](const Digest& digest) {
+      const auto object = core_.index->object(digest);
+      return object && *object && (*object)->charged_to == config.name;
     };
     PrunePlanner planner(rules_, std::move(facts));
 
@@ -113,7 +119,7 @@ class Pruner {
   }
 
   Result<void> remove_group(const PlannedGroup& planned) {
-    if (!rules_.ignore_lease && was_used_since(planned)) {
+    if (is_pinned_now(planned) || (!rules_.ignore_lease && was_used_since(planned))) {
       ++event_.changed;
       return {};
     }
@@ -126,6 +132,7 @@ class Pruner {
       removal.actor = actor_;
       removal.why = rules_.why.empty() ? "prune: " + std::string(planned.reason) : rules_.why;
       removal.expected = member.digest;
+      removal.stored = member.stored;
       removal.generation = event_.generation;
       removal.synced = false;
       const auto removed = core_.remove(*key, removal);
@@ -144,12 +151,18 @@ class Pruner {
     return {};
   }
 
+  bool is_pinned_now(const PlannedGroup& planned) const {
+    const auto& members = planned.group.members;
+    return std::any_of(members.begin(), members.end(), [&](const PruneMember& member) {
+      return core_.pins.holds(rules_.name_space + "/" + member.path);
+    });
+  }
+
   // Between the plan and now a build may have asked for it.
   bool was_used_since(const PlannedGroup& planned) {
     for (const PruneMember& member : planned.group.members) {
       const auto key = ArtifactKey::make(rules_.name_space, member.path);
       if (!key) continue;
-      if (core_.pins.holds(key->str())) return true;
       const RecencyRecord noted = core_.recency.since_taken(*key);
       const auto written = core_.index->recency(*key);
       const RecencyRecord known = written && *written ? **written : RecencyRecord();
@@ -161,8 +174,10 @@ class Pruner {
   // Others get the disk and the core in between.
   void rest() {
     using std::chrono::milliseconds;
-    const std::uint64_t asked = rules_.rate == 0 ? 1 : k_step * 1000 / rules_.rate;
-    std::this_thread::sleep_for(milliseconds(std::max<std::uint64_t>(1, asked)));
+    constexpr std::uint64_t k_slice = 100;  // a stop is noticed within
+    std::uint64_t left = rules_.rate == 0 ? 1 : std::max<std::uint64_t>(1, k_step * 1000 / rules_.rate);
+    for (; left > 0 && !stop_.stop_requested(); left -= std::min(left, k_slice))
+      std::this_thread::sleep_for(milliseconds(std::min(left, k_slice)));
   }
 
   StoreCore& core_;

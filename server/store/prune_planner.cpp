@@ -150,8 +150,9 @@ PrunePlan PrunePlanner::finish() {
   return std::move(plan_);
 }
 
-// What each group frees, given that those before it go: a content goes with its last holder. The
-// plan ends where the namespace is small enough.
+// What each group frees, given that those before it go: a content goes with its last holder. For a
+// size, the plan ends where the namespace is small enough, and leaves out what frees nothing: what a
+// snapshot or another namespace holds as well would go for nothing.
 void PrunePlanner::account() {
   std::map<Digest, std::uint64_t> left;  // holders that are not in the plan up to here
   std::uint64_t takes = facts_.physical_bytes;
@@ -159,20 +160,32 @@ void PrunePlanner::account() {
   for (PlannedGroup& planned : plan_.groups) {
     if (rules_.max_size && takes <= *rules_.max_size) break;
     ++count;
-    api::PruneSum& sum = plan_.by_reason[std::string(planned.reason)];
-    ++sum.groups;
     for (const PruneMember& member : planned.group.members) {
-      ++sum.names;
-      sum.bytes += member.size;
       if (member.size == 0) continue;
       const auto [found, fresh] = left.try_emplace(member.digest, 0);
       if (fresh) found->second = facts_.holders(member.digest);
-      if (found->second > 0 && --found->second == 0) planned.freed += member.size;
+      if (found->second == 0 || --found->second > 0) continue;
+      planned.freed += member.size;
+      if (rules_.max_size && facts_.is_charged(member.digest)) takes -= std::min(takes, member.size);
     }
-    sum.freed += planned.freed;
-    takes -= std::min(takes, planned.freed);
   }
   plan_.groups.resize(count);
+  if (rules_.max_size)
+    std::erase_if(plan_.groups, [&](const PlannedGroup& planned) {
+      return std::none_of(
+          planned.group.members.begin(), planned.group.members.end(), [&](const PruneMember& member) {
+            return member.size > 0 && left.at(member.digest) == 0 && facts_.is_charged(member.digest);
+          });
+    });
+  for (const PlannedGroup& planned : plan_.groups) {
+    api::PruneSum& sum = plan_.by_reason[std::string(planned.reason)];
+    ++sum.groups;
+    sum.freed += planned.freed;
+    for (const PruneMember& member : planned.group.members) {
+      ++sum.names;
+      sum.bytes += member.size;
+    }
+  }
 }
 
 }  // namespace larder

@@ -60,6 +60,8 @@ class PrunePlanner {
     std::function<bool(const std::string& path)> is_in_snapshot;
     // How many names, snapshots included, hold a content.
     std::function<std::uint64_t(const Digest&)> holders;
+    // Whether it is this namespace that a content is counted for.
+    std::function<bool(const Digest&)> is_charged;
   };
 
   PrunePlanner(api::PruneRules rules, Facts facts);

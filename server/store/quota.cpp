@@ -58,21 +58,35 @@ Result<void> Quota::take(const std::string& name_space, std::uint64_t bytes) {
 
   const std::lock_guard lock(mutex_);
   const std::uint64_t wanted = reserved_in_all_ + bytes;
-  if (wanted < bytes || free < free_floor_.bytes || free - free_floor_.bytes < wanted)
+  const auto note_refused = [&](const std::string& where) {
+    std::uint64_t& largest = refused_[where];
+    largest = std::max(largest, bytes);
+  };
+  if (wanted < bytes || free < free_floor_.bytes || free - free_floor_.bytes < wanted) {
+    note_refused("");
     return Error(Errc::no_space, "the disk is full: " + human_size(free) + " are free, of which " +
                                      human_size(free_floor_.bytes) + " are kept (free_space_floor) and " +
                                      human_size(reserved_in_all_) + " promised to other uploads; " +
                                      human_size(bytes) + " are asked for");
+  }
   const auto limit = limits_.find(name_space);
   const std::uint64_t wanted_here = reserved_[name_space] + bytes;
   if (limit != limits_.end() && limit->second.bytes != 0 &&
-      (used > limit->second.bytes || limit->second.bytes - used < wanted_here))
+      (used > limit->second.bytes || limit->second.bytes - used < wanted_here)) {
+    note_refused(name_space);
     return Error(Errc::no_space, "namespace " + name_space + " is full: " + human_size(used) + " of " +
                                      human_size(limit->second.bytes) + " (max_size) are used; " +
                                      human_size(bytes) + " are asked for");
+  }
   reserved_in_all_ = wanted;
   reserved_[name_space] = wanted_here;
   return {};
+}
+
+std::uint64_t Quota::take_refused(const std::string& name_space) {
+  const std::lock_guard lock(mutex_);
+  const auto found = refused_.find(name_space);
+  return found == refused_.end() ? 0 : std::exchange(found->second, 0);
 }
 
 void Quota::give_back(const std::string& name_space, std::uint64_t bytes, std::uint64_t unwritten) {

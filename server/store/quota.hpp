@@ -50,6 +50,8 @@ class Quota {
   };
 
   Result<Reservation> reserve(const std::string& name_space, std::uint64_t bytes);
+  // The largest reservation since the last call that the namespace (or with "", the disk) had no room for.
+  std::uint64_t take_refused(const std::string& name_space);
   std::uint64_t reserved() const;  // all namespaces, and not yet written
 
  private:
@@ -61,6 +63,7 @@ class Quota {
   const Sources sources_;
   mutable std::mutex mutex_;
   std::map<std::string, std::uint64_t> reserved_;
+  std::map<std::string, std::uint64_t> refused_;
   std::uint64_t reserved_in_all_ = 0;  // not yet written
 };
 

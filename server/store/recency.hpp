@@ -22,7 +22,7 @@ class Recency {
  public:
   void note(const ArtifactKey& key, Access access, UnixSeconds now);
   std::vector<std::pair<std::string, RecencyRecord>> take();  // and forget
-  void forget(const ArtifactKey& key);  // its name is gone
+  void forget(const ArtifactKey& key);                        // its name is gone
   RecencyRecord since_taken(const ArtifactKey& key);
 
  private:

@@ -23,6 +23,8 @@ class Reconciler {
     for (const std::string& each : core_.snapshots.all())
       LARDER_TRY(walk(layout::k_snapshots + "/" + each, &Reconciler::check_name));
     LARDER_TRY(drop_stale_rows());
+    LARDER_TRY(forget_lost_objects());
+    LARDER_TRY(forget_lost_trash());
     // What prune removed and what is quarantined takes space as well.
     LARDER_TRY(walk(layout::k_trash, &Reconciler::check_trash));
     LARDER_TRY(walk(layout::k_quarantine, &Reconciler::check_quarantined));
@@ -30,6 +32,8 @@ class Reconciler {
   }
 
  private:
+  static constexpr std::size_t k_page = 1024;  // rows looked at between two looks at the disk
+
   // Gives requests the disk and the core between steps.
   Result<void> pace() {
     if (stop_.stop_requested()) return Error(Errc::cancelled, "the comparison of tree and index was stopped");
@@ -229,9 +233,50 @@ class Reconciler {
     return {};
   }
 
+  // Records of objects that are gone: a crash came between the two.
+  Result<void> forget_lost_objects() {
+    std::string after;
+    for (bool more = true; more;) {
+      std::vector<Digest> page;
+      LARDER_TRY(core_.index->scan_objects(after, [&](const Digest& digest, const ObjectRecord&) {
+        page.push_back(digest);
+        return page.size() < k_page;
+      }));
+      for (const Digest& digest : page) {
+        LARDER_TRY(pace());
+        if (!core_.disk.status(layout::object_path(digest, 0))) core_.collect(digest);
+      }
+      more = page.size() == k_page;
+      if (more) after = page.back().raw();
+    }
+    return {};
+  }
+
+  // Rows of the trash whose files are gone, likewise.
+  Result<void> forget_lost_trash() {
+    std::uint64_t first = 0;
+    std::string after;
+    for (bool more = true; more;) {
+      std::vector<std::pair<std::uint64_t, std::string>> page;
+      LARDER_TRY(core_.index->scan_trash(
+          first, after, [&](std::uint64_t generation, std::string_view key, const TrashRecord&) {
+            page.emplace_back(generation, key);
+            return page.size() < k_page;
+          }));
+      for (const auto& [generation, text] : page) {
+        LARDER_TRY(pace());
+        const auto key = ArtifactKey::parse(text);
+        if (key && !core_.disk.status(layout::trash_path(generation, *key)))
+          LARDER_TRY(core_.index->forget_trash(generation, *key));
+      }
+      more = page.size() == k_page;
+      if (more) std::tie(first, after) = page.back();
+    }
+    return {};
+  }
+
   Result<bool> next_page(const std::string& prefix, const std::string& after,
                          std::vector<ArtifactKey>& page) {
-    constexpr std::size_t k_page = 1024;
     bool more = false;
     LARDER_TRY(core_.index->scan_names(prefix, after, [&](std::string_view text, const NameRecord&) {
       Index::Step step;

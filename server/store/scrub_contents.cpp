@@ -79,6 +79,9 @@ Result<void> ScrubPass::check_archive_of(const ArtifactKey& key, const NameRecor
   }
   for (const ArtifactKey& each : names) {
     if (!is_checkable_archive(each.path())) continue;
+    // The same bytes may well be what another name, with another ending, says they are.
+    LARDER_TRY_ASSIGN(const auto its_own, content_.read_archive(layout::tree_path(each)));
+    if (its_own.kind != Kind::unreadable) continue;
     LARDER_TRY(set_aside(each, status.inode, finding.detail));
     accuse(Defect::broken_archive, each.str(), finding.detail, "quarantined");
   }

@@ -1,7 +1,8 @@
 // StoreCore and Store, the part about snapshots: snapshots/<name>/<namespace>/<path>,
 // hard links to the objects, with a row each in the index under "@<name>/<namespace>/<path>",
 // so that everything that reads a name reads a frozen one. A snapshot is made under a
-// name that cannot be asked for (".<name>") and then renamed: it is there whole or not.
+// name that cannot be asked for (".<name>") and then renamed: it is there whole or not. One
+// that is removed gets such a name again, and is cleared away behind everybody's back.
 #include <unordered_set>
 
 #include "common/sstate_name.hpp"
@@ -20,23 +21,8 @@ std::string directory_of(const std::string& snapshot) {
   return layout::k_snapshots + "/" + snapshot;
 }
 
-// Removes a directory and all that is below it.
-Result<void> remove_tree(FileSystem& disk, const std::string& path) {
-  std::vector<DirectoryEntry> entries;
-  const auto listed = disk.list(path, [&](const DirectoryEntry& entry) {
-    entries.push_back(entry);
-    return true;
-  });
-  if (!listed && listed.error().code() == Errc::not_found) return {};
-  LARDER_TRY(listed);
-  for (const DirectoryEntry& entry : entries) {
-    const std::string below = path + "/" + entry.name;
-    if (entry.type == FileType::directory)
-      LARDER_TRY(remove_tree(disk, below));
-    else
-      LARDER_TRY(disk.remove(below));
-  }
-  return disk.remove_directory(path);
+Error busy() {
+  return Error(Errc::busy, "another snapshot is being made or removed; try again when that is done");
 }
 
 // What belongs to a snapshot.
@@ -72,16 +58,35 @@ class Selection {
 }  // namespace
 
 Result<void> StoreCore::learn_snapshots() {
-  std::vector<std::string> leftovers;
-  LARDER_TRY(disk.list(layout::k_snapshots, [&](const DirectoryEntry& entry) {
-    if (entry.type != FileType::directory) return true;
-    if (is_snapshot_name(entry.name)) snapshots.add(entry.name);
-    if (entry.name.starts_with('.')) leftovers.push_back(entry.name);
+  return disk.list(layout::k_snapshots, [&](const DirectoryEntry& entry) {
+    if (entry.type == FileType::directory && is_snapshot_name(entry.name)) snapshots.add(entry.name);
+    return true;
+  });
+}
+
+// Files, then the directory. Each object goes with its last link, as its row tells which it is.
+Result<void> StoreCore::clear_frozen(const std::string& path, const std::string& space_prefix,
+                                     const std::stop_token& stop) {
+  std::vector<DirectoryEntry> entries;
+  LARDER_TRY(disk.list(path, [&](const DirectoryEntry& entry) {
+    entries.push_back(entry);
     return true;
   }));
-  // Begun and not finished, or half removed. Their objects are collected by reconcile.
-  for (const std::string& each : leftovers) LARDER_TRY(remove_tree(disk, directory_of(each)));
-  return {};
+  for (const DirectoryEntry& entry : entries) {
+    if (stop.stop_requested())
+      return Error(Errc::cancelled, "clearing a snapshot was stopped; it goes on later");
+    const std::string below = path + "/" + entry.name;
+    const std::string key_text = space_prefix + entry.name;
+    if (entry.type == FileType::directory) {
+      LARDER_TRY(clear_frozen(below, key_text + "/", stop));
+      continue;
+    }
+    const auto key = ArtifactKey::parse(key_text);
+    const auto row = key ? index->name(*key) : Result<std::optional<NameRecord>>(std::optional<NameRecord>());
+    LARDER_TRY(disk.remove(below));
+    if (row && *row && (*row)->size > 0) collect((*row)->digest);
+  }
+  return disk.remove_directory(path);
 }
 
 // Gives `frozen` the bytes of a row, as a link.
@@ -116,12 +121,14 @@ Result<api::SnapshotStat> Store::create_snapshot(const api::SnapshotRequest& req
   if (!core_->index_complete)
     return Error(Errc::busy,
                  "tree and index are being compared after an unclean stop; try again when that is done");
-  const std::lock_guard one_at_a_time(core_->snapshot_mutex);
+  const std::unique_lock one_at_a_time(core_->snapshot_mutex, std::try_to_lock);
+  if (!one_at_a_time) return busy();
   if (core_->snapshots.holds(name)) return Error(Errc::exists, "there is a snapshot " + name + " already");
-  LARDER_TRY(drop_snapshot_rows(name));  // of one that a crash cut off
 
   const std::string hidden = directory_of("." + name);
-  LARDER_TRY(remove_tree(core_->disk, hidden));
+  if (core_->disk.status(hidden))
+    return Error(Errc::busy, "an earlier snapshot " + name + " is still being cleared away; try again soon");
+  LARDER_TRY(drop_snapshot_rows(name));
   LARDER_TRY(core_->disk.make_directory(hidden));
   api::SnapshotStat stat;
   stat.name = name;
@@ -139,7 +146,7 @@ Result<api::SnapshotStat> Store::create_snapshot(const api::SnapshotRequest& req
   const Result<void> filled = fill();
   if (!filled) {
     (void)core_->disk.publish(directory_of(name), hidden);  // when it was the last step that failed
-    (void)drop_snapshot_rows(name);
+    (void)clear_snapshot(name, {});
     return filled.error();
   }
   stat.created = core_->clock.now();
@@ -213,21 +220,32 @@ bool Store::has_snapshot(std::string_view name) const {
 }
 
 Result<void> Store::drop_snapshot_rows(const std::string& name) {
-  std::unordered_set<std::string> digests;
   for (const NamespaceConfig& each : core_->options.namespaces)
-    LARDER_TRY(core_->index->drop_names("@" + name + "/" + each.name, [&](const NameRecord& row) {
-      if (row.size > 0) digests.insert(std::string(row.digest.raw()));
-    }));
-  (void)remove_tree(core_->disk, directory_of("." + name));
-  for (const std::string& raw : digests) {
-    const auto digest = Digest::from_bytes(raw);
-    if (digest) core_->collect(*digest);
-  }
+    LARDER_TRY(core_->index->drop_names("@" + name + "/" + each.name));
+  return {};
+}
+
+Result<void> Store::clear_snapshot(const std::string& name, const std::stop_token& stop) {
+  LARDER_TRY(core_->clear_frozen(directory_of("." + name), "@" + name + "/", stop));
+  return drop_snapshot_rows(name);
+}
+
+Result<void> Store::clear_snapshots(const std::stop_token& stop) {
+  const std::unique_lock one_at_a_time(core_->snapshot_mutex, std::try_to_lock);
+  if (!one_at_a_time) return {};  // one is being made; later
+  std::vector<std::string> hidden;
+  LARDER_TRY(core_->disk.list(layout::k_snapshots, [&](const DirectoryEntry& entry) {
+    if (entry.type == FileType::directory && entry.name.starts_with('.'))
+      hidden.push_back(entry.name.substr(1));
+    return true;
+  }));
+  for (const std::string& name : hidden) LARDER_TRY(clear_snapshot(name, stop));
   return {};
 }
 
 Result<api::SnapshotStat> Store::remove_snapshot(const std::string& name, const std::string& actor) {
-  const std::lock_guard one_at_a_time(core_->snapshot_mutex);
+  const std::unique_lock one_at_a_time(core_->snapshot_mutex, std::try_to_lock);
+  if (!one_at_a_time) return busy();
   if (!core_->snapshots.holds(name)) return Error(Errc::not_found, "there is no snapshot " + name);
   const api::SnapshotStat stat = stat_of_snapshot(name);
   core_->snapshots.remove(name);  // from now on a miss
@@ -238,7 +256,6 @@ Result<api::SnapshotStat> Store::remove_snapshot(const std::string& name, const 
   }
   LARDER_TRY(core_->directories.sync({layout::k_snapshots}));
   LARDER_TRY(core_->tell_ledger(LedgerAction::unsnapshot, {"@" + name}, actor));
-  LARDER_TRY(drop_snapshot_rows(name));
   return stat;
 }
 
@@ -282,6 +299,7 @@ Result<void> StoreCore::thaw(const std::string& frozen, const NameRecord& row, c
   origin.actor = actor;
   origin.action = LedgerAction::restore;
   origin.declared = row.declared;
+  origin.keep_existing = true;
   origin.record = row;
   const auto receipt = publish(live, content, origin);
   if (receipt) recency.note(live, Access::seen, clock.now());

@@ -148,6 +148,7 @@ class Store {
   Result<api::TrashEvent> undo(std::uint64_t generation, const std::string& actor);
   struct TrashSelection {
     std::uint64_t generation = 0;               // 0: all
+    std::string name_space;                     // empty: of all
     std::optional<UnixSeconds> removed_before;  // nothing: whenever
     std::optional<std::uint64_t> enough;        // bytes freed, after which it ends
   };
@@ -158,7 +159,10 @@ class Store {
   Result<api::SnapshotStat> create_snapshot(const api::SnapshotRequest& request, const std::string& actor);
   std::vector<api::SnapshotStat> snapshots() const;
   bool has_snapshot(std::string_view name) const;  // never waits for the disk
+  // It is a miss at once; clear_snapshots() frees what it took.
   Result<api::SnapshotStat> remove_snapshot(const std::string& name, const std::string& actor);
+  // Clears away what was removed, and what a crash left of one that was being made. Takes its time.
+  Result<void> clear_snapshots(const std::stop_token& stop);
   Result<api::RestoreResult> restore_snapshot(const std::string& name, const std::string& actor);
 
   std::vector<std::string> pins() const;
@@ -195,6 +199,7 @@ class Store {
   std::uint64_t reserved_bytes() const;
   std::uint64_t physical_bytes(std::string_view name_space) const;  // of the objects charged to it
   Result<DiskSpace> disk_space() const;
+  std::uint64_t take_refused(const std::string& name_space);  // Quota::take_refused()
   Result<std::optional<RecencyRecord>> recency(const ArtifactKey& key) const;
 
  private:
@@ -209,6 +214,7 @@ class Store {
   bool is_there(std::string_view space) const;
   api::SnapshotStat stat_of_snapshot(const std::string& name) const;
   Result<void> drop_snapshot_rows(const std::string& name);
+  Result<void> clear_snapshot(const std::string& name, const std::stop_token& stop);
 
   std::unique_ptr<StoreCore> core_;
 };

@@ -95,10 +95,10 @@ Result<void> StoreCore::check_live(const ArtifactKey& key) {
 }
 
 Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadRequest request) {
-  LARDER_TRY(check_live(key));
   const NamespaceConfig* const name_space = find_namespace(key.name_space());
   if (name_space == nullptr)
     return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
+  LARDER_TRY(check_live(key));
   if (key.path() == k_name_list)
     return Error(Errc::invalid_name, "index.txt is the list of names and cannot be stored");
   if (request.size) LARDER_TRY(check_size(key, *request.size));
@@ -161,7 +161,10 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
   receipt.entry = to_entry(existing);
   receipt.offered = content.digest;
   receipt.outcome = Receipt::Outcome::present;
-  if (existing.digest == content.digest) return receipt;
+  if (existing.digest == content.digest) {
+    recency.note(key, Access::seen, clock.now());  // whoever sends it counts on it
+    return receipt;
+  }
 
   receipt.outcome = Receipt::Outcome::conflict;
   IndexChange change = change_of(key, LedgerAction::conflict, content.digest, content.size);
@@ -173,10 +176,10 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
 }
 
 Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& content, const Origin& origin) {
-  LARDER_TRY(check_live(key));
   const NamespaceConfig* const name_space = find_namespace(key.name_space());
   if (name_space == nullptr)
     return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
+  LARDER_TRY(check_live(key));
   const auto lock = key_locks.lock(key);
   LARDER_TRY_ASSIGN(std::optional<NameRecord> existing, find_locked(key));
   if (existing && origin.create_only)
@@ -184,7 +187,7 @@ Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& conten
   if (origin.expected && (!existing || existing->digest != *origin.expected))
     return Error(Errc::precondition, "cannot store " + key.str() + ": it changed meanwhile (If-Match)");
   const bool fixed = overwrite_rule(name_space->kind, key.path()) == OverwriteRule::write_once;
-  if (existing && (fixed || existing->digest == content.digest))
+  if (existing && (fixed || origin.keep_existing || existing->digest == content.digest))
     return refuse(key, content, origin, *existing);
 
   auto linked = link_name(key, content, existing.has_value());
@@ -289,11 +292,24 @@ void StoreCore::collect(const Digest& digest) {
   (void)objects.collect(digest, [&] { (void)index->forget_object(digest); });
 }
 
+Result<void> StoreCore::move_file(const std::string& from, const std::string& to, Existing existing) {
+  constexpr int k_tries = 16;
+  Result<void> moved;
+  for (int attempt = 0; attempt < k_tries; ++attempt) {
+    const auto made = make_directories(disk, parent_of(to));
+    if (!made && made.error().code() != Errc::not_found) return made;
+    moved = existing == Existing::replace ? disk.replace(from, to) : disk.publish(from, to);
+    if (moved || moved.error().code() != Errc::not_found) return moved;
+    const auto source = disk.status(from);
+    if (!source) return source.error();
+  }
+  return Error(Errc::io, "cannot move " + from + " to " + to + ": its directory keeps vanishing");
+}
+
 Result<std::string> StoreCore::move_to_trash(const ArtifactKey& key, std::uint64_t generation) {
   const std::string name = layout::tree_path(key);
   const std::string trash = layout::trash_path(generation, key);
-  LARDER_TRY(make_directories(disk, parent_of(trash)));
-  LARDER_TRY(disk.replace(name, trash));
+  LARDER_TRY(move_file(name, trash, Existing::replace));
   return trash;
 }
 
@@ -309,8 +325,7 @@ Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::st
   }
   if (recorded) return recorded;
   if (trash) {
-    const bool undone = make_directories(disk, parent_of(name)) && disk.publish(*trash, name);
-    if (!undone) distrust_index();
+    if (!move_file(*trash, name, Existing::keep)) distrust_index();
   }
   // Whatever the disk called it: that the name is missing it does not mean.
   if (recorded.error().code() == Errc::not_found) return Error(Errc::io, recorded.error().message());
@@ -322,8 +337,9 @@ Result<Entry> StoreCore::remove(const ArtifactKey& key, const Removal& removal) 
   const auto lock = key_locks.lock(key);
   LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, find_locked(key));
   if (!existing) return Error(Errc::not_found, "there is no " + key.str());
-  if (removal.expected && existing->digest != *removal.expected)
-    return Error(Errc::precondition, "cannot remove " + key.str() + ": it changed meanwhile");
+  const bool changed = (removal.expected && existing->digest != *removal.expected) ||
+                       (removal.stored && existing->stored != *removal.stored);
+  if (changed) return Error(Errc::precondition, "cannot remove " + key.str() + ": it changed meanwhile");
 
   const std::uint64_t generation = removal.generation != 0 ? removal.generation : new_generation();
   const auto moved = move_to_trash(key, generation);

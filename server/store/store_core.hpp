@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <unordered_map>
 
@@ -56,14 +57,16 @@ class StoreCore {
     bool create_only = false;
     std::optional<Digest> expected;    // what the name has to hold
     std::optional<NameRecord> record;  // restored as it was: times, uploader
+    bool keep_existing = false;        // other bytes are a conflict, also where they might be replaced
   };
   Result<Receipt> publish(const ArtifactKey& key, const Content& content, const Origin& origin);
 
   struct Removal {
     std::string actor;
     std::string why;
-    std::optional<Digest> expected;  // Errc::precondition when the name holds anything else
-    std::uint64_t generation = 0;    // of the trash; 0: one of its own
+    std::optional<Digest> expected;     // Errc::precondition when the name holds anything else,
+    std::optional<UnixSeconds> stored;  // or got it at another time
+    std::uint64_t generation = 0;       // of the trash; 0: one of its own
     // No sync: after a power cut the name may be back, which is no harm when many go at once.
     bool synced = true;
   };
@@ -85,6 +88,9 @@ class StoreCore {
   // Snapshots (snapshot.cpp) ---------------------------------------------------
 
   Result<void> learn_snapshots();  // at the start: what snapshots/ holds
+  // Removes a hidden snapshot's files below `path`, whose keys start with `space_prefix`.
+  Result<void> clear_frozen(const std::string& path, const std::string& space_prefix,
+                            const std::stop_token& stop);
   Result<void> freeze(const ArtifactKey& live, const NameRecord& row, const std::string& frozen);
   Result<void> thaw(const std::string& frozen, const NameRecord& row, const std::string& actor,
                     api::RestoreResult& result);
@@ -166,6 +172,10 @@ class StoreCore {
                                  const Digest& digest, std::uint64_t inode);
   void take_back(const ArtifactKey& key, const std::optional<NameRecord>& before);
   void distrust_index();
+  // Renames, over what is there or only where nothing is. Directories above `to` are made as needed, and
+  // again when a removal next door takes an empty one away. Errc::not_found: there is no `from`.
+  enum class Existing { replace, keep };
+  Result<void> move_file(const std::string& from, const std::string& to, Existing existing);
   Result<std::string> move_to_trash(const ArtifactKey& key, std::uint64_t generation);  // where it is now
   Result<std::string> move_to_quarantine(const ArtifactKey& key);                       // likewise
   Result<void> visit_links(const std::string& directory, std::uint64_t inode, const ToldPath& visit);

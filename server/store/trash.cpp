@@ -39,6 +39,11 @@ Result<Receipt> StoreCore::restore(std::uint64_t generation, const ArtifactKey& 
   LARDER_TRY_ASSIGN(const std::optional<TrashRecord> row, index->trash(generation, key));
   if (!row) return Error(Errc::not_found, "the trash has no " + key.str());
   const std::string trash = layout::trash_path(generation, key);
+  const auto status = disk.status(trash);
+  if (!status && status.error().code() == Errc::not_found) {  // a crash, or somebody empties the trash
+    LARDER_TRY(index->forget_trash(generation, key));
+    return Error(Errc::not_found, "the trash has no " + key.str());
+  }
   Content content;
   content.digest = row->name.digest;
   content.size = row->name.size;
@@ -49,7 +54,7 @@ Result<Receipt> StoreCore::restore(std::uint64_t generation, const ArtifactKey& 
   origin.actor = actor;
   origin.action = LedgerAction::restore;
   origin.declared = row->name.declared;
-  origin.create_only = false;
+  origin.keep_existing = true;
   origin.record = row->name;
   LARDER_TRY_ASSIGN(Receipt receipt, publish(key, content, origin));
   if (receipt.outcome == Receipt::Outcome::conflict) return receipt;
@@ -85,7 +90,8 @@ struct TrashName {
 };
 
 enum class Choice { take, skip, stop };
-using Chooser = std::function<Choice(std::uint64_t generation, const TrashRecord& record)>;
+using Chooser =
+    std::function<Choice(std::uint64_t generation, std::string_view key, const TrashRecord& record)>;
 
 // Calls `move` for what `choose` takes, a page at a time, because moving changes what is scanned.
 Result<void> each_in_trash(StoreCore& core, std::uint64_t first, const Chooser& choose,
@@ -97,7 +103,7 @@ Result<void> each_in_trash(StoreCore& core, std::uint64_t first, const Chooser& 
     more = false;
     std::vector<TrashName> page;
     const auto visit = [&](std::uint64_t generation, std::string_view text, const TrashRecord& row) {
-      const Choice choice = choose(generation, row);
+      const Choice choice = choose(generation, text, row);
       if (choice == Choice::stop) return false;
       first = generation;
       after = text;
@@ -152,7 +158,7 @@ Result<api::TrashEvent> Store::undo(std::uint64_t generation, const std::string&
   }
   api::TrashEvent event;
   event.generation = generation;
-  const auto choose = [&](std::uint64_t found, const TrashRecord&) {
+  const auto choose = [&](std::uint64_t found, std::string_view, const TrashRecord&) {
     return found == generation ? Choice::take : Choice::stop;
   };
   const auto put_back = [&](const TrashName& each) -> Result<void> {
@@ -178,9 +184,10 @@ Result<api::TrashEvent> Store::undo(std::uint64_t generation, const std::string&
 Result<api::TrashEvent> Store::empty_trash(const TrashSelection& selection, const std::stop_token& stop) {
   api::TrashEvent event;
   event.generation = selection.generation;
-  const auto choose = [&](std::uint64_t generation, const TrashRecord& row) {
+  const auto choose = [&](std::uint64_t generation, std::string_view key, const TrashRecord& row) {
     if (selection.generation != 0 && generation != selection.generation) return Choice::stop;
     if (selection.enough && event.freed >= *selection.enough) return Choice::stop;
+    if (!selection.name_space.empty() && !key.starts_with(selection.name_space + "/")) return Choice::skip;
     return selection.removed_before && row.removed >= *selection.removed_before ? Choice::skip : Choice::take;
   };
   const auto purge = [&](const TrashName& each) -> Result<void> {

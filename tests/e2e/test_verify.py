@@ -170,7 +170,7 @@ class Verifying(LarderTest):
         wait_until(lambda: server.stat()["scrub"]["finished"] > 0, "a pass is complete")
         flip(object_path(server.data, CONTENT))
         wait_until(lambda: server.get(NAME).status == 404, "the damage is noticed")
-        self.assertIn("corrupt", server.log())
+        wait_until(lambda: "corrupt" in server.log(), "the log tells of it")
         wait_until(lambda: "larder_scrub_last_complete_seconds" in server.get("/-/metrics").body.decode(), "metrics")
         self.assertIn("checked", server.client("stat").stdout)
         self.verify(server, expect=0)  # makes way

@@ -378,7 +378,8 @@ TEST_CASE("FTP endpoints may say how clients reach them", "[config]") {
   CHECK(*parse_ftp_endpoint("192.0.2.7:8421 as 203.0.113.9") == translated);
   CHECK(to_string(plain) == "*:21");
   CHECK(to_string(translated) == "192.0.2.7:8421 as 203.0.113.9");
-  for (const char* text : {"", "21", "*:21 as", "*:21 as ", "*:21 as ::1", "*:21 as host.example", "*:21 as 1.2.3"}) {
+  for (const char* text :
+       {"", "21", "*:21 as", "*:21 as ", "*:21 as ::1", "*:21 as host.example", "*:21 as 1.2.3"}) {
     INFO(text);
     CHECK_FALSE(parse_ftp_endpoint(text).ok());
   }

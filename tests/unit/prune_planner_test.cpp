@@ -27,6 +27,7 @@ struct World {
   std::vector<PruneGroup> groups;
   std::set<std::string> pinned;
   std::map<Digest, std::uint64_t> holders;
+  std::set<Digest> elsewhere;  // counted for another namespace
   PrunePlanner::Facts facts;
 
   World() {
@@ -59,6 +60,7 @@ struct World {
     PrunePlanner::Facts all = facts;
     all.is_pinned = [this](const std::string& path) { return pinned.count(path) > 0; };
     all.is_in_snapshot = [](const std::string& path) { return path.find("frozen") != std::string::npos; };
+    all.is_charged = [this](const Digest& digest) { return !elsewhere.contains(digest); };
     all.holders = [this](const Digest& digest) { return holders[digest]; };
     PrunePlanner planner(rules, std::move(all));
     for (const PruneGroup& group : groups) planner.consider(group);
@@ -170,6 +172,21 @@ TEST_CASE("shared content is counted once, and only when its last name goes", "[
   rules = {};
   rules.max_size = 150;  // "same" has to go with all its names before anything is won
   CHECK(paths(world.plan(rules)) == Paths{"a", "b", "c"});
+}
+
+TEST_CASE("for a size, what frees nothing stays", "[prune]") {
+  World world;
+  for (int i = 1; i <= 6; ++i) world.add("held" + std::to_string(i), 10 + i, 100);
+  for (int i = 1; i <= 6; ++i) ++world.holders[Hasher::of("held" + std::to_string(i))];  // by a snapshot
+  world.add("free1", 9, 100);
+  world.add("free2", 8, 100);
+  world.add("foreign", 7, 100);
+  world.elsewhere.insert(Hasher::of("foreign"));
+  api::PruneRules rules;
+  rules.max_size = 750;
+  CHECK(paths(world.plan(rules)) == Paths{"free1", "free2"});
+  rules.max_size = 0;  // cannot be reached
+  CHECK(paths(world.plan(rules)) == Paths{"free1", "free2"});
 }
 
 TEST_CASE("what is pinned, leased, young or listed stays, and that is told", "[prune]") {

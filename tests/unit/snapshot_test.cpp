@@ -106,9 +106,15 @@ TEST_CASE("a snapshot that goes frees what only it had", "[snapshot]") {
   REQUIRE(bench.store->empty_trash({}, {}));
   const std::size_t objects = bench.store->totals()->objects;
   REQUIRE(bench.store->remove_snapshot("r1", "tester"));
+  CHECK_FALSE(bench.has("@r1/downloads/c"));  // at once
+  api::SnapshotRequest again;
+  again.name = "r1";
+  CHECK(bench.store->create_snapshot(again, "t").error().code() == Errc::busy);
+  REQUIRE(bench.store->clear_snapshots({}));
   CHECK_FALSE(bench.has("@r1/downloads/c"));
   CHECK(bench.store->totals()->objects == objects);
   REQUIRE(bench.store->remove_snapshot("r2", "tester"));
+  REQUIRE(bench.store->clear_snapshots({}));
   CHECK(bench.store->totals()->objects == objects - 1);
   CHECK(bench.store->remove_snapshot("r2", "tester").error().code() == Errc::not_found);
   for (const std::string& file : bench.memory.files()) CHECK_FALSE(file.starts_with("snapshots/"));
@@ -183,6 +189,7 @@ TEST_CASE("a snapshot that could not be finished leaves nothing", "[snapshot][fa
     REQUIRE(bench.close());
     REQUIRE(bench.open());
     CHECK(bench.store->has_snapshot("r1") == made);
+    REQUIRE(bench.store->clear_snapshots({}));
     if (!made) CHECK(bench.store->create_snapshot(request, "t").ok());
     CHECK(*bench.get("@r1/downloads/a/b") == "content of b");
     if (!struck) break;

@@ -121,6 +121,7 @@ class Model {
     const bool fresh = held == live_.end();
     if (!fresh && held->second.content == content) {
       REQUIRE(receipt->outcome == Receipt::Outcome::present);
+      held->second.used = bench_.clock.now();
       return;
     }
     if (!fresh && !may_change(name)) {
@@ -223,16 +224,20 @@ class Model {
     rules.max_size = dice_.below(60);
     std::vector<std::string> gone;
     const api::PruneEvent event = prune(rules, gone);
-    UnixSeconds newest_gone = 0;
+    std::set<std::string> freed;
     for (const std::string& name : gone) {
       REQUIRE_FALSE(is_pinned(name));
-      newest_gone = std::max(newest_gone, last_use(live_.at(name)));
+      freed.insert(live_.at(name).content);
+    }
+    // Nothing goes for nothing: what went is held by nobody else.
+    for (const auto& [generation, names] : trash_) {
+      for (const auto& [name, held] : names) REQUIRE_FALSE(freed.contains(held.content));
+    }
+    for (const auto& [name_of_snapshot, names] : snapshots_) {
+      for (const auto& [name, held] : names) REQUIRE_FALSE(freed.contains(held.content));
     }
     if (!gone.empty()) take_away(gone, event.generation);
-    for (const auto& [name, held] : live_) {
-      if (!gone.empty() && name.starts_with("generic/") && !is_pinned(name))
-        REQUIRE(last_use(held) >= newest_gone);
-    }
+    for (const auto& [name, held] : live_) REQUIRE_FALSE(freed.contains(held.content));
   }
 
   void undo() {
@@ -246,12 +251,12 @@ class Model {
     for (const auto& [name, held] : chosen->second) {
       const auto live = live_.find(name);
       const bool other = live != live_.end() && live->second.content != held.content;
-      if (other && !may_change(name)) {
+      if (other) {
         stay[name] = held;
         continue;
       }
       ++restored;
-      if (live == live_.end() || other) live_[name] = {held.content, held.stored, 0};
+      if (live == live_.end()) live_[name] = {held.content, held.stored, 0};
       live_[name].used = bench_.clock.now();
     }
     REQUIRE(undone->names == restored);
@@ -294,6 +299,7 @@ class Model {
   void remove_snapshot() {
     const std::string name = "s" + std::to_string(dice_.below(3));
     REQUIRE(bench_.store->remove_snapshot(name, "model").ok() == snapshots_.contains(name));
+    REQUIRE(bench_.store->clear_snapshots({}));
     snapshots_.erase(name);
   }
 
@@ -304,8 +310,7 @@ class Model {
     if (!restored) return;
     for (const auto& [path, held] : snapshots_[name]) {
       const auto live = live_.find(path);
-      const bool other = live != live_.end() && live->second.content != held.content;
-      if (live == live_.end() || (other && may_change(path))) live_[path] = {held.content, held.stored, 0};
+      if (live == live_.end()) live_[path] = {held.content, held.stored, 0};
       live_[path].used = bench_.clock.now();
     }
   }

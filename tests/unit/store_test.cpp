@@ -415,7 +415,8 @@ TEST_CASE("an upload of unknown length may take the last of the space", "[store]
 TEST_CASE("a rename gives the content its new name and takes the old one away", "[store]") {
   StoreBench bench;
   REQUIRE(bench.put("downloads/a.tmp", "content"));
-  const auto receipt = bench.store->rename(bench.key("downloads/a.tmp"), bench.key("downloads/b/a"), "somebody");
+  const auto receipt =
+      bench.store->rename(bench.key("downloads/a.tmp"), bench.key("downloads/b/a"), "somebody");
   REQUIRE(receipt);
   CHECK(receipt->outcome == Receipt::Outcome::created);
   CHECK(*bench.get("downloads/b/a") == "content");

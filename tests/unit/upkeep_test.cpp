@@ -20,19 +20,23 @@ TEST_CASE("what gives way when space is needed", "[upkeep]") {
 
 TEST_CASE("eviction begins near the limit, and goes on well below it", "[upkeep]") {
   NamespaceConfig config{"sstate-cache", NamespaceKind::sstate};
-  CHECK_FALSE(size_to_reach(config, 1'000'000'000));
+  CHECK_FALSE(size_to_reach(config, 1'000'000'000, 0));
   config.max_size = ByteSize{1000};
-  CHECK_FALSE(size_to_reach(config, 0));
-  CHECK_FALSE(size_to_reach(config, 950));
-  CHECK(size_to_reach(config, 951) == 850);
-  CHECK(size_to_reach(config, 5000) == 850);
+  CHECK_FALSE(size_to_reach(config, 0, 0));
+  CHECK_FALSE(size_to_reach(config, 950, 0));
+  CHECK(size_to_reach(config, 951, 0) == 850);
+  CHECK(size_to_reach(config, 5000, 0) == 850);
+  CHECK(size_to_reach(config, 900, 300) == 700);  // an upload there was no room for
+  CHECK_FALSE(size_to_reach(config, 700, 300));
+  CHECK_FALSE(size_to_reach(config, 900, 1001));  // it would never fit
   config.evict = Eviction::never;
-  CHECK_FALSE(size_to_reach(config, 5000));
+  CHECK_FALSE(size_to_reach(config, 5000, 0));
 }
 
 TEST_CASE("the disk keeps twice its floor free before uploads are refused", "[upkeep]") {
-  CHECK(bytes_to_free(0, ByteSize{0}) == 0);
-  CHECK(bytes_to_free(200, ByteSize{100}) == 0);
-  CHECK(bytes_to_free(150, ByteSize{100}) == 50);
-  CHECK(bytes_to_free(0, ByteSize{100}) == 200);
+  CHECK(bytes_to_free(0, ByteSize{0}, 0) == 0);
+  CHECK(bytes_to_free(200, ByteSize{100}, 0) == 0);
+  CHECK(bytes_to_free(150, ByteSize{100}, 0) == 50);
+  CHECK(bytes_to_free(0, ByteSize{100}, 0) == 200);
+  CHECK(bytes_to_free(200, ByteSize{100}, 50) == 50);
 }
