@@ -83,7 +83,7 @@ class [[nodiscard]] Result<void> {
 // Returns the error of `expression` from the enclosing function, if it has one.
 #define LARDER_TRY(expression)                        \
   do {                                                \
-    auto larder_result = (expression);                \
+    const auto& larder_result = (expression);         \
     if (!larder_result) return larder_result.error(); \
   } while (false)
 

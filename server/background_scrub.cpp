@@ -14,7 +14,7 @@ BackgroundScrub::BackgroundScrub(Store& store, const LiveConfig& config, const C
                                  std::shared_ptr<spdlog::logger> log)
     : store_(store), config_(config), clock_(clock), log_(std::move(log)) {}
 
-void BackgroundScrub::run(std::stop_token stop) {
+void BackgroundScrub::run(const std::stop_token& stop) {
   constexpr milliseconds k_after_start = std::chrono::minutes(10);  // builders that wait for us come first
   constexpr milliseconds k_between_slices = seconds(1);
   constexpr milliseconds k_between_looks = seconds(10);

@@ -19,7 +19,7 @@ class BackgroundScrub {
   BackgroundScrub(Store& store, const LiveConfig& config, const Clock& clock,
                   std::shared_ptr<spdlog::logger> log);
 
-  void run(std::stop_token stop);  // until it is stopped
+  void run(const std::stop_token& stop);  // until it is stopped
 
  private:
   bool is_due() const;
