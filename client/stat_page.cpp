@@ -45,6 +45,18 @@ std::string check_of(const api::Stat& stat) {
   return text;
 }
 
+// Nothing when the server has no certificate.
+std::string certificate_of(const api::Stat& stat) {
+  const std::int64_t left = stat.tls_certificate_expires - stat.now;
+  if (stat.tls_certificate_expires == 0) return {};
+  const std::string on = local_time(stat.tls_certificate_expires);
+  if (left <= 0) return "the certificate HAS EXPIRED on " + on + "; clients refuse it";
+  constexpr std::int64_t k_day = 24 * 60 * 60;
+  const std::string days = grouped(static_cast<std::uint64_t>(left / k_day));
+  return "the certificate expires on " + on + " (in " + days + (left / k_day == 1 ? " day)" : " days)") +
+         (left < 14 * k_day ? ": RENEW IT" : "");
+}
+
 std::string limit_of(const api::NamespaceStat& each) {
   if (each.max_bytes == 0) return human_size(each.logical_bytes);
   return human_size(each.logical_bytes) + " of " + human_size(each.max_bytes) + " (" +
@@ -79,6 +91,8 @@ std::string stat_page(const std::string& server, const api::Stat& stat) {
   page += row("process", human_size(stat.resident_bytes) + " of memory, " + grouped(stat.connections) +
                              (stat.connections == 1 ? " connection" : " connections") + ", generation " +
                              grouped(stat.generation));
+  const std::string certificate = certificate_of(stat);
+  if (!certificate.empty()) page += row("tls", certificate);
   for (const api::NamespaceStat& each : stat.namespaces) page += namespace_part(each);
   page += "\nHits, misses, uploads and traffic are counted since the daemon started.\n";
   return page;

@@ -89,6 +89,9 @@ std::string to_json(const Stat& stat) {
                                {"resident_bytes", stat.resident_bytes},
                                {"connections", stat.connections},
                                {"failed_logins", stat.failed_logins},
+                               {"tls_handshakes", stat.tls_handshakes},
+                               {"tls_failures", stat.tls_failures},
+                               {"tls_certificate_expires", stat.tls_certificate_expires},
                                {"generation", stat.generation},
                                {"scrub", to_value(stat.scrub)},
                                {"namespaces", std::move(namespaces)}};
@@ -113,6 +116,9 @@ Result<Stat> stat_from_json(std::string_view text) {
   stat.resident_bytes = count_at(object, "resident_bytes");
   stat.connections = count_at(object, "connections");
   stat.failed_logins = count_at(object, "failed_logins");
+  stat.tls_handshakes = count_at(object, "tls_handshakes");
+  stat.tls_failures = count_at(object, "tls_failures");
+  stat.tls_certificate_expires = number_at<std::int64_t>(object, "tls_certificate_expires");
   stat.generation = count_at(object, "generation");
   stat.scrub = scrub_stat(object);
   for (const json::value& each : array_at(object, "namespaces")) {

@@ -67,10 +67,13 @@ struct Stat {
   std::uint64_t physical_bytes = 0;  // what the objects take
   std::uint64_t disk_total_bytes = 0;
   std::uint64_t disk_free_bytes = 0;
-  std::uint64_t resident_bytes = 0;  // the process
-  std::uint64_t connections = 0;     // of HTTP, and sessions of FTP
-  std::uint64_t failed_logins = 0;   // since the daemon started
-  std::uint64_t generation = 0;      // last ledger sequence
+  std::uint64_t resident_bytes = 0;          // the process
+  std::uint64_t connections = 0;             // of HTTP, and sessions of FTP
+  std::uint64_t failed_logins = 0;           // since the daemon started
+  std::uint64_t tls_handshakes = 0;          // since the daemon started: clients that got in,
+  std::uint64_t tls_failures = 0;            // and those that did not
+  std::int64_t tls_certificate_expires = 0;  // the first to do so, UnixSeconds; 0: there is none
+  std::uint64_t generation = 0;              // last ledger sequence
   ScrubStat scrub;
   std::vector<NamespaceStat> namespaces;
 };

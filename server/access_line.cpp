@@ -64,6 +64,7 @@ std::string format_access(const AccessRecord& record, LogFormat format, std::int
   if (format == LogFormat::json) {
     out = "{\"time\":\"" + time + "\",\"log\":\"access\"";
     append_text(out, "client", record.client);
+    if (!record.user.empty()) append_text(out, "user", record.user);
     append_text(out, "protocol", record.protocol);
     append_text(out, "method", record.method);
     if (!record.name_space.empty()) append_text(out, "namespace", record.name_space);
@@ -87,6 +88,9 @@ std::string format_access(const AccessRecord& record, LogFormat format, std::int
       .append(" out=")
       .append(std::to_string(record.bytes_out));
   out.append(" us=").append(std::to_string(record.duration.count()));
+  if (record.user.empty()) return out;
+  out += " user=";
+  append_quoted(out, record.user);
   return out;
 }
 

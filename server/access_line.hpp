@@ -21,6 +21,7 @@ struct AccessRecord {
   std::uint64_t bytes_in = 0;  // of bodies
   std::uint64_t bytes_out = 0;
   std::chrono::microseconds duration{0};
+  std::string_view user;  // by its TLS certificate; empty: not known
 };
 
 // One line without its end, in UTF-8. Values a client chose cannot forge another

@@ -78,6 +78,7 @@ class Reader {
     each_key(node, prefix, [&](const std::string& name, int line, const YAML::Node& value) {
       const std::string path = prefix + name;
       if (path == k_namespaces_key) return namespaces(value);
+      if (path == k_certificates_key && value.IsSequence()) return certificates(value);
       if (is_section(path)) return section(value, path + ".");
       for (const auto& key : config_keys()) {
         if (key.path == path) return set(key, path, line, value, result_.config);
@@ -96,6 +97,42 @@ class Reader {
       result_.origins[prefix] = {source_, line_of(entry)};
       result_.config.namespaces.push_back(name_space(entry, prefix + "."));
     }
+  }
+
+  void certificates(const YAML::Node& node) {
+    const std::string path(k_certificates_key);
+    result_.origins[path] = {source_, line_of(node)};
+    result_.config.tls.certificates.clear();
+    for (const YAML::Node& entry : node) {
+      const std::string place = path + "[" + std::to_string(result_.config.tls.certificates.size()) + "]";
+      result_.origins[place] = {source_, line_of(entry)};
+      result_.config.tls.certificates.push_back(certificate(entry, place + "."));
+    }
+  }
+
+  CertificateConfig certificate(const YAML::Node& entry, const std::string& prefix) {
+    CertificateConfig config;
+    if (entry.IsScalar()) {
+      const auto parsed = parse_certificate(entry.Scalar());
+      if (!parsed) defect(line_of(entry), "an entry of tls.certificates " + parsed.error().message());
+      return parsed ? *parsed : config;
+    }
+    if (!entry.IsMap()) {
+      defect(line_of(entry), "an entry of tls.certificates needs keys: certificate and key");
+      return config;
+    }
+    each_key(entry, prefix, [&](const std::string& name, int line, const YAML::Node& value) {
+      result_.origins[prefix + name] = {source_, line};
+      if (name != "certificate" && name != "key")
+        return defect(
+            line, "unknown key '" + name + "' of a certificate" + suggestion(name, {"certificate", "key"}));
+      if (!value.IsScalar() || value.Scalar().empty())
+        return defect(line, prefix + name + " needs the name of a file");
+      (name == "key" ? config.key : config.certificate) = value.Scalar();
+    });
+    if (config.certificate.empty()) defect(line_of(entry), "a certificate needs its file: certificate: FILE");
+    if (config.key.empty()) config.key = config.certificate;
+    return config;
   }
 
   NamespaceConfig name_space(const YAML::Node& entry, const std::string& prefix) {
@@ -142,7 +179,7 @@ class Reader {
   }
 
   static std::vector<std::string_view> known_paths() {
-    std::vector<std::string_view> paths = {k_namespaces_key, "http", "ftp", "log"};
+    std::vector<std::string_view> paths = {k_namespaces_key, "http", "ftp", "tls", "log"};
     for (const auto& key : config_keys()) paths.push_back(key.path);
     return paths;
   }
@@ -239,6 +276,12 @@ void apply_environment(ConfigResult& result, const Environment& environment) {
   }
 }
 
+ConfigDefect defect_at(const ConfigResult& result, const std::string& path, const std::string& message) {
+  const auto origin = result.origins.find(path);
+  if (origin == result.origins.end()) return {"larderd", 0, path + " " + message};
+  return {origin->second.source, origin->second.line, path + " " + message};
+}
+
 namespace {
 
 // Notes defects of the whole, each with the place its key was set at.
@@ -247,11 +290,7 @@ class Checker {
   explicit Checker(ConfigResult& result) : result_(result) {}
 
   void require(bool holds, const std::string& path, const std::string& message) {
-    if (holds) return;
-    const auto origin = result_.origins.find(path);
-    if (origin == result_.origins.end())
-      return result_.defects.push_back({"larderd", 0, path + " " + message});
-    result_.defects.push_back({origin->second.source, origin->second.line, path + " " + message});
+    if (!holds) result_.defects.push_back(defect_at(result_, path, message));
   }
 
  private:
@@ -296,14 +335,32 @@ void check_ftp_limits(const FtpConfig& ftp, Checker& check) {
 }
 
 void check_listeners(const Config& config, Checker& check) {
-  check.require(!config.http.listen.empty(), "http.listen", "needs at least one address");
+  check.require(!config.http.listen.empty() || !config.http.listen_tls.empty(), "http.listen",
+                "needs at least one address, or http.listen_tls");
   std::set<std::string> seen;
   const auto once = [&](const Endpoint& endpoint, const std::string& key) {
     if (endpoint.port == 0) return;  // the system picks one, another each time
     check.require(seen.insert(to_string(endpoint)).second, key, "names " + to_string(endpoint) + " twice");
   };
   for (const Endpoint& each : config.http.listen) once(each, "http.listen");
+  for (const Endpoint& each : config.http.listen_tls) once(each, "http.listen_tls");
   for (const FtpEndpoint& each : config.ftp.listen) once(each.endpoint, "ftp.listen");
+  for (const FtpEndpoint& each : config.ftp.listen_tls) once(each.endpoint, "ftp.listen_tls");
+}
+
+void check_tls(const Config& config, Checker& check) {
+  const bool there = !config.tls.certificates.empty();
+  const std::string missing = "needs a certificate: see tls.certificates";
+  check.require(config.http.listen_tls.empty() || there, "http.listen_tls", missing);
+  check.require(config.ftp.listen_tls.empty() || there, "ftp.listen_tls", missing);
+  check.require(config.ftp.tls == FtpTls::off || there, "ftp.tls", missing);
+  const bool asks = config.tls.client_certificates != ClientCertificates::none;
+  check.require(!asks || !config.tls.client_ca.empty(), "tls.client_certificates",
+                "needs tls.client_ca, the file with the authorities that may vouch for clients");
+  check.require(asks || config.tls.client_ca.empty(), "tls.client_ca",
+                "is of no use while tls.client_certificates is none");
+  check.require(config.tls.handshake_timeout > std::chrono::milliseconds(0), "tls.handshake_timeout",
+                "must be more than 0");
 }
 
 void check_namespaces(const Config& config, Checker& check) {
@@ -343,6 +400,7 @@ void check_config(ConfigResult& result) {
   check_limits(result.config, check);
   check_ftp_limits(result.config.ftp, check);
   check_listeners(result.config, check);
+  check_tls(result.config, check);
   check_namespaces(result.config, check);
   check_log(result.config.log, check);
   for (const std::string& directory : result.config.adopt_from) {

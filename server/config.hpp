@@ -76,8 +76,33 @@ struct NamespaceConfig {
   bool operator==(const NamespaceConfig&) const = default;
 };
 
+enum class TlsVersion { v1_2, v1_3 };
+enum class ClientCertificates { none, optional, required };
+
+// PEM files: the certificate with those that lead to its authority, and its key; one
+// file can be both. "FILE" and "FILE:KEY" where there is one value for it.
+struct CertificateConfig {
+  std::string certificate;
+  std::string key;
+  bool operator==(const CertificateConfig&) const = default;
+};
+
+struct TlsConfig {
+  std::vector<CertificateConfig> certificates;
+  TlsVersion min_version = TlsVersion::v1_2;
+  ClientCertificates client_certificates = ClientCertificates::none;
+  std::string client_ca;                                                   // who may vouch for clients
+  std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);  // from the connection on
+  bool kernel = false;  // encryption of what is sent, where the kernel can
+  bool operator==(const TlsConfig&) const = default;
+};
+
+// Whether FTP clients can, or have to, ask for TLS before they log in.
+enum class FtpTls { off, optional, required };
+
 struct HttpConfig {
   std::vector<Endpoint> listen = {{"", 8480}};
+  std::vector<Endpoint> listen_tls;  // https
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(120);
   std::chrono::milliseconds header_timeout = std::chrono::seconds(30);
   std::chrono::milliseconds body_timeout = std::chrono::seconds(60);  // without progress
@@ -91,6 +116,9 @@ struct HttpConfig {
 
 struct FtpConfig {
   std::vector<FtpEndpoint> listen = {{{"", 8421}, ""}};              // empty: no FTP
+  std::vector<FtpEndpoint> listen_tls;                               // ftps: TLS from the first byte on
+  FtpTls tls = FtpTls::off;                                          // of `listen`, by AUTH
+  bool require_session_reuse = true;                                 // of data connections under TLS
   PortRange passive_ports;                                           // of data connections the client opens
   std::chrono::milliseconds idle_timeout = std::chrono::minutes(5);  // between two commands
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);  // for a data connection to appear
@@ -137,6 +165,7 @@ struct Config {
   std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(30);
   HttpConfig http;
   FtpConfig ftp;
+  TlsConfig tls;
   ScrubConfig scrub;
   LogConfig log;
   bool operator==(const Config&) const = default;
@@ -168,7 +197,8 @@ ConfigResult parse_config(std::string_view yaml, std::string_view source);
 ConfigResult load_config(const std::filesystem::path& file);
 
 // LARDER_DATA, LARDER_HTTP_IDLE_TIMEOUT, …: every key by its path in upper case,
-// but http.listen and ftp.listen, which are LARDER_LISTEN_HTTP and LARDER_LISTEN_FTP like their flags. Lists
+// but http.listen and ftp.listen, which are LARDER_LISTEN_HTTP and LARDER_LISTEN_FTP like their flags (and
+// LARDER_LISTEN_HTTPS, LARDER_LISTEN_FTPS for listen_tls). Lists
 // are separated by commas; namespaces come from the file alone. A variable that nearly names a key is a
 // defect. Other ones are not ours, even with our prefix: Kubernetes sets LARDER_PORT and more for a service
 // called larder, and the client has its own.
@@ -179,6 +209,9 @@ void apply_environment(ConfigResult& result, const Environment& environment);
 // the same messages as from the file. `source` is the flag as it was written.
 void apply_setting(ConfigResult& result, std::string_view key, const std::vector<std::string>& values,
                    std::string_view source);
+
+// Where a defect of `path` belongs: the place that set it, or "larderd".
+ConfigDefect defect_at(const ConfigResult& result, const std::string& path, const std::string& message);
 
 // What only the whole can show: duplicate namespaces or listeners, reserved
 // names, limits of 0. Call last.

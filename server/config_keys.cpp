@@ -119,6 +119,16 @@ Result<PortRange> parse_port_range(std::string_view text) {
   return range;
 }
 
+Result<CertificateConfig> parse_certificate(std::string_view text) {
+  const auto colon = text.find(':');
+  CertificateConfig files;
+  files.certificate = text.substr(0, colon);
+  files.key = colon == std::string_view::npos ? text : text.substr(colon + 1);
+  if (files.certificate.empty() || files.key.empty())
+    return needs("files such as /etc/larder/cert.pem:/etc/larder/key.pem, or one that holds both", text);
+  return files;
+}
+
 namespace {
 
 // read(text, field): one overload for each type a key may have.
@@ -205,6 +215,34 @@ Result<void> read(std::string_view text, Eviction& field) {
   return choose(text, k_choices, field);
 }
 
+Result<void> read(std::string_view text, bool& field) {
+  constexpr Choices<bool, 2> k_choices = {{{"true", true}, {"false", false}}};
+  return choose(text, k_choices, field);
+}
+
+Result<void> read(std::string_view text, TlsVersion& field) {
+  constexpr Choices<TlsVersion, 2> k_choices = {{{"1.2", TlsVersion::v1_2}, {"1.3", TlsVersion::v1_3}}};
+  return choose(text, k_choices, field);
+}
+
+Result<void> read(std::string_view text, ClientCertificates& field) {
+  constexpr Choices<ClientCertificates, 3> k_choices = {{{"none", ClientCertificates::none},
+                                                         {"optional", ClientCertificates::optional},
+                                                         {"required", ClientCertificates::required}}};
+  return choose(text, k_choices, field);
+}
+
+Result<void> read(std::string_view text, FtpTls& field) {
+  constexpr Choices<FtpTls, 3> k_choices = {
+      {{"off", FtpTls::off}, {"optional", FtpTls::optional}, {"required", FtpTls::required}}};
+  return choose(text, k_choices, field);
+}
+
+Result<void> read(std::string_view text, CertificateConfig& field) {
+  LARDER_TRY_ASSIGN(field, parse_certificate(text));
+  return {};
+}
+
 Result<void> read(std::string_view text, LogFormat& field) {
   constexpr Choices<LogFormat, 3> k_choices = {
       {{"automatic", LogFormat::automatic}, {"text", LogFormat::text}, {"json", LogFormat::json}}};
@@ -261,6 +299,7 @@ const std::vector<ConfigKey<Config>>& config_keys() {
   using C = Config;
   using H = HttpConfig;
   using F = FtpConfig;
+  using T = TlsConfig;
   using S = ScrubConfig;
   using L = LogConfig;
   static const std::vector<ConfigKey<Config>> k_keys = {
@@ -278,6 +317,7 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("checkout_to", "LARDER_CHECKOUT_TO", &C::checkout_to),
       key<C>("shutdown_timeout", "LARDER_SHUTDOWN_TIMEOUT", &C::shutdown_timeout),
       key<C>("http.listen", "LARDER_LISTEN_HTTP", &C::http, &H::listen),
+      key<C>("http.listen_tls", "LARDER_LISTEN_HTTPS", &C::http, &H::listen_tls),
       key<C>("http.idle_timeout", "LARDER_HTTP_IDLE_TIMEOUT", &C::http, &H::idle_timeout),
       key<C>("http.header_timeout", "LARDER_HTTP_HEADER_TIMEOUT", &C::http, &H::header_timeout),
       key<C>("http.body_timeout", "LARDER_HTTP_BODY_TIMEOUT", &C::http, &H::body_timeout),
@@ -288,6 +328,10 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("http.max_connections_per_address", "LARDER_HTTP_MAX_CONNECTIONS_PER_ADDRESS", &C::http,
              &H::max_connections_per_address),
       key<C>("ftp.listen", "LARDER_LISTEN_FTP", &C::ftp, &F::listen),
+      key<C>("ftp.listen_tls", "LARDER_LISTEN_FTPS", &C::ftp, &F::listen_tls),
+      key<C>("ftp.tls", "LARDER_FTP_TLS", &C::ftp, &F::tls),
+      key<C>("ftp.require_session_reuse", "LARDER_FTP_REQUIRE_SESSION_REUSE", &C::ftp,
+             &F::require_session_reuse),
       key<C>("ftp.passive_ports", "LARDER_FTP_PASSIVE_PORTS", &C::ftp, &F::passive_ports),
       key<C>("ftp.idle_timeout", "LARDER_FTP_IDLE_TIMEOUT", &C::ftp, &F::idle_timeout),
       key<C>("ftp.connect_timeout", "LARDER_FTP_CONNECT_TIMEOUT", &C::ftp, &F::connect_timeout),
@@ -296,6 +340,12 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("ftp.max_sessions", "LARDER_FTP_MAX_SESSIONS", &C::ftp, &F::max_sessions),
       key<C>("ftp.max_sessions_per_address", "LARDER_FTP_MAX_SESSIONS_PER_ADDRESS", &C::ftp,
              &F::max_sessions_per_address),
+      key<C>(k_certificates_key, "LARDER_TLS_CERTIFICATES", &C::tls, &T::certificates),
+      key<C>("tls.min_version", "LARDER_TLS_MIN_VERSION", &C::tls, &T::min_version),
+      key<C>("tls.client_certificates", "LARDER_TLS_CLIENT_CERTIFICATES", &C::tls, &T::client_certificates),
+      key<C>("tls.client_ca", "LARDER_TLS_CLIENT_CA", &C::tls, &T::client_ca),
+      key<C>("tls.handshake_timeout", "LARDER_TLS_HANDSHAKE_TIMEOUT", &C::tls, &T::handshake_timeout),
+      key<C>("tls.kernel", "LARDER_TLS_KERNEL", &C::tls, &T::kernel),
       key<C>("scrub.rate", "LARDER_SCRUB_RATE", &C::scrub, &S::rate),
       key<C>("scrub.period", "LARDER_SCRUB_PERIOD", &C::scrub, &S::period),
       key<C>("log.level", "LARDER_LOG_LEVEL", &C::log, &L::level),

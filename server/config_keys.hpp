@@ -26,6 +26,10 @@ struct ConfigKey {
 };
 
 inline constexpr std::string_view k_namespaces_key = "namespaces";
+inline constexpr std::string_view k_certificates_key = "tls.certificates";  // a list of sections, or of texts
+
+// "FILE" or "FILE:KEY".
+Result<CertificateConfig> parse_certificate(std::string_view text);
 
 const std::vector<ConfigKey<Config>>& config_keys();  // all but `namespaces`
 const std::vector<ConfigKey<NamespaceConfig>>& namespace_keys();

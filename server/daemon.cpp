@@ -64,6 +64,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
   static const SystemClock k_clock;  // outlives every store
   LARDER_TRY_ASSIGN(OpenStore store, open_store(config, k_clock));
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(config), std::move(logs), std::move(store)));
+  LARDER_TRY(daemon->tls_.load());
   LARDER_TRY(daemon->listen());
   daemon->loops_.start();
   daemon->http_.start();
@@ -86,6 +87,7 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
       logs_(std::move(logs)),
       started_(clock_.now()),
       store_(std::move(store)),
+      tls_(config_, clock_, logs_.main),
       loops_(config_->loops),
       pool_(config_->disk_threads),
       repository_(*store_.store, pool_),
@@ -97,8 +99,12 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
                     [this] { return ready_.load(std::memory_order_relaxed); }},
       http_(loops_, {config_->http.max_connections, config_->http.max_connections_per_address},
             [log = logs_.main](const char* bug) { tell_bug(*log, bug); }),
-      ftp_context_{repository_, config_, logs_.access, clock_,
-                   [this] { return ready_.load(std::memory_order_relaxed); }},
+      ftp_context_{repository_,
+                   config_,
+                   logs_.access,
+                   clock_,
+                   [this] { return ready_.load(std::memory_order_relaxed); },
+                   [this] { return tls_.ftp(); }},
       ftp_(loops_, {config_->ftp.max_sessions, config_->ftp.max_sessions_per_address},
            [log = logs_.main](const char* bug) { tell_bug(*log, bug); }),
       upkeep_(*store_.store, config_, clock_, logs_.main),
@@ -111,14 +117,41 @@ Result<void> Daemon::listen() {
     };
     LARDER_TRY(http_.listen(each.address, each.port, serve));
   }
-  for (const FtpEndpoint& each : config_->ftp.listen) {
-    const auto serve = [this, passive = each.passive_address](SessionSet& sessions, Socket socket,
-                                                              Admission::Ticket ticket) {
-      return ftp::FtpSession::serve(ftp_context_, sessions, passive, std::move(socket), std::move(ticket));
+  for (const Endpoint& each : config_->http.listen_tls) {
+    const auto serve = [this](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
+      return http::HttpSession::serve_secure(http_context_, sessions, tls_.http(), std::move(socket),
+                                             std::move(ticket));
     };
-    LARDER_TRY(ftp_.listen(each.endpoint.address, each.endpoint.port, serve));
+    LARDER_TRY(http_.listen(each.address, each.port, serve));
+  }
+  for (const FtpEndpoint& each : config_->ftp.listen) {
+    LARDER_TRY(listen_ftp(each, ftp::Door::plain));
+  }
+  for (const FtpEndpoint& each : config_->ftp.listen_tls) {
+    LARDER_TRY(listen_ftp(each, ftp::Door::secure));
   }
   return {};
+}
+
+Result<void> Daemon::listen_ftp(const FtpEndpoint& endpoint, ftp::Door door) {
+  const auto serve = [this, door, passive = endpoint.passive_address](SessionSet& sessions, Socket socket,
+                                                                      Admission::Ticket ticket) {
+    return ftp::FtpSession::serve(ftp_context_, sessions, door, passive, std::move(socket),
+                                  std::move(ticket));
+  };
+  return ftp_.listen(endpoint.endpoint.address, endpoint.endpoint.port, serve);
+}
+
+std::vector<std::string> Daemon::listeners() const {
+  std::vector<std::string> all;
+  const auto add = [&all](const SessionServer& server, std::size_t plain, const std::string& protocol) {
+    const std::vector<std::string> names = server.listener_names();
+    for (std::size_t i = 0; i < names.size(); ++i)
+      all.push_back(protocol + (i < plain ? " " : "s ") + names[i]);
+  };
+  add(http_, config_->http.listen.size(), "http");
+  add(ftp_, config_->ftp.listen.size(), "ftp");
+  return all;
 }
 
 Daemon::~Daemon() {
@@ -133,6 +166,9 @@ void Daemon::complete_stat(api::Stat& stat) const {
   stat.ready = ready_;
   stat.resident_bytes = resident_bytes();
   stat.connections = http_.sessions() + ftp_.sessions();
+  stat.tls_handshakes = tls_.figures().handshakes.load(std::memory_order_relaxed);
+  stat.tls_failures = tls_.figures().failures.load(std::memory_order_relaxed);
+  stat.tls_certificate_expires = tls_.expires();
   stat.failed_logins = ftp_context_.failed_logins.load(std::memory_order_relaxed);
 }
 
@@ -193,6 +229,7 @@ void Daemon::keep_up(std::stop_token stop) {
   while (!stop.stop_requested()) {
     // What an unclean stop left is put right first: sizes may be wrong before.
     if (store_.store->reconciled()) upkeep_.look(stop);
+    tls_.look();
     wake.wait_for(lock, stop, k_period, [] { return false; });
   }
 }
@@ -247,6 +284,7 @@ void Daemon::reload(Config config) {
   if (!ignored) config.data = absolute;
   for (const std::string& key : config_.reload(std::move(config)))
     logs_.main->warn("a new value of {} takes effect at the next start", key);
+  tls_.reload();
   logs_.main->set_level(spdlog::level::from_str(config_->log.level));
 }
 

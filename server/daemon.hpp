@@ -24,6 +24,7 @@
 #include "server/runtime/session_server.hpp"
 #include "server/store/posix_file_system.hpp"
 #include "server/store/store.hpp"
+#include "server/tls_keeper.hpp"
 #include "server/upkeep.hpp"
 
 namespace larder {
@@ -51,6 +52,8 @@ class Daemon {
 
   const SessionServer& http() const { return http_; }
   const SessionServer& ftp() const { return ftp_; }
+  // "http 127.0.0.1:8480", "https …", "ftp …", "ftps …": what accepts connections.
+  std::vector<std::string> listeners() const;
   Store& store() { return *store_.store; }
   const Config& config() const { return *config_; }
 
@@ -58,11 +61,12 @@ class Daemon {
   Daemon(Config config, Logs logs, OpenStore store);
 
   Result<void> listen();
+  Result<void> listen_ftp(const FtpEndpoint& endpoint, ftp::Door door);
   void complete_stat(api::Stat& stat) const;
   void reconcile(std::stop_token stop);  // whenever the store asks for it
   void reconcile_once(const std::stop_token& stop);
   void write_behind(std::stop_token stop);
-  void keep_up(std::stop_token stop);  // trash, eviction
+  void keep_up(std::stop_token stop);  // trash, eviction, certificates
   bool wait_for_sessions(std::chrono::steady_clock::time_point deadline) const;
 
   LiveConfig config_;
@@ -70,6 +74,7 @@ class Daemon {
   SystemClock clock_;
   const UnixSeconds started_;
   OpenStore store_;
+  TlsKeeper tls_;
   std::atomic<bool> ready_{true};
   bool stopped_ = false;
 

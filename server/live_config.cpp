@@ -24,11 +24,13 @@ std::vector<std::string> LiveConfig::reload(Config next) {
   keep("disk_threads", next.disk_threads, now.disk_threads);
   keep("loops", next.loops, now.loops);
   keep("http.listen", next.http.listen, now.http.listen);
+  keep("http.listen_tls", next.http.listen_tls, now.http.listen_tls);
   keep("http.max_object_size", next.http.max_object_size, now.http.max_object_size);
   keep("http.max_connections", next.http.max_connections, now.http.max_connections);
   keep("http.max_connections_per_address", next.http.max_connections_per_address,
        now.http.max_connections_per_address);
   keep("ftp.listen", next.ftp.listen, now.ftp.listen);
+  keep("ftp.listen_tls", next.ftp.listen_tls, now.ftp.listen_tls);
   keep("ftp.max_sessions", next.ftp.max_sessions, now.ftp.max_sessions);
   keep("ftp.max_sessions_per_address", next.ftp.max_sessions_per_address, now.ftp.max_sessions_per_address);
   keep("log.format", next.log.format, now.log.format);

@@ -26,6 +26,9 @@ struct Arguments {
   std::string data;
   std::vector<std::string> listen_http;
   std::vector<std::string> listen_ftp;
+  std::vector<std::string> listen_https;
+  std::vector<std::string> listen_ftps;
+  std::vector<std::string> tls_certificates;
   std::string port_file;
   std::string checked_file;
   std::string adopt_namespace;
@@ -56,7 +59,20 @@ ConfigResult configure(const Arguments& arguments) {
     apply_setting(result, "http.listen", arguments.listen_http, "--listen-http");
   if (!arguments.listen_ftp.empty())
     apply_setting(result, "ftp.listen", arguments.listen_ftp, "--listen-ftp");
+  if (!arguments.listen_https.empty())
+    apply_setting(result, "http.listen_tls", arguments.listen_https, "--listen-https");
+  if (!arguments.listen_ftps.empty())
+    apply_setting(result, "ftp.listen_tls", arguments.listen_ftps, "--listen-ftps");
+  if (!arguments.tls_certificates.empty())
+    apply_setting(result, "tls.certificates", arguments.tls_certificates, "--tls-certificate");
   check_config(result);
+  return result;
+}
+
+// For those that serve: also what is wrong with certificates and keys.
+ConfigResult configure_serving(const Arguments& arguments) {
+  ConfigResult result = configure(arguments);
+  check_tls_files(result, SystemClock().now());
   return result;
 }
 
@@ -73,6 +89,7 @@ int fail(const Error& error) {
 int check_config_file(const std::string& file) {
   ConfigResult result = load_config(file);
   check_config(result);
+  check_tls_files(result, SystemClock().now());
   if (report_defects(result)) return k_failure;
   std::cout << file << " is in order\n";
   return k_success;
@@ -82,8 +99,7 @@ int check_config_file(const std::string& file) {
 Result<void> write_port_file(const std::string& file, const Daemon& daemon) {
   const std::string staged = file + ".new";
   std::ofstream out(staged);
-  for (const std::string& name : daemon.http().listener_names()) out << "http " << name << "\n";
-  for (const std::string& name : daemon.ftp().listener_names()) out << "ftp " << name << "\n";
+  for (const std::string& each : daemon.listeners()) out << each << "\n";
   out.close();
   if (!out || std::rename(staged.c_str(), file.c_str()) != 0) return posix_error("write", file, errno);
   return {};
@@ -147,7 +163,7 @@ std::string describe(WriteAccess write) {
 // SIGHUP: logs are opened anew, and the configuration is read again. A wrong one changes nothing.
 void reload(Daemon& daemon, const Arguments& arguments, spdlog::logger& log) {
   daemon.reopen_logs();
-  ConfigResult configured = configure(arguments);
+  ConfigResult configured = configure_serving(arguments);
   for (const ConfigDefect& defect : configured.defects) log.error("{}", to_string(defect));
   if (!configured.defects.empty()) {
     log.error("the configuration stays as it was");
@@ -183,7 +199,7 @@ void raise_descriptor_limit(Config& config, spdlog::logger& log) {
 }
 
 int serve(const Arguments& arguments) {
-  ConfigResult configured = configure(arguments);
+  ConfigResult configured = configure_serving(arguments);
   if (report_defects(configured)) return k_usage;
 
   // Threads inherit the mask: signals come to sigwait() below and nowhere else.
@@ -202,8 +218,10 @@ int serve(const Arguments& arguments) {
     log->error("{}", daemon.error().message());
     return k_failure;
   }
-  for (const std::string& name : (*daemon)->http().listener_names()) log->info("http on {}", name);
-  for (const std::string& name : (*daemon)->ftp().listener_names()) log->info("ftp on {}", name);
+  for (const std::string& each : (*daemon)->listeners()) {
+    const auto space = each.find(' ');
+    log->info("{} on {}", each.substr(0, space), each.substr(space + 1));
+  }
   log->info("larderd {} serves {} ({}, durability {})", LARDER_VERSION, (*daemon)->config().data.string(),
             describe((*daemon)->config().write), name_of((*daemon)->config().durability));
   if (!arguments.port_file.empty()) {
@@ -234,6 +252,10 @@ int run(int argc, char* argv[]) {
   app.add_option("--data", arguments.data, "Data directory (overrides the configuration)");
   app.add_option("--listen-http", arguments.listen_http, "ADDRESS:PORT to serve HTTP on; may be repeated");
   app.add_option("--listen-ftp", arguments.listen_ftp, "ADDRESS:PORT to serve FTP on; may be repeated");
+  app.add_option("--listen-https", arguments.listen_https, "ADDRESS:PORT to serve https on; may be repeated");
+  app.add_option("--listen-ftps", arguments.listen_ftps, "ADDRESS:PORT to serve ftps on; may be repeated");
+  app.add_option("--tls-certificate", arguments.tls_certificates,
+                 "FILE or FILE:KEY, a certificate and its key in PEM; may be repeated");
   app.add_option("--port-file", arguments.port_file, "Write the listeners' addresses here once they accept");
   app.footer(
       "Exit status: 0 after a clean stop, 1 for a failure, 2 for a wrong command line or configuration.");

@@ -67,7 +67,7 @@ constexpr std::string_view k_help =
     "USER PASS ACCT REIN QUIT NOOP SYST FEAT OPTS HELP STAT\n"
     "PWD CWD CDUP TYPE MODE STRU ALLO PASV EPSV PORT EPRT\n"
     "LIST NLST MLSD MLST SIZE MDTM REST RETR STOR APPE ABOR\n"
-    "DELE MKD RMD RNFR RNTO\n"
+    "DELE MKD RMD RNFR RNTO AUTH PBSZ PROT\n"
     "Names are those of HTTP: /NAMESPACE/PATH.";
 
 }  // namespace
@@ -82,10 +82,13 @@ Action Control::on(const Command& command) {
 
 Action Control::before_login(const Command& command) {
   if (++before_login_ > k_most_before_login) return goodbye(421, "Too many commands without a login");
+  const bool needs_tls = protection_.policy == Policy::required && protection_.control == Channel::clear;
   switch (command.verb) {
     case Verb::user:
     case Verb::pass:
-    case Verb::acct: return login(command);
+    case Verb::acct:
+      if (needs_tls) return reply(530, "Nobody logs in here without TLS: first comes AUTH TLS");
+      return login(command);
     case Verb::unknown: return is_another_protocol(command) ? goodbye(421, "This is FTP") : unknown(command);
     case Verb::quit:
     case Verb::rein:
@@ -100,7 +103,8 @@ Action Control::before_login(const Command& command) {
     case Verb::ccc:
     case Verb::clnt:
     case Verb::lang: return general(command);
-    default: return reply(530, "Log in first: USER anonymous");
+    default:
+      return reply(530, needs_tls ? "First comes AUTH TLS, then USER" : "Log in first: USER anonymous");
   }
 }
 
@@ -132,11 +136,69 @@ Action Control::password() {
   return action;
 }
 
-Action Control::reinitialize() {
-  const Family family = family_;
+// Whoever was between us before TLS may have said who logs in, and anything else.
+void Control::secured() {
   const unsigned failures = failures_;
   const unsigned before_login = before_login_;
-  *this = Control(family);
+  const bool private_data = asked_for_private_data_;
+  Protection now = protection_;
+  now.control = Channel::tls;
+  *this = Control(family_, now);
+  data_protection_ = private_data ? Channel::tls : Channel::clear;
+  failures_ = failures;
+  before_login_ = before_login;
+}
+
+// AUTH, PBSZ, PROT and CCC (RFC 4217, sections 4, 8, 9 and 12.3).
+Action Control::protection(const Command& command) {
+  const bool tls = protection_.control == Channel::tls;
+  if (protection_.policy == Policy::off && !tls) return reply(502, "There is no TLS here");
+  const std::string argument = upper(command.argument);
+  switch (command.verb) {
+    case Verb::auth: return authenticate(argument);
+    case Verb::ccc: return reply(533, "Commands stay under TLS");
+    default: break;
+  }
+  if (!tls) return reply(503, "First comes AUTH TLS");
+  if (command.verb == Verb::prot) return protect_data(argument);
+  std::uint64_t size = 0;
+  if (!parse_count(argument, size)) return reply(501, "PBSZ needs a number; under TLS it is 0");
+  buffer_size_said_ = true;
+  return reply(200, "PBSZ=0");
+}
+
+Action Control::authenticate(std::string_view mechanism) {
+  const bool control_only = mechanism == "TLS" || mechanism == "TLS-C";
+  const bool data_too = mechanism == "SSL" || mechanism == "TLS-P";
+  if (mechanism.empty()) return reply(501, "AUTH needs a word: AUTH TLS");
+  if (!control_only && !data_too) return reply(504, "AUTH knows TLS");
+  if (protection_.control == Channel::tls) return reply(503, "TLS is on already");
+  asked_for_private_data_ = data_too;
+  Action action = reply(234, "Begin with TLS");
+  action.kind = Action::Kind::secure;
+  return action;
+}
+
+Action Control::protect_data(std::string_view level) {
+  if (!buffer_size_said_) return reply(503, "First comes PBSZ 0");
+  if (level == "P") {
+    data_protection_ = Channel::tls;
+    return reply(200, "Data is private from now on");
+  }
+  if (level == "S" || level == "E") return reply(536, "TLS knows P, and C for none");
+  if (level != "C") return reply(504, "PROT is P, or C for none");
+  if (protection_.policy == Policy::required) return reply(534, "Data has to be private here: PROT P");
+  data_protection_ = Channel::clear;
+  return reply(200, "Data is in the clear from now on");
+}
+
+Action Control::reinitialize() {
+  if (protection_.control == Channel::tls) return reply(502, "Not under TLS: begin a new session");
+  const Family family = family_;
+  const Protection protection = protection_;
+  const unsigned failures = failures_;
+  const unsigned before_login = before_login_;
+  *this = Control(family, protection);
   failures_ = failures;
   before_login_ = before_login + 1;
   return reply(220, "As at the beginning");
@@ -201,9 +263,7 @@ Action Control::general(const Command& command) {
     case Verb::opts: return options(command.argument);
     case Verb::help: return reply(214, std::string(k_help));
     case Verb::clnt: return reply(200, "Noted");
-    case Verb::feat:
-      return reply(211, "Features:\nEPRT\nEPSV\nMDTM\nMLST " + feature_line(facts_) +
-                            "\nREST STREAM\nSIZE\nTVFS\nUTF8\nEnd");
+    case Verb::feat: return reply(211, features());
     case Verb::pwd: return reply(257, quoted_directory(directory_) + " is the current directory");
     case Verb::stat: {
       if (command.argument.empty()) return reply(211, status());
@@ -215,15 +275,26 @@ Action Control::general(const Command& command) {
     case Verb::auth:
     case Verb::pbsz:
     case Verb::prot:
-    case Verb::ccc: return reply(502, "There is no TLS here yet");
+    case Verb::ccc: return protection(command);
     case Verb::mfmt: return reply(502, "Times are when a name was stored, and stay so");
     default: return reply(502, std::string(name_of(command.verb)) + " is not done here");
   }
 }
 
+std::string Control::features() const {
+  const bool tls = protection_.policy != Policy::off || protection_.control == Channel::tls;
+  std::string text = "Features:\n";
+  if (tls) text += "AUTH TLS\n";
+  text += "EPRT\nEPSV\nMDTM\nMLST " + feature_line(facts_) + "\n";
+  if (tls) text += "PBSZ\nPROT\n";
+  return text + "REST STREAM\nSIZE\nTVFS\nUTF8\nEnd";
+}
+
 std::string Control::status() const {
   std::string text = "larder:\nLogged in as anonymous, in " + quoted_directory(directory_) + "\n";
   text += ascii_ ? "TYPE A; artifacts are sent as they are\n" : "TYPE I\n";
+  if (protection_.control == Channel::tls)
+    text += protects_data() ? "Under TLS, data too\n" : "Under TLS, data in the clear\n";
   if (restart_ > 0) text += "The next transfer starts at " + std::to_string(restart_) + "\n";
   return text + "End";
 }
@@ -355,6 +426,8 @@ Action Control::transfer(const Command& command) {
       listing ? list(command)
               : on_path(command.verb == Verb::retr ? Action::Kind::retrieve : Action::Kind::store, command);
   if (action.kind == Action::Kind::reply) return action;
+  if (protection_.policy == Policy::required && !protects_data())
+    return reply(521, "Data has to be private here: PBSZ 0, PROT P");
   if (data_ == DataMode::none) return reply(425, "First comes EPSV, PASV, EPRT or PORT");
   if (!listing) action.offset = offset;
   if (action.kind == Action::Kind::store) {

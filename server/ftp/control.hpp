@@ -17,11 +17,21 @@ namespace larder::ftp {
 // How the next data connection comes about.
 enum class DataMode : std::uint8_t { none, passive, active };
 
+// TLS, as RFC 4217 has it.
+struct Protection {
+  enum class Policy : std::uint8_t { off, optional, required };  // of the control and the data connections
+  enum class Channel : std::uint8_t { clear, tls };
+
+  Policy policy = Policy::off;
+  Channel control = Channel::clear;  // at the beginning; tls: ftps
+};
+
 struct Action {
   enum class Kind : std::uint8_t {
     reply,             // code and text are all there is to do
     goodbye,           // the same, and then the session ends
     login_failed,      // the same, after a pause, counted
+    secure,            // AUTH: the same, and then TLS; what came behind the command counts for nothing
     open_passive,      // PASV, EPSV (extended)
     aim,               // PORT, EPRT: connect to `address` for the next transfer
     enter,             // CWD
@@ -56,21 +66,33 @@ struct Action {
 
 class Control {
  public:
-  explicit Control(Family family) : family_(family) {}
+  explicit Control(Family family) : Control(family, Protection()) {}
+  Control(Family family, Protection protection)
+      : family_(family),
+        protection_(protection),
+        data_protection_(protection.control) {}  // who begins with TLS means all of it
 
   Action on(const Command& command);
   // What came of an action:
   void entered(std::string_view directory) { directory_ = directory; }
   void data_is(DataMode mode) { data_ = mode; }
   void renaming(std::string_view path) { rename_from_ = path; }
+  void secured();  // the handshake that AUTH asked for has succeeded
 
   bool logged_in() const { return logged_in_; }
   const std::string& directory() const { return directory_; }
   const Facts& facts() const { return facts_; }
   bool ascii() const { return ascii_; }
   bool passive_only() const { return passive_only_; }
+  bool protects_data() const { return data_protection_ == Channel::tls; }
 
  private:
+  using Channel = Protection::Channel;
+  using Policy = Protection::Policy;
+
+  Action protection(const Command& command);
+  Action authenticate(std::string_view mechanism);
+  Action protect_data(std::string_view level);
   Action before_login(const Command& command);
   Action after_login(const Command& command);
   Action login(const Command& command);
@@ -88,8 +110,13 @@ class Control {
   Action rename_to(const Command& command);
   Action list(const Command& command) const;
   std::string status() const;
+  std::string features() const;
 
   Family family_;
+  Protection protection_;
+  Channel data_protection_ = Channel::clear;
+  bool asked_for_private_data_ = false;  // by the word of AUTH, until the handshake
+  bool buffer_size_said_ = false;        // PBSZ, which comes before PROT
   bool logged_in_ = false;
   std::string user_;  // between USER and PASS
   unsigned failures_ = 0;

@@ -1,8 +1,7 @@
 #include "server/ftp/session.hpp"
 
-#include <sys/socket.h>
-
 #include <boost/asio/steady_timer.hpp>
+#include <random>
 
 namespace larder::ftp {
 namespace {
@@ -14,14 +13,36 @@ Family family_of(const Connection& connection) {
   return connection.peer().is_v6() ? Family::v6 : Family::v4;
 }
 
+Protection protection_of(const FtpConfig& config, Door door) {
+  Protection protection;
+  if (door == Door::secure) protection.control = Protection::Channel::tls;
+  switch (config.tls) {
+    case FtpTls::off: break;
+    case FtpTls::optional: protection.policy = Protection::Policy::optional; break;
+    case FtpTls::required: protection.policy = Protection::Policy::required; break;
+  }
+  return protection;
+}
+
+// Nobody can foresee it, and no two sessions share it.
+std::string random_scope() {
+  constexpr std::size_t k_bytes = 16;
+  std::string scope(k_bytes, '\0');
+  static thread_local std::random_device device;
+  for (char& each : scope) each = static_cast<char>(device());
+  return scope;
+}
+
 }  // namespace
 
-FtpSession::FtpSession(Context& context, SessionSet& sessions, std::string passive_address, Socket socket)
+FtpSession::FtpSession(Context& context, SessionSet& sessions, Door door, std::string passive_address,
+                       Socket socket)
     : context_(context),
       sessions_(sessions),
+      door_(door),
       connection_(std::move(socket)),
       data_(connection_.socket().get_executor()),
-      control_(family_of(connection_)),
+      control_(family_of(connection_), protection_of(context.config->ftp, door)),
       passive_address_(std::move(passive_address)) {}
 
 FtpSession::~FtpSession() {
@@ -29,10 +50,10 @@ FtpSession::~FtpSession() {
   drop_unfinished();
 }
 
-Task<void> FtpSession::serve(Context& context, SessionSet& sessions, std::string passive_address,
+Task<void> FtpSession::serve(Context& context, SessionSet& sessions, Door door, std::string passive_address,
                              Socket socket, Admission::Ticket ticket) {
   (void)ticket;  // held for as long as the session lives
-  FtpSession session(context, sessions, std::move(passive_address), std::move(socket));
+  FtpSession session(context, sessions, door, std::move(passive_address), std::move(socket));
   const SessionSet::Guard registered(sessions, session);
   co_await session.run();
 }
@@ -50,7 +71,42 @@ void FtpSession::close() {
   connection_.close();
 }
 
+Task<bool> FtpSession::secure_control() {
+  tls_ = context_.tls();
+  if (!tls_) co_return false;  // the certificates went away with a reload
+  tls_scope_ = random_scope();
+  connection_.set_deadline(std::chrono::steady_clock::now() + context_.config->tls.handshake_timeout);
+  std::shared_ptr<const TlsContext> tls = tls_;
+  std::string scope = tls_scope_;
+  const Connection::Secured outcome =
+      co_await connection_.secure(std::move(tls), std::move(scope), Connection::Tickets::yes);
+  connection_.set_deadline(SteadyTime::max());
+  if (outcome == Connection::Secured::plain_text && door_ == Door::secure)
+    (void)connection_.try_write("421 This port speaks TLS from the first byte on: ftps://\r\n");
+  co_return outcome == Connection::Secured::yes;
+}
+
+// What was sent in the clear behind AUTH may be from somebody in between, and is not heard.
+Task<void> FtpSession::begin_tls(const Action& action) {
+  say(action.code, action.text);
+  const bool said = co_await flush();
+  pending_.clear();
+  reader_ = CommandReader();
+  data_.close();
+  drop_unfinished();
+  bool secured = false;
+  if (said) secured = co_await secure_control();
+  if (secured)
+    control_.secured();
+  else
+    control_gone_ = over_ = true;
+}
+
 Task<void> FtpSession::run() {
+  if (door_ == Door::secure) {
+    const bool secured = co_await secure_control();
+    if (!secured) co_return connection_.close();
+  }
   say(220, "larder");
   while (!over_) {
     const bool more = co_await next_command();
@@ -70,6 +126,10 @@ Task<void> FtpSession::run() {
   }
   co_await flush();
   data_.close();
+  if (connection_.is_secure() && !control_gone_) {
+    connection_.set_deadline(std::chrono::steady_clock::now() + context_.config->ftp.data_timeout);
+    co_await connection_.finish_sending();
+  }
   connection_.close();
 }
 
@@ -133,11 +193,9 @@ void FtpSession::say_at_once(int code, std::string_view text) {
   const bool others_wait = !output_.empty() || !writing_.empty();
   std::string line;
   append_reply(line, code, text);
-  ssize_t sent = 0;
-  if (!others_wait)
-    sent =
-        ::send(connection_.socket().native_handle(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  output_ += line.substr(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
+  std::size_t sent = 0;
+  if (!others_wait) sent = connection_.try_write(line);
+  output_ += line.substr(sent);
 }
 
 Task<void> FtpSession::perform(const Action& action) {
@@ -150,6 +208,7 @@ Task<void> FtpSession::perform(const Action& action) {
       over_ = true;
       break;
     case Kind::login_failed: co_await fail_login(action); break;
+    case Kind::secure: co_await begin_tls(action); break;
     case Kind::open_passive: open_passive(action); break;
     case Kind::aim: aim(action); break;
     case Kind::enter: co_await enter(action); break;
@@ -330,9 +389,9 @@ Task<void> FtpSession::remove(const Action& action) {
                  " holds what others stored, and your upload was refused just now; remove it in a minute");
     co_return end_record(550, "");
   }
-  std::string actor = connection_.peer_text();
+  std::string by = actor();
   std::string why = "DELE";
-  const auto entry = co_await context_.repository.remove(*key, std::move(actor), std::move(why));
+  const auto entry = co_await context_.repository.remove(*key, std::move(by), std::move(why));
   if (!entry) {
     say_error(entry.error(), Doing::removing);
     co_return end_record(code_of(entry.error().code(), Doing::removing), "absent");
@@ -384,8 +443,8 @@ Task<void> FtpSession::rename(const Action& action) {
   if (!from) co_return;
   const auto to = key_of(action.target, Doing::storing);
   if (!to) co_return;
-  std::string actor = connection_.peer_text();
-  const auto receipt = co_await context_.repository.rename(*from, *to, std::move(actor));
+  std::string by = actor();
+  const auto receipt = co_await context_.repository.rename(*from, *to, std::move(by));
   if (!receipt) {
     say_error(receipt.error(), Doing::storing);
     co_return end_record(code_of(receipt.error().code(), Doing::storing), "");
@@ -439,7 +498,8 @@ void FtpSession::end_record(int status, std::string_view outcome) {
   if (!context_.access_log.on()) return;
   AccessRecord record;
   record.client = connection_.peer_text();
-  record.protocol = "ftp";
+  record.user = connection_.tls_user();
+  record.protocol = connection_.is_secure() ? "ftps" : "ftp";
   record.method = method_;
   record.name_space = name_space_;
   record.name = name_;

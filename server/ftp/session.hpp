@@ -32,19 +32,23 @@ struct Context {
   AccessLog& access_log;
   const Clock& clock;
   std::function<bool()> ready;  // false: shutting down
+  std::function<std::shared_ptr<const TlsContext>()> tls;
   std::atomic<std::uint64_t> failed_logins{0};
   SessionMemory memory;
 };
 
+// How a connection begins: in the clear, where AUTH may ask for TLS, or with TLS (ftps).
+enum class Door : std::uint8_t { plain, secure };
+
 class FtpSession final : public Session {
  public:
-  FtpSession(Context& context, SessionSet& sessions, std::string passive_address, Socket socket);
+  FtpSession(Context& context, SessionSet& sessions, Door door, std::string passive_address, Socket socket);
   ~FtpSession() override;
 
   // Serves the connection until it ends. `passive_address` is what PASV tells; empty: the
   // address that the peer has reached us by.
-  static Task<void> serve(Context& context, SessionSet& sessions, std::string passive_address, Socket socket,
-                          Admission::Ticket ticket);
+  static Task<void> serve(Context& context, SessionSet& sessions, Door door, std::string passive_address,
+                          Socket socket, Admission::Ticket ticket);
 
   Connection& connection() override { return connection_; }
   bool idle() const override { return idle_ || opening_; }  // nothing has moved yet
@@ -54,6 +58,8 @@ class FtpSession final : public Session {
 
  private:
   Task<void> run();
+  Task<bool> secure_control();
+  Task<void> begin_tls(const Action& action);
 
   // Commands and replies (session.cpp) ---------------------------------------
 
@@ -97,12 +103,18 @@ class FtpSession final : public Session {
   Task<void> pause(std::chrono::milliseconds time);
   void say_stored(const ArtifactKey& key, const Result<Receipt>& receipt);
   Task<bool> open_data(std::string preliminary);
+  Task<bool> secure_data();
+  void refuse_data(int code, std::string_view text);
+  std::string actor() const {
+    return connection_.tls_user().empty() ? connection_.peer_text() : connection_.tls_user();
+  }
   void end_data();
   void settle_sent();
   void drop_unfinished();
 
   // The control connection during a transfer.
-  void watch_control();
+  enum class Taken : std::uint8_t { all, perhaps };  // of what TLS holds
+  void watch_control(Taken taken);
   void on_control_readable();
   void answer_meanwhile();
   void stop_watching();
@@ -114,7 +126,11 @@ class FtpSession final : public Session {
 
   Context& context_;
   SessionSet& sessions_;
+  const Door door_;
   Connection connection_;
+  // What the control connection began with: its data connections have to resume that session.
+  std::shared_ptr<const TlsContext> tls_;
+  std::string tls_scope_;
   DataChannel data_;
   Control control_;
   CommandReader reader_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 #include "common/archive_check.hpp"
 #include "common/units.hpp"
@@ -27,7 +28,7 @@ std::string bytes_text(std::uint64_t count) {
 
 Task<bool> FtpSession::open_data(std::string preliminary) {
   aborted_ = false;
-  watch_control();
+  watch_control(Taken::perhaps);
   answer_meanwhile();  // what came together with the command
   const std::chrono::milliseconds timeout = context_.config->ftp.connect_timeout;
   const SteadyTime deadline = steady_clock::now() + timeout;
@@ -44,7 +45,35 @@ Task<bool> FtpSession::open_data(std::string preliminary) {
   }
   say(150, preliminary);
   const bool said = co_await flush();
-  co_return said;
+  if (!said || !control_.protects_data()) co_return said;
+  const bool secured = co_await secure_data();
+  co_return secured;
+}
+
+// Clients begin with TLS once they have seen the 150.
+Task<bool> FtpSession::secure_data() {
+  Connection& data = data_.connection();
+  data.set_deadline(steady_clock::now() + context_.config->tls.handshake_timeout);
+  std::shared_ptr<const TlsContext> tls = tls_;
+  std::string scope = tls_scope_;
+  const Connection::Secured outcome =
+      co_await data.secure(std::move(tls), std::move(scope), Connection::Tickets::no);
+  data.set_deadline(SteadyTime::max());
+  if (outcome != Connection::Secured::yes) {
+    refuse_data(aborted_ ? 426 : 522, aborted_ ? "Aborted" : "The data connection did not begin with TLS");
+    co_return false;
+  }
+  if (data.resumed() || !context_.config->ftp.require_session_reuse) co_return true;
+  refuse_data(
+      522,
+      "The data connection has to resume the TLS session of this one, so that nobody else can open it "
+      "(require_session_reuse)");
+  co_return false;
+}
+
+void FtpSession::refuse_data(int code, std::string_view text) {
+  say(code, text);
+  end_record(code, "");
 }
 
 // What was prepared holds for one transfer. A connection whose bytes are all sent stays
@@ -67,11 +96,15 @@ std::string FtpSession::interruption() const {
   return "The data connection broke or stood still, after " + bytes_text(moved_);
 }
 
-void FtpSession::watch_control() {
+void FtpSession::watch_control(Taken taken) {
   if (!watch_) watch_ = std::make_shared<Watch>(Watch{this});
-  connection_.socket().async_wait(Socket::wait_read, [watch = watch_](ErrorCode error) {
+  auto look = [watch = watch_](ErrorCode error) {
     if (watch->session != nullptr && !error) watch->session->on_control_readable();
-  });
+  };
+  // What TLS has taken from the socket already, no wait for the socket tells of.
+  if (taken == Taken::perhaps && connection_.is_secure())
+    return asio::post(connection_.socket().get_executor(), [look] { look(ErrorCode()); });
+  connection_.socket().async_wait(Socket::wait_read, std::move(look));
 }
 
 void FtpSession::stop_watching() {
@@ -87,17 +120,17 @@ void FtpSession::on_control_readable() {
     return std::any_of(pending_.begin(), pending_.end(),
                        [](const Command& each) { return each.verb == Verb::quit; });
   };
-  const ssize_t count =
-      ::recv(connection_.socket().native_handle(), input_.data(), input_.size(), MSG_DONTWAIT);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return watch_control();
-  if (count == 0 && said_quit()) return;  // it has said all it had to say, and gets what it asked for
-  if (count <= 0) {
+  const Connection::ReadOutcome read = connection_.try_read(input_);
+  if (read.error == asio::error::try_again) return watch_control(Taken::all);
+  // It has said all it had to say, and gets what it asked for.
+  if (read.error == asio::error::eof && said_quit()) return;
+  if (read.error) {
     control_gone_ = true;
     return data_.interrupt();
   }
-  take_input({input_.data(), static_cast<std::size_t>(count)});
+  take_input({input_.data(), read.count});
   answer_meanwhile();
-  if (pending_.size() <= k_most_pending) return watch_control();
+  if (pending_.size() <= k_most_pending) return watch_control(Taken::perhaps);
   over_ = true;
   aborted_ = true;
   data_.interrupt();
@@ -160,7 +193,9 @@ Task<void> FtpSession::list(const Action& action) {
     }
     moved_ += page.size();
   }
-  data.finish_sending();
+  data.set_deadline(pace.deadline(moved_, steady_clock::now()));
+  co_await data.finish_sending();
+  data.set_deadline(SteadyTime::max());
   say(226, "That is all");
   end_record(226, "listed");
 }
@@ -215,7 +250,9 @@ Task<void> FtpSession::send(const Action& action, const ArtifactKey& key, const 
       co_await data.send_file(pool, descriptor, action.offset, size - action.offset, pace, moved_);
   repository.count_sent(key, moved_);
   if (!error) {
-    data.finish_sending();
+    data.set_deadline(pace.deadline(moved_, steady_clock::now()));
+    co_await data.finish_sending();
+    data.set_deadline(SteadyTime::max());
     sent_ = key;
     say(226, "Sent");
     co_return end_record(226, "hit");
@@ -252,7 +289,7 @@ Task<int> FtpSession::begin_store(const Action& action, const ArtifactKey& key) 
   drop_unfinished();
   UploadRequest request;
   request.size = action.size;
-  request.uploader = connection_.peer_text();
+  request.uploader = actor();
   request.verify_archive = !action.size;  // FTP says "the end" and "gone" alike
   auto start = co_await context_.repository.begin_upload(key, std::move(request));
   if (!start) {
@@ -277,6 +314,8 @@ Task<void> FtpSession::store(const Action& action) {
   if (!open && unfinished_->received() == 0) drop_unfinished();
   if (!open) co_return;
   Result<void> received = co_await receive();
+  // Some clients say the end and wait until we do, too, before they look for the reply.
+  if (received && data_.connection().is_secure()) co_await data_.connection().finish_sending();
   if (received) {
     const bool whole = co_await is_whole(action);
     if (!whole) received = Error(Errc::cancelled, "the client went away");
@@ -305,8 +344,9 @@ Task<void> FtpSession::store(const Action& action) {
 Task<bool> FtpSession::is_whole(const Action& action) {
   if (aborted_) co_return false;
   if (action.size) co_return true;
+  const bool was_said = data_.connection().is_secure();  // TLS tells the end from a cut
   constexpr std::chrono::milliseconds k_grace(100);
-  if (!control_is_gone() && !is_checkable_archive(action.path)) co_await pause(k_grace);
+  if (!was_said && !control_is_gone() && !is_checkable_archive(action.path)) co_await pause(k_grace);
   co_return !aborted_ && !control_is_gone();
 }
 
@@ -318,8 +358,7 @@ Task<Result<void>> FtpSession::receive() {
   std::vector<char> buffer(k_piece);
   for (bool ended = false; !ended;) {
     std::size_t filled = 0;
-    ErrorCode ignored;
-    while (!ended && filled < buffer.size() && (filled == 0 || data.socket().available(ignored) > 0)) {
+    while (!ended && filled < buffer.size() && (filled == 0 || data.has_unread())) {
       data.set_deadline(pace.deadline(moved_, steady_clock::now()));
       const std::span<char> room = std::span(buffer).subspan(filled);
       const Connection::ReadOutcome outcome = co_await data.read_some(room);

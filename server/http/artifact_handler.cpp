@@ -210,7 +210,7 @@ Task<void> put(Exchange& exchange, const ArtifactKey& key) {
   auto wanted = upload_request(exchange);
   if (!wanted) co_return co_await exchange.answer_error(wanted.error());
   if (!request.if_match.empty()) wanted->expected = seen;  // evaluated again when the name is taken
-  wanted->uploader = exchange.connection().peer_text();
+  wanted->uploader = exchange.actor();
   UploadRequest upload = std::move(*wanted);
   auto start = co_await repository.begin_upload(key, std::move(upload));
   if (!start) co_return co_await exchange.answer_error(start.error());
@@ -230,7 +230,7 @@ Task<void> remove(Exchange& exchange, const ArtifactKey& key) {
   std::optional<Digest> seen;
   const bool failed = co_await fails_preconditions(exchange, key, seen);
   if (failed) co_return;
-  std::string actor = exchange.connection().peer_text();
+  std::string actor = exchange.actor();
   std::string why = "DELETE";
   const auto entry = co_await exchange.context().repository.remove(key, std::move(actor), std::move(why));
   // isar-sstate deletes some names twice and ends at the first refusal.

@@ -82,7 +82,8 @@ void Exchange::finish() {
   if (!context_.access_log.on()) return;
   AccessRecord record;
   record.client = connection_.peer_text();
-  record.protocol = "http";
+  record.user = tls_user();
+  record.protocol = connection_.is_secure() ? "https" : "http";
   record.method = request().method_text;
   record.name_space = name_space_;
   record.name = request().target;
@@ -211,7 +212,7 @@ Task<void> Exchange::answer_error(const Error& error) {
 
 Task<void> Exchange::answer_file(Reply reply, const OpenArtifact& artifact, std::uint64_t offset) {
   const std::uint64_t length = reply.content_length.value_or(0);
-  connection_.cork(true);
+  if (length > 0) connection_.cork(true);
   put_head(reply);
   const bool head_sent = co_await flush();
   if (head_sent && length > 0) {
@@ -224,7 +225,7 @@ Task<void> Exchange::answer_file(Reply reply, const OpenArtifact& artifact, std:
     bytes_out_ += sent;
     if (error) broken_ = true;
   }
-  if (!broken_) connection_.cork(false);
+  if (!broken_ && length > 0) connection_.cork(false);
 }
 
 Task<void> Exchange::begin_stream(Reply reply) {

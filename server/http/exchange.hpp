@@ -59,6 +59,10 @@ class Exchange {
   Connection& connection() { return connection_; }
   const Request& request() const { return parser_.request(); }
   bool from_loopback() const { return connection_.peer().is_loopback(); }
+  // Who the client is by its TLS certificate; empty: it showed none.
+  const std::string& tls_user() const { return connection_.tls_user(); }
+  // Who did it, for ledger and logs: the user, or else the address.
+  std::string actor() const { return tls_user().empty() ? connection_.peer_text() : tls_user(); }
   bool may_write() const;  // by the configuration and the peer's address
 
   // The body ----------------------------------------------------------------

@@ -35,6 +35,17 @@ void append_family(std::string& out, const api::Stat& stat, const char* name, co
         .append("\n");
 }
 
+void append_tls(std::string& out, const api::Stat& stat) {
+  append_help(out, "larder_tls_certificate_expiry_seconds", "gauge",
+              "When the first TLS certificate expires, seconds since 1970.");
+  append_value(out, "larder_tls_certificate_expiry_seconds",
+               static_cast<std::uint64_t>(stat.tls_certificate_expires));
+  append_help(out, "larder_tls_handshakes_total", "counter", "TLS handshakes that succeeded.");
+  append_value(out, "larder_tls_handshakes_total", stat.tls_handshakes);
+  append_help(out, "larder_tls_failed_handshakes_total", "counter", "Those that did not.");
+  append_value(out, "larder_tls_failed_handshakes_total", stat.tls_failures);
+}
+
 }  // namespace
 
 void Latency::observe(Kind kind, std::chrono::nanoseconds duration) {
@@ -96,6 +107,7 @@ std::string render_metrics(const api::Stat& stat, const Latency& latency) {
   append_value(out, "larder_connections", stat.connections);
   append_help(out, "larder_failed_logins_total", "counter", "Logins that were refused.");
   append_value(out, "larder_failed_logins_total", stat.failed_logins);
+  if (stat.tls_certificate_expires > 0) append_tls(out, stat);
   append_help(out, "larder_generation", "counter", "Last ledger sequence.");
   append_value(out, "larder_generation", stat.generation);
 

@@ -76,7 +76,7 @@ Task<void> serve_prune(Exchange& exchange) {
   std::stop_source stop;
   const auto lines = std::make_shared<JobLines>();
   context.repository.prune(
-      std::move(*rules), policy, exchange.connection().peer_text(),
+      std::move(*rules), policy, exchange.actor(),
       [lines](const api::PruneEvent& event) { lines->add(api::to_json(event)); },
       [lines](const Result<api::PruneEvent>& outcome) {
         if (outcome) lines->add(api::to_json(*outcome));
@@ -116,7 +116,7 @@ Task<void> serve_undo(Exchange& exchange, const Target& target) {
   if (refused) co_return;
   const auto generation = generation_of(target);
   if (!generation) co_return co_await exchange.answer_error(generation.error());
-  std::string actor = exchange.connection().peer_text();
+  std::string actor = exchange.actor();
   const auto undone = co_await exchange.context().repository.undo(*generation, std::move(actor));
   if (!undone) co_return co_await exchange.answer_error(undone.error());
   Reply reply = reply_with("application/json");
@@ -141,7 +141,7 @@ Task<void> serve_pins(Exchange& exchange) {
   const auto text = co_await read_text(exchange, k_most_rules);
   if (!text) co_return co_await exchange.answer_error(text.error());
   std::vector<std::string> lines = lines_of(*text);
-  std::string actor = exchange.connection().peer_text();
+  std::string actor = exchange.actor();
   Result<std::size_t> changed = std::size_t{0};
   if (method == Method::post)
     changed = co_await repository.pin(std::move(lines), std::move(actor));

@@ -19,6 +19,41 @@ Task<void> HttpSession::serve(Context& context, SessionSet& sessions, Socket soc
   co_await session.run(sessions);
 }
 
+Task<void> HttpSession::serve_secure(Context& context, SessionSet& sessions,
+                                     std::shared_ptr<const TlsContext> tls, Socket socket,
+                                     Admission::Ticket ticket) {
+  (void)ticket;  // held for as long as the session lives
+  HttpSession session(context, std::move(socket));
+  const SessionSet::Guard registered(sessions, session);
+  const bool secured = co_await session.secure(std::move(tls));
+  if (secured) co_await session.run(sessions);
+}
+
+Task<bool> HttpSession::secure(std::shared_ptr<const TlsContext> tls) {
+  connection_.set_deadline(std::chrono::steady_clock::now() + context_.config->tls.handshake_timeout);
+  std::string scope = "http";
+  const Connection::Secured outcome =
+      co_await connection_.secure(std::move(tls), std::move(scope), Connection::Tickets::yes);
+  if (outcome == Connection::Secured::plain_text) co_await refuse_plain_text();
+  co_return outcome == Connection::Secured::yes;
+}
+
+// Somebody wrote http:// where https:// belongs.
+Task<void> HttpSession::refuse_plain_text() {
+  api::Problem problem;
+  problem.status = 400;
+  problem.code = name_of(Errc::invalid_argument);
+  problem.detail = "this port speaks TLS: begin with https://";
+  const std::string body = api::to_json(problem) + "\n";
+  const std::string answer =
+      "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: " +
+      std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
+  const ErrorCode error = co_await connection_.write(answer);
+  if (error) co_return;
+  constexpr std::chrono::seconds k_patience(5);
+  co_await connection_.linger(k_patience);
+}
+
 Task<void> HttpSession::run(SessionSet& sessions) {
   while (true) {
     const bool ready = co_await read_header();
@@ -37,11 +72,13 @@ Task<void> HttpSession::run(SessionSet& sessions) {
   }
   // Closed with bytes unread, the socket is reset, and what of the answer is still
   // on its way is lost (RFC 9112, section 9.6).
-  ErrorCode ignored;
-  const bool unread = !exchange_.input_.unread().empty() || connection_.socket().available(ignored) > 0;
+  const bool unread = !exchange_.input_.unread().empty() || connection_.has_unread();
   if ((exchange_.linger_ || unread) && !exchange_.broken_) {
     constexpr std::chrono::seconds k_patience(5);
     co_await connection_.linger(k_patience);
+  } else if (connection_.is_secure() && !exchange_.broken_) {
+    connection_.set_deadline(std::chrono::steady_clock::now() + context_.config->http.body_timeout);
+    co_await connection_.finish_sending();
   }
   connection_.close();
 }

@@ -1,60 +1,24 @@
 #include "server/runtime/connection.hpp"
 
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
-#include <sys/uio.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
-#include <vector>
+
+#include "server/runtime/connection_errors.hpp"
+#include "server/runtime/page_cache.hpp"
 
 namespace larder {
 namespace {
 
 constexpr std::uint64_t k_window = 512 << 10;  // bytes for one sendfile and one look into the page cache
 constexpr std::uint64_t k_turn = 2 << 20;      // bytes before other sessions of the loop get their turn
-
-// Whether the byte at `offset` can be had without waiting. File systems that
-// cannot tell (tmpfs) count as warm.
-bool is_warm(int file, std::uint64_t offset) {
-  char byte = 0;
-  iovec target = {&byte, 1};
-  const ssize_t count = ::preadv2(file, &target, 1, static_cast<off_t>(offset), RWF_NOWAIT);
-  return count >= 0 || errno != EAGAIN;
-}
-
-// The same for a window: its pages are looked at here and there, since the kernel's own
-// reading ahead makes the first one warm and not the others.
-bool is_warm(int file, std::uint64_t offset, std::uint64_t length) {
-  constexpr std::uint64_t k_stride = 64 << 10;
-  for (std::uint64_t probe = 0; probe < length; probe += k_stride) {
-    if (!is_warm(file, offset + probe)) return false;
-  }
-  return is_warm(file, offset + length - 1);
-}
-
-// Brings a window into the page cache. Waits for the disk.
-bool warm_up(int file, std::uint64_t offset, std::uint64_t length) {
-  std::vector<char> scratch(128 << 10);
-  ::posix_fadvise(file, static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
-  for (std::uint64_t done = 0; done < length;) {
-    const std::size_t wanted =
-        static_cast<std::size_t>(std::min<std::uint64_t>(scratch.size(), length - done));
-    const ssize_t count = ::pread(file, scratch.data(), wanted, static_cast<off_t>(offset + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    done += static_cast<std::uint64_t>(count);
-  }
-  return true;
-}
-
-ErrorCode system_error(int error_number) {
-  return ErrorCode(error_number, boost::system::system_category());
-}
 
 }  // namespace
 
@@ -80,6 +44,7 @@ Connection::Connection(Socket socket) : socket_(std::move(socket)) {
 }
 
 Task<Connection::ReadOutcome> Connection::read_some(std::span<char> buffer) {
+  if (tls_) co_return co_await read_secure(buffer);
   const asio::mutable_buffer target(buffer.data(), buffer.size());
   const auto [error, count] = co_await socket_.async_read_some(target, k_as_outcome);
   ReadOutcome outcome;
@@ -89,6 +54,7 @@ Task<Connection::ReadOutcome> Connection::read_some(std::span<char> buffer) {
 }
 
 Task<ErrorCode> Connection::write(std::string_view bytes) {
+  if (tls_) co_return co_await write_secure(bytes);
   const asio::const_buffer source(bytes.data(), bytes.size());
   const auto [error, count] = co_await asio::async_write(socket_, source, k_as_outcome);
   (void)count;
@@ -98,6 +64,9 @@ Task<ErrorCode> Connection::write(std::string_view bytes) {
 Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
                                       const Pace& pace, std::uint64_t& sent) {
   sent = 0;
+  if (tls_ && tls_->sends_in_kernel())
+    co_return co_await send_file_in_kernel(pool, file, offset, length, pace, sent);
+  if (tls_) co_return co_await send_file_secure(pool, file, offset, length, pace, sent);
   std::uint64_t this_turn = 0;
   std::uint64_t warm_until = 0;  // relative to offset
   while (sent < length) {
@@ -132,11 +101,48 @@ Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t of
 }
 
 void Connection::cork(bool on) {
+  corked_ = on;
   const int value = on ? 1 : 0;
   ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }
 
-void Connection::finish_sending() {
+Connection::ReadOutcome Connection::try_read(std::span<char> buffer) {
+  ReadOutcome outcome;
+  if (tls_) {
+    const TlsEngine::Step step = tls_->read(buffer);
+    outcome.count = step.count;
+    outcome.error = error_of(step.progress);
+    return outcome;
+  }
+  const ssize_t count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (count > 0)
+    outcome.count = static_cast<std::size_t>(count);
+  else if (count == 0)
+    outcome.error = asio::error::eof;
+  else
+    outcome.error = errno == EINTR ? asio::error::try_again : system_error(errno);
+  return outcome;
+}
+
+std::size_t Connection::try_write(std::string_view bytes) {
+  if (tls_) return tls_->write(bytes).count;
+  const ssize_t sent =
+      ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+}
+
+bool Connection::has_unread() const {
+  ErrorCode ignored;
+  return (tls_ && tls_->has_buffered()) || socket_.available(ignored) > 0;
+}
+
+Task<void> Connection::finish_sending() {
+  while (tls_) {
+    const TlsEngine::Step step = tls_->say_end();
+    if (step.progress != TlsEngine::Progress::wants_write) break;
+    const ErrorCode error = co_await wait_for(step.progress);
+    if (error) co_return;
+  }
   ErrorCode ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);
 }
@@ -148,18 +154,19 @@ asio::ip::address Connection::local() const {
 
 Task<void> Connection::linger(std::chrono::milliseconds at_most) {
   constexpr std::uint64_t k_most = 64 << 20;  // bytes thrown away before patience ends
-  finish_sending();
   set_deadline(std::chrono::steady_clock::now() + at_most);
+  co_await finish_sending();
   std::array<char, 16384> scratch;
-  const std::span<char> buffer(scratch);
+  const asio::mutable_buffer target(scratch.data(), scratch.size());
   for (std::uint64_t thrown_away = 0; thrown_away < k_most;) {
-    const ReadOutcome outcome = co_await read_some(buffer);
-    if (outcome.error) co_return;
-    thrown_away += outcome.count;
+    const auto [error, count] = co_await socket_.async_read_some(target, k_as_outcome);
+    if (error) co_return;
+    thrown_away += count;
   }
 }
 
 void Connection::close() {
+  if (tls_) tls_->detach();
   ErrorCode ignored;
   socket_.close(ignored);
 }

@@ -1,16 +1,18 @@
-// A TCP connection of a loop: bytes in, bytes and files out, and a deadline that
-// the loop's SessionSet enforces. No operation has a timer of its own. Not
-// thread-safe: everything happens on the connection's loop.
+// A TCP connection of a loop, with TLS over it or without: bytes in, bytes and files
+// out, and a deadline that the loop's SessionSet enforces. No operation has a timer of
+// its own. Not thread-safe: everything happens on the connection's loop.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "server/runtime/coroutine.hpp"
 #include "server/runtime/disk_pool.hpp"
+#include "server/runtime/tls_engine.hpp"
 
 namespace larder {
 
@@ -37,8 +39,18 @@ class Connection {
  public:
   explicit Connection(Socket socket);
 
+  // TLS from here on, as its server; before anything was read. The deadline holds.
+  // For data that clients send or fetch beside a session: issue no tickets.
+  enum class Secured : std::uint8_t { yes, plain_text, failed };  // plain_text: it began with something else
+  enum class Tickets : std::uint8_t { yes, no };
+  Task<Secured> secure(std::shared_ptr<const TlsContext> context, std::string scope, Tickets tickets);
+  bool is_secure() const { return tls_ != nullptr; }
+  bool resumed() const { return tls_ && tls_->resumed(); }  // a session of the same scope
+  // Who the client is by its certificate; empty: it showed none.
+  const std::string& tls_user() const { return tls_user_; }
+
   struct ReadOutcome {
-    ErrorCode error;
+    ErrorCode error;        // eof: the peer ended; under TLS only when it said so
     std::size_t count = 0;  // bytes; 0 with no error never happens
   };
   Task<ReadOutcome> read_some(std::span<char> buffer);
@@ -48,14 +60,22 @@ class Connection {
   Task<ErrorCode> send_file(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
                             const Pace& pace, std::uint64_t& sent);
 
-  // Holds small segments back while a header and a body go out together.
+  // The same at once, as far as that goes without waiting. What try_write() did not take
+  // has to be the beginning of the next write().
+  ReadOutcome try_read(std::span<char> buffer);  // try_again: there is nothing yet
+  std::size_t try_write(std::string_view bytes);
+  bool has_unread() const;  // something has come that nobody has read
+
+  // Holds small segments back while a header and a file go out together.
   void cork(bool on);
   // No more to send; what was sent is delivered and then the end.
-  void finish_sending();
+  Task<void> finish_sending();
   // No more to send; what the peer still sends is read and thrown away for a moment, so
   // that it gets to see the answer instead of a reset.
   Task<void> linger(std::chrono::milliseconds at_most);
-  void close();  // at once; pending operations fail
+  // At once; pending operations fail. Under TLS the peer sees that it was cut off,
+  // unless finish_sending() came before.
+  void close();
 
   void set_deadline(SteadyTime deadline) { deadline_ = deadline; }
   SteadyTime deadline() const { return deadline_; }
@@ -68,11 +88,27 @@ class Connection {
   Socket& socket() { return socket_; }
 
  private:
+  // The same under TLS (connection_tls.cpp).
+  Task<ReadOutcome> read_secure(std::span<char> buffer);
+  Task<ErrorCode> write_secure(std::string_view bytes);
+  Task<ErrorCode> send_file_secure(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
+                                   const Pace& pace, std::uint64_t& sent);
+  Task<ErrorCode> send_file_in_kernel(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
+                                      const Pace& pace, std::uint64_t& sent);
+  Task<ErrorCode> wait_for(TlsEngine::Progress progress);
+  bool turn_is_over(std::size_t bytes);
+
   Socket socket_;
   SteadyTime deadline_ = SteadyTime::max();
   bool expired_ = false;
   asio::ip::address peer_;
   std::string peer_text_;
+
+  std::unique_ptr<TlsEngine> tls_;
+  std::string tls_user_;
+  bool corked_ = false;
+  std::string held_;      // written while corked, to share a record with the file
+  std::size_t turn_ = 0;  // bytes since others of the loop had theirs
 };
 
 }  // namespace larder

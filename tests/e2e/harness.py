@@ -180,6 +180,7 @@ class Larderd:
         wait_until(lambda: self._alive() and os.path.exists(port_file), "larderd writes its port file")
         self.port = self._port_from(port_file, "http")
         self.ftp_port = self._port_from(port_file, "ftp")
+        self.port_file = port_file
         wait_until(lambda: self._alive() and self._healthy(), "larderd gets ready")
         return self
 
@@ -211,6 +212,10 @@ class Larderd:
     @property
     def url(self):
         return "http://127.0.0.1:%d" % self.port
+
+    def port_of(self, protocol):
+        """Of the first listener for "https" or "ftps"."""
+        return self._port_from(self.port_file, protocol)
 
     @property
     def ftp_url(self):

@@ -2,17 +2,17 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <stdexcept>
 
 namespace larder {
 namespace {
 
-constexpr int k_deadline = 10'000;  // milliseconds
+constexpr timeval k_deadline = {10, 0};
 
 }  // namespace
 
@@ -23,25 +23,39 @@ HttpClient::HttpClient(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STRE
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     throw std::runtime_error("cannot connect");
+  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &k_deadline, sizeof k_deadline);
 }
 
 HttpClient::~HttpClient() {
-  ::close(socket_);
+  drop();
+}
+
+void HttpClient::drop() {
+  if (socket_ >= 0) ::close(socket_);
+  socket_ = -1;
+}
+
+long HttpClient::put(const char* bytes, std::size_t count) {
+  return ::send(socket_, bytes, count, MSG_NOSIGNAL);
+}
+
+long HttpClient::take(char* into, std::size_t room) {
+  const ssize_t count = ::recv(socket_, into, room, 0);
+  if (count < 0 && errno == EAGAIN) throw std::runtime_error("the server did not answer in time");
+  return count;
 }
 
 void HttpClient::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const long count = put(bytes.data(), bytes.size());
     if (count <= 0) return;  // the server closed: the answer, or its absence, will tell
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
 }
 
 bool HttpClient::fill() {
-  pollfd waiting = {socket_, POLLIN, 0};
-  if (::poll(&waiting, 1, k_deadline) <= 0) throw std::runtime_error("the server did not answer in time");
   char piece[65536];
-  const ssize_t count = ::recv(socket_, piece, sizeof piece, 0);
+  const long count = take(piece, sizeof piece);
   if (count <= 0) return false;
   received_.append(piece, static_cast<std::size_t>(count));
   return true;

@@ -19,7 +19,7 @@ struct HttpAnswer {
 class HttpClient {
  public:
   explicit HttpClient(std::uint16_t port);
-  ~HttpClient();
+  virtual ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
@@ -30,6 +30,15 @@ class HttpClient {
   // A whole request on this connection.
   HttpAnswer request(std::string_view method, std::string_view target, std::string_view fields = {},
                      std::string_view body = {});
+
+  // Ends the connection at once, as when the client is killed.
+  void drop();
+
+ protected:
+  int socket() const { return socket_; }
+  // As send() and recv(); a receive that waits for more than ten seconds fails.
+  virtual long put(const char* bytes, std::size_t count);
+  virtual long take(char* into, std::size_t room);
 
  private:
   bool fill();

@@ -16,6 +16,7 @@ const char* word(Kind kind) {
     case Kind::reply: return "";
     case Kind::goodbye: return "goodbye";
     case Kind::login_failed: return "login failed";
+    case Kind::secure: return "secure";
     case Kind::open_passive: return "open passive";
     case Kind::aim: return "aim";
     case Kind::enter: return "enter";
