@@ -16,6 +16,7 @@ constexpr const char* k_footer = R"(Exit codes, the same for all commands:
 
 Environment:
   LARDER_SERVER   the server when --server is not given
+  LARDER_CACERT, LARDER_CERT, LARDER_KEY   as --cacert, --cert and --key
   ~/.netrc        user and password, when the URL holds none
 
 Start with:
@@ -135,9 +136,21 @@ void declare_reading(CLI::App& app, CommandLine& line) {
 }  // namespace
 
 void declare(CLI::App& app, CommandLine& line) {
-  app.add_option("-s,--server", line.server, "http://[USER:PASSWORD@]HOST:PORT")
+  app.add_option("-s,--server", line.server, "http[s]://[USER:PASSWORD@]HOST:PORT")
       ->envname("LARDER_SERVER")
       ->capture_default_str();
+  app.add_option("--cacert", line.trust.authorities,
+                 "Believe https servers that these authorities vouch for (PEM); otherwise the system's")
+      ->envname("LARDER_CACERT")
+      ->type_name("FILE");
+  app.add_option("--cert", line.trust.certificate, "Show this certificate to the server (PEM)")
+      ->envname("LARDER_CERT")
+      ->type_name("FILE");
+  app.add_option("--key", line.trust.key, "Its key, when it is in another file (PEM)")
+      ->envname("LARDER_KEY")
+      ->type_name("FILE");
+  app.add_flag("--insecure", line.insecure,
+               "Believe ANY https server, also one in between that reads and changes everything");
   app.add_flag("--json", line.json, "Results as JSON on standard output");
   app.add_flag("-q,--quiet", line.quiet, "No progress, and no summary when all is well");
   app.set_version_flag("--version", "larder " LARDER_VERSION);

@@ -17,6 +17,8 @@ namespace larder::client {
 
 struct CommandLine {
   std::string server = std::string(k_default_server);
+  Trust trust;
+  bool insecure = false;
   bool json = false;
   bool quiet = false;
   SeedOptions seed;

@@ -47,6 +47,20 @@ std::string credentials_comment(const ServerUrl& server) {
   return text + "#   machine " + host_of(server) + " login " + user + " password PASS\n";
 }
 
+std::string authority_comment(const ServerUrl& server) {
+  if (!server.base.starts_with("https://")) return {};
+  const std::string file = server.trust.authorities.empty() ? "CA.pem" : server.trust.authorities;
+  return "# BitBake asks with Python and fetches with wget. An authority of your own is best added to those "
+         "of\n"
+         "# each build machine (/usr/local/share/ca-certificates, update-ca-certificates); otherwise say to "
+         "both:\n"
+         "#   export SSL_CERT_FILE=" +
+         file +
+         " BB_ENV_PASSTHROUGH_ADDITIONS=\"SSL_CERT_FILE\"\n"
+         "#   echo 'ca_certificate = " +
+         file + "' >> ~/.wgetrc\n";
+}
+
 constexpr std::string_view k_certificates_comment =
     "# Since kirkstone every availability check loads all CA certificates, even for plain http: 28 ms a hit\n"
     "# and 76 ms a miss, and more threads do not help. If nothing is fetched by https in your builds, this\n"
@@ -89,7 +103,7 @@ std::string bitbake_lines(const ServerUrl& server, const api::Stat& stat) {
   if (downloads.empty())
     text += "# This server has no namespace of kind downloads, so there is no source mirror.\n";
   if (!downloads.empty()) text += source_mirror(server, downloads.front());
-  text += "\n" + credentials_comment(server) + "\n";
+  text += "\n" + credentials_comment(server) + authority_comment(server) + "\n";
   text += k_certificates_comment;
   text += "\n";
   text += k_hash_equivalence_comment;

@@ -26,6 +26,11 @@ ExitCode run(CLI::App& app, CommandLine& line) {
   const auto server = parse_server_url(line.server);
   if (!server) return complain(globals, ExitCode::usage, server.error().message());
   globals.server = *server;
+  globals.server.trust = line.trust;
+  if (line.insecure) {
+    globals.server.trust.checks = Trust::Checks::no;
+    std::cerr << "larder: --insecure: NOT CHECKED who the server is\n";
+  }
 
   line.seed.kind = namespace_kind(line.seed_kind);
   line.seed.verify = !line.seed_no_verify;

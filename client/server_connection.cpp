@@ -196,6 +196,34 @@ void set_transport(CURL* curl, const Request& request) {
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(request.stall_timeout.count()));
 }
 
+void set_trust(CURL* curl, const Trust& trust) {
+  if (!trust.authorities.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, trust.authorities.c_str());
+  if (trust.checks == Trust::Checks::no) {
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (trust.certificate.empty()) return;
+  const std::string& key = trust.key.empty() ? trust.certificate : trust.key;
+  curl_easy_setopt(curl, CURLOPT_SSLCERT, trust.certificate.c_str());
+  curl_easy_setopt(curl, CURLOPT_SSLKEY, key.c_str());
+}
+
+// What to do about trouble with TLS, behind libcurl's own words.
+std::string trust_hint(CURLcode code, std::string_view reason) {
+  switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return reason.find("match") != std::string_view::npos
+                 ? "; ask for the server by the name that its certificate has"
+                 : "; if it is the right one, name the file of its authority: --cacert FILE or LARDER_CACERT";
+    case CURLE_SSL_CACERT_BADFILE: return "; --cacert (LARDER_CACERT) needs certificates in PEM";
+    case CURLE_SSL_CERTPROBLEM: return "; see --cert and --key: PEM, and of one pair";
+    case CURLE_SSL_CONNECT_ERROR:
+      return reason.find("wrong version") != std::string_view::npos ? "; this port may speak plain http://"
+                                                                    : "";
+    default: return {};
+  }
+}
+
 void set_credentials(CURL* curl, const ServerUrl& server) {
   if (!server.has_credentials()) {
     curl_easy_setopt(curl, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_OPTIONAL));
@@ -219,12 +247,14 @@ Result<Answer> ServerConnection::perform(const Request& request) {
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
   set_transport(curl, request);
   set_credentials(curl, server_);
+  set_trust(curl, server_.trust);
   exchange.attach_to(curl);
 
   const CURLcode code = curl_easy_perform(curl);
   if (code == CURLE_OK) return std::move(exchange.answer);
   if (interrupted()) return Error(Errc::cancelled, "interrupted");
-  const std::string what = server_.base + ": " + (reason[0] != '\0' ? reason : curl_easy_strerror(code));
+  const std::string_view said = reason[0] != '\0' ? reason : curl_easy_strerror(code);
+  const std::string what = server_.base + ": " + std::string(said) + trust_hint(code, said);
   if (code == CURLE_WRITE_ERROR) return Error(Errc::cancelled, what);
   return Error(is_connection_trouble(code) ? Errc::busy : Errc::io, what);
 }

@@ -8,10 +8,20 @@
 
 namespace larder::client {
 
+// Whom an https server is believed by, and what we show it; PEM files.
+struct Trust {
+  enum class Checks { yes, no };
+  std::string authorities;  // empty: those of the system
+  std::string certificate;  // ours; empty: none
+  std::string key;          // empty: in the same file
+  Checks checks = Checks::yes;
+};
+
 struct ServerUrl {
   std::string base;  // "http://host:8480", a path behind it possible, never a slash at the end
   std::string user;  // decoded; empty: none given (then ~/.netrc is asked)
   std::string password;
+  Trust trust;
 
   bool has_credentials() const { return !user.empty(); }
 };

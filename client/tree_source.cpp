@@ -14,7 +14,7 @@ TreeSource at_server(const ServerUrl& server, std::string name_space) {
   return source;
 }
 
-Result<TreeSource> at_other_server(std::string_view text) {
+Result<TreeSource> at_other_server(std::string_view text, const Trust& trust) {
   std::string_view rest = text;
   while (rest.ends_with('/')) rest.remove_suffix(1);
   const auto authority = rest.find("://") + 3;
@@ -29,14 +29,15 @@ Result<TreeSource> at_other_server(std::string_view text) {
         "'" + std::string(text) + "' names no namespace; write it like http://host:8480/sstate-cache");
   const auto name_space = percent_decode(rest.substr(slash + 1));
   if (!name_space) return Error(Errc::invalid_argument, "'" + std::string(text) + "' has a stray '%'");
-  LARDER_TRY_ASSIGN(const ServerUrl server, parse_server_url(rest.substr(0, slash)));
+  LARDER_TRY_ASSIGN(ServerUrl server, parse_server_url(rest.substr(0, slash)));
+  server.trust = trust;
   return at_server(server, *name_space);
 }
 
 }  // namespace
 
 Result<TreeSource> parse_tree_source(std::string_view text, const ServerUrl& server) {
-  if (text.find("://") != std::string_view::npos) return at_other_server(text);
+  if (text.find("://") != std::string_view::npos) return at_other_server(text, server.trust);
   const bool is_directory =
       text == "." || text == ".." || (text.find('/') != std::string_view::npos && !text.starts_with('@'));
   if (text.empty()) return Error(Errc::invalid_argument, "an empty name is no tree");
