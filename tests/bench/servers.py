@@ -25,6 +25,7 @@ class Programs:
         self.sample_tree = self._in(build, "tests/larder-sample-tree")
         self.fill = self._in(build, "tests/bench/larder-bench-fill")
         self.load = self._in(build, "tests/bench/larder-bench-load")
+        self.tls_load = self._in(build, "tests/bench/larder-bench-tls-load")
         self.ftp_load = self._in(build, "tests/bench/larder-bench-ftp-load")
         self.nginx = self._installed("nginx")
         self.vsftpd = self._installed("vsftpd")
@@ -133,8 +134,16 @@ class Larderd(Server):
         settings = {"data": data, "write": "loopback", "log": {"access": access},
                     "http": {"listen": ["127.0.0.1:%d" % self.port]},
                     "ftp": {"listen": ["127.0.0.1:%d" % self.ftp_port] if with_ftp else []}, **settings}
+        self.settings = settings
+        self._write_config()
+
+    def also(self, section, key, value):
+        self.settings[section][key] = value
+        self._write_config()
+
+    def _write_config(self):
         with open(self.config, "w") as file:
-            json.dump(settings, file)  # which is YAML, too
+            json.dump(self.settings, file)  # which is YAML, too
 
     def command(self):
         return [self.program, "--config", self.config]
@@ -170,12 +179,19 @@ http {
   uwsgi_temp_path %(directory)s/uwsgi;
   scgi_temp_path %(directory)s/scgi;%(cache)s
   server {
-    listen 127.0.0.1:%(port)d;
+    listen 127.0.0.1:%(port)d;%(tls)s
     root %(root)s;
     location = /ready { return 200; }
   }
 }
 """
+
+
+NGINX_TLS = """
+    listen 127.0.0.1:%d ssl;
+    ssl_certificate %s;
+    ssl_certificate_key %s;
+    ssl_protocols TLSv1.2 TLSv1.3;"""
 
 
 class Nginx(Server):
@@ -184,16 +200,18 @@ class Nginx(Server):
 
     ready = "/ready"
 
-    def __init__(self, programs, directory, root, name, cached=0):
+    def __init__(self, programs, directory, root, name, cached=0, certificate=None, key=None):
         super().__init__(name)
         os.makedirs(directory)
         self.program = programs.nginx
+        self.tls_port = unused_port() if certificate else None
         self.directory = directory
         self.log = os.path.join(directory, "output.log")
         with open(os.path.join(directory, "nginx.conf"), "w") as file:
             file.write(NGINX % {"directory": directory, "root": root, "port": self.port,
                                 "descriptors": cached // 2 + 1024,  # half of what is cached are errors
                                 "user": "user root;" if os.getuid() == 0 else "",
+                                "tls": NGINX_TLS % (self.tls_port, certificate, key) if certificate else "",
                                 "cache": OPEN_FILE_CACHE % cached if cached else ""})
 
     def command(self):
@@ -325,6 +343,13 @@ def load(programs, server, method, targets, requests, expect=(200,), connections
     for status in expect:
         arguments += ["--expect", str(status)]
     return _run_load(programs.load, server, server.port, arguments)
+
+
+def tls_load(programs, server, method, targets, requests, expect, connections, fresh):
+    """The same over TLS; `fresh`: with a full handshake for each request."""
+    return _run_load(programs.tls_load, server, server.tls_port,
+                     ["--method", method, "--targets", targets, "--requests", str(requests), "--connections",
+                      str(connections), "--expect", str(expect), *(["--fresh"] if fresh else [])])
 
 
 def ftp_load(programs, server, kind, paths, sessions, concurrency):
