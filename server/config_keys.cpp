@@ -158,6 +158,12 @@ Result<void> read(std::string_view text, std::chrono::milliseconds& field) {
   return {};
 }
 
+Result<void> read(std::string_view text, bool& field) {
+  if (text != "true" && text != "false") return needs("true or false", text);
+  field = text == "true";
+  return {};
+}
+
 Result<void> read(std::string_view text, std::uint32_t& field) {
   if (!parse_number(text, field)) return needs("a whole number from 0 to 4294967295", text);
   return {};
@@ -212,11 +218,6 @@ Result<void> read(std::string_view text, WriteAccess& field) {
 Result<void> read(std::string_view text, Eviction& field) {
   constexpr Choices<Eviction, 3> k_choices = {
       {{"by-kind", Eviction::by_kind}, {"oldest", Eviction::oldest}, {"never", Eviction::never}}};
-  return choose(text, k_choices, field);
-}
-
-Result<void> read(std::string_view text, bool& field) {
-  constexpr Choices<bool, 2> k_choices = {{{"true", true}, {"false", false}}};
   return choose(text, k_choices, field);
 }
 
@@ -315,6 +316,8 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("write", "LARDER_WRITE", &C::write),
       key<C>("adopt_from", "LARDER_ADOPT_FROM", &C::adopt_from),
       key<C>("checkout_to", "LARDER_CHECKOUT_TO", &C::checkout_to),
+      key<C>("allow_root", "LARDER_ALLOW_ROOT", &C::allow_root),
+      key<C>("sandbox", "LARDER_SANDBOX", &C::sandbox),
       key<C>("shutdown_timeout", "LARDER_SHUTDOWN_TIMEOUT", &C::shutdown_timeout),
       key<C>("http.listen", "LARDER_LISTEN_HTTP", &C::http, &H::listen),
       key<C>("http.listen_tls", "LARDER_LISTEN_HTTPS", &C::http, &H::listen_tls),

@@ -58,6 +58,11 @@ Result<OpenStore> open_store(const Config& config, const Clock& clock) {
 }
 
 Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
+  LARDER_TRY_ASSIGN(Sockets sockets, open_sockets(config, {}));
+  return start(std::move(config), std::move(logs), std::move(sockets));
+}
+
+Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs, Sockets sockets) {
   std::error_code ignored;
   const auto absolute = std::filesystem::absolute(config.data, ignored);
   if (!ignored) config.data = absolute;
@@ -65,7 +70,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
   LARDER_TRY_ASSIGN(OpenStore store, open_store(config, k_clock));
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(config), std::move(logs), std::move(store)));
   LARDER_TRY(daemon->tls_.load());
-  LARDER_TRY(daemon->listen());
+  LARDER_TRY(daemon->listen(std::move(sockets)));
   daemon->loops_.start();
   daemon->http_.start();
   daemon->ftp_.start();
@@ -110,36 +115,37 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
       upkeep_(*store_.store, config_, clock_, logs_.main),
       scrub_(*store_.store, config_, clock_, logs_.main) {}
 
-Result<void> Daemon::listen() {
-  for (const Endpoint& each : config_->http.listen) {
+Result<void> Daemon::listen(Sockets sockets) {
+  plain_http_ = sockets.http.size();
+  plain_ftp_ = sockets.ftp.size();
+  for (ListeningSocket& each : sockets.http) {
     const auto serve = [this](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
       return http::HttpSession::serve(http_context_, sessions, std::move(socket), std::move(ticket));
     };
-    LARDER_TRY(http_.listen(each.address, each.port, serve));
+    LARDER_TRY(http_.listen(std::move(each), serve));
   }
-  for (const Endpoint& each : config_->http.listen_tls) {
+  for (ListeningSocket& each : sockets.https) {
     const auto serve = [this](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
       return http::HttpSession::serve_secure(http_context_, sessions, tls_.http(), std::move(socket),
                                              std::move(ticket));
     };
-    LARDER_TRY(http_.listen(each.address, each.port, serve));
+    LARDER_TRY(http_.listen(std::move(each), serve));
   }
-  for (const FtpEndpoint& each : config_->ftp.listen) {
-    LARDER_TRY(listen_ftp(each, ftp::Door::plain));
-  }
-  for (const FtpEndpoint& each : config_->ftp.listen_tls) {
-    LARDER_TRY(listen_ftp(each, ftp::Door::secure));
-  }
-  return {};
+  LARDER_TRY(listen_ftp(std::move(sockets.ftp), config_->ftp.listen, ftp::Door::plain));
+  return listen_ftp(std::move(sockets.ftps), config_->ftp.listen_tls, ftp::Door::secure);
 }
 
-Result<void> Daemon::listen_ftp(const FtpEndpoint& endpoint, ftp::Door door) {
-  const auto serve = [this, door, passive = endpoint.passive_address](SessionSet& sessions, Socket socket,
-                                                                      Admission::Ticket ticket) {
-    return ftp::FtpSession::serve(ftp_context_, sessions, door, passive, std::move(socket),
-                                  std::move(ticket));
-  };
-  return ftp_.listen(endpoint.endpoint.address, endpoint.endpoint.port, serve);
+Result<void> Daemon::listen_ftp(std::vector<ListeningSocket> sockets,
+                                const std::vector<FtpEndpoint>& configured, ftp::Door door) {
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    const std::string passive = i < configured.size() ? configured[i].passive_address : std::string();
+    const auto serve = [this, door, passive](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
+      return ftp::FtpSession::serve(ftp_context_, sessions, door, passive, std::move(socket),
+                                    std::move(ticket));
+    };
+    LARDER_TRY(ftp_.listen(std::move(sockets[i]), serve));
+  }
+  return {};
 }
 
 std::vector<std::string> Daemon::listeners() const {
@@ -149,8 +155,8 @@ std::vector<std::string> Daemon::listeners() const {
     for (std::size_t i = 0; i < names.size(); ++i)
       all.push_back(protocol + (i < plain ? " " : "s ") + names[i]);
   };
-  add(http_, config_->http.listen.size(), "http");
-  add(ftp_, config_->ftp.listen.size(), "ftp");
+  add(http_, plain_http_, "http");
+  add(ftp_, plain_ftp_, "ftp");
   return all;
 }
 

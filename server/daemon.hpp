@@ -22,6 +22,7 @@
 #include "server/runtime/disk_pool.hpp"
 #include "server/runtime/loop_group.hpp"
 #include "server/runtime/session_server.hpp"
+#include "server/sockets.hpp"
 #include "server/store/posix_file_system.hpp"
 #include "server/store/store.hpp"
 #include "server/tls_keeper.hpp"
@@ -41,7 +42,8 @@ Result<OpenStore> open_store(const Config& config, const Clock& clock);
 class Daemon {
  public:
   // Opens everything and accepts connections when it returns.
-  static Result<std::unique_ptr<Daemon>> start(Config config, Logs logs);
+  static Result<std::unique_ptr<Daemon>> start(Config config, Logs logs, Sockets sockets);
+  static Result<std::unique_ptr<Daemon>> start(Config config, Logs logs);  // opens its sockets, too
   ~Daemon();
 
   // Finishes running transfers for up to shutdown_timeout, then ends. May be called twice.
@@ -60,8 +62,9 @@ class Daemon {
  private:
   Daemon(Config config, Logs logs, OpenStore store);
 
-  Result<void> listen();
-  Result<void> listen_ftp(const FtpEndpoint& endpoint, ftp::Door door);
+  Result<void> listen(Sockets sockets);
+  Result<void> listen_ftp(std::vector<ListeningSocket> sockets, const std::vector<FtpEndpoint>& configured,
+                          ftp::Door door);
   void complete_stat(api::Stat& stat) const;
   void reconcile(std::stop_token stop);  // whenever the store asks for it
   void reconcile_once(const std::stop_token& stop);
@@ -75,6 +78,8 @@ class Daemon {
   const UnixSeconds started_;
   OpenStore store_;
   TlsKeeper tls_;
+  std::size_t plain_http_ = 0;  // listeners; those with TLS come behind them
+  std::size_t plain_ftp_ = 0;
   std::atomic<bool> ready_{true};
   bool stopped_ = false;
 
