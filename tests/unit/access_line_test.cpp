@@ -49,6 +49,14 @@ TEST_CASE("an access log line tells everything about a request", "[access_line]"
         R"(2023-11-14T22:13:20.123Z 127.0.0.1 http GET "/sstate-cache/ab" 200 hit in=1 out=20480 us=57)");
 }
 
+TEST_CASE("who is known by name stands in the access log", "[access_line]") {
+  AccessRecord record = asked_for("/a");
+  record.user = "ci \"7\"";
+  CHECK(format_access(record, LogFormat::json, 0).find(R"("client":"127.0.0.1","user":"ci \"7\"",)") !=
+        std::string::npos);
+  CHECK(format_access(record, LogFormat::text, 0).ends_with(R"( user="ci \"7\"")"));
+}
+
 TEST_CASE("whatever a client asks for, its line is one line of UTF-8 and JSON", "[access_line]") {
   struct Case {
     std::string_view name;

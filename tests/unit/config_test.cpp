@@ -125,6 +125,51 @@ log:
   CHECK(result.config == expected);
 }
 
+TEST_CASE("certificates are read as sections, and as texts where there is but one line", "[config][tls]") {
+  const std::vector<CertificateConfig> expected = {{"/a.pem", "/a.key"}, {"/b.pem", "/b.pem"}};
+  for (const char* yaml :
+       {"tls:\n  certificates:\n    - {certificate: /a.pem, key: /a.key}\n    - certificate: /b.pem\n",
+        "tls:\n  certificates: [/a.pem:/a.key, /b.pem]\n"}) {
+    INFO(yaml);
+    const ConfigResult result = parsed_and_checked(yaml);
+    CHECK(texts(result) == std::vector<std::string>{});
+    CHECK(result.config.tls.certificates == expected);
+  }
+  ConfigResult result;
+  apply_environment(result,
+                    [] { return std::vector<std::string>{"LARDER_TLS_CERTIFICATES=/a.pem:/a.key,/b.pem"}; });
+  CHECK(result.defects.empty());
+  CHECK(result.config.tls.certificates == expected);
+}
+
+TEST_CASE("what is wrong with certificates and listeners of TLS is told with its line", "[config][tls]") {
+  const struct {
+    const char* yaml;
+    std::vector<std::string> defects;
+  } cases[] = {
+      {"http:\n  listen_tls: 127.0.0.1:1\n",
+       {"larderd.yaml:2: http.listen_tls needs a certificate: see tls.certificates"}},
+      {"ftp:\n  tls: required\n", {"larderd.yaml:2: ftp.tls needs a certificate: see tls.certificates"}},
+      {"tls:\n  certificates:\n    - {key: /a.key}\n",
+       {"larderd.yaml:3: a certificate needs its file: certificate: FILE"}},
+      {"tls:\n  certificates:\n    - {certificat: /a.pem, certificate: /b.pem}\n",
+       {"larderd.yaml:3: unknown key 'certificat' of a certificate; did you mean 'certificate'?"}},
+      {"tls:\n  min_version: 1.1\n", {"larderd.yaml:2: tls.min_version needs one of 1.2, 1.3, not '1.1'"}},
+      {"tls:\n  client_certificates: required\n",
+       {"larderd.yaml:2: tls.client_certificates needs tls.client_ca, the file with the authorities that may "
+        "vouch "
+        "for clients"}},
+      {"tls:\n  client_ca: /ca.pem\n",
+       {"larderd.yaml:2: tls.client_ca is of no use while tls.client_certificates is none"}},
+      {"http:\n  listen: []\n",
+       {"larderd.yaml:2: http.listen needs at least one address, or http.listen_tls"}},
+  };
+  for (const auto& each : cases) {
+    INFO(each.yaml);
+    CHECK(texts(parsed_and_checked(each.yaml)) == each.defects);
+  }
+}
+
 TEST_CASE("a list of one may be written without brackets", "[config]") {
   const ConfigResult result = parsed_and_checked("http:\n  listen: 127.0.0.1:80\n");
   CHECK(result.defects.empty());
