@@ -33,6 +33,7 @@ TlsEngine::Step TlsEngine::accept() {
   if (detached_) return {Progress::cut};
   ERR_clear_error();
   const Step step = outcome(SSL_accept(ssl_), 0);
+  established_ = step.progress == Progress::done;
   TlsFigures& figures = context_->figures();
   if (step.progress == Progress::done) figures.handshakes.fetch_add(1, std::memory_order_relaxed);
   if (step.progress >= Progress::ended) figures.failures.fetch_add(1, std::memory_order_relaxed);
@@ -48,7 +49,7 @@ TlsEngine::Step TlsEngine::read(std::span<char> into) {
 }
 
 TlsEngine::Step TlsEngine::write(std::string_view bytes) {
-  if (detached_ || SSL_is_init_finished(ssl_) == 0) return {Progress::cut};
+  if (detached_ || !established_) return {Progress::cut};
   ERR_clear_error();
   std::size_t count = 0;
   const int returned = SSL_write_ex(ssl_, bytes.data(), bytes.size(), &count);
@@ -68,7 +69,7 @@ bool TlsEngine::sends_in_kernel() const {
 }
 
 TlsEngine::Step TlsEngine::say_end() {
-  if (detached_ || failed_ || SSL_in_init(ssl_) != 0) return {Progress::cut};
+  if (detached_ || failed_ || !established_) return {Progress::cut};
   ERR_clear_error();
   const int returned = SSL_shutdown(ssl_);
   if (returned >= 0) return {Progress::done};  // 0: the peer has not said so yet, and need not

@@ -62,6 +62,7 @@ class TlsEngine {
   std::shared_ptr<const TlsContext> context_;
   SSL* ssl_;
   bool detached_ = false;
+  bool established_ = false;  // keys may still change later; this is about the first time
   bool failed_ = false;  // nothing more can be said, not even the end
 };
 

@@ -196,6 +196,19 @@ TEST_CASE("a check says how far it came and what it found", "[client][verify]") 
   CHECK(defect_line(event) == "larder: sstate-cache/a?: corrupt: reads as something else -> quarantined");
 }
 
+TEST_CASE("the page of stat tells when the certificate ends, if there is one", "[client][stat]") {
+  constexpr std::int64_t k_day = 24 * 3600;
+  api::Stat stat = server_stat();
+  stat.now = 1'800'000'000;
+  CHECK(stat_page("https://cache", stat).find("certificate") == std::string::npos);
+  stat.tls_certificate_expires = stat.now + 40 * k_day;
+  CHECK(stat_page("https://cache", stat).find("(in 40 days)\n") != std::string::npos);
+  stat.tls_certificate_expires = stat.now + 13 * k_day;
+  CHECK(stat_page("https://cache", stat).find("(in 13 days): RENEW IT") != std::string::npos);
+  stat.tls_certificate_expires = stat.now - 1;
+  CHECK(stat_page("https://cache", stat).find("HAS EXPIRED") != std::string::npos);
+}
+
 TEST_CASE("the stat page tells of the last check and of the one under way", "[client][stat][verify]") {
   api::Stat stat = server_stat();
   CHECK_THAT(stat_page("http://cache", stat), Contains("no pass complete yet"));

@@ -148,21 +148,21 @@ TEST_CASE("what is wrong with certificates and listeners of TLS is told with its
     std::vector<std::string> defects;
   } cases[] = {
       {"http:\n  listen_tls: 127.0.0.1:1\n",
-       {"larderd.yaml:2: http.listen_tls needs a certificate: see tls.certificates"}},
-      {"ftp:\n  tls: required\n", {"larderd.yaml:2: ftp.tls needs a certificate: see tls.certificates"}},
+       {"f.yaml:2: http.listen_tls needs a certificate: see tls.certificates"}},
+      {"ftp:\n  tls: required\n", {"f.yaml:2: ftp.tls needs a certificate: see tls.certificates"}},
       {"tls:\n  certificates:\n    - {key: /a.key}\n",
-       {"larderd.yaml:3: a certificate needs its file: certificate: FILE"}},
+       {"f.yaml:3: a certificate needs its file: certificate: FILE"}},
       {"tls:\n  certificates:\n    - {certificat: /a.pem, certificate: /b.pem}\n",
-       {"larderd.yaml:3: unknown key 'certificat' of a certificate; did you mean 'certificate'?"}},
-      {"tls:\n  min_version: 1.1\n", {"larderd.yaml:2: tls.min_version needs one of 1.2, 1.3, not '1.1'"}},
+       {"f.yaml:3: unknown key 'certificat' of a certificate; did you mean 'certificate'?"}},
+      {"tls:\n  min_version: 1.1\n", {"f.yaml:2: tls.min_version needs one of 1.2, 1.3, not '1.1'"}},
       {"tls:\n  client_certificates: required\n",
-       {"larderd.yaml:2: tls.client_certificates needs tls.client_ca, the file with the authorities that may "
+       {"f.yaml:2: tls.client_certificates needs tls.client_ca, the file with the authorities that may "
         "vouch "
         "for clients"}},
       {"tls:\n  client_ca: /ca.pem\n",
-       {"larderd.yaml:2: tls.client_ca is of no use while tls.client_certificates is none"}},
+       {"f.yaml:2: tls.client_ca is of no use while tls.client_certificates is none"}},
       {"http:\n  listen: []\n",
-       {"larderd.yaml:2: http.listen needs at least one address, or http.listen_tls"}},
+       {"f.yaml:2: http.listen needs at least one address, or http.listen_tls"}},
   };
   for (const auto& each : cases) {
     INFO(each.yaml);
@@ -247,7 +247,7 @@ TEST_CASE("what a configuration cannot be is said in one line", "[config]") {
       {"http:\n  idle_timeout: 0\n", "f.yaml:2: http.idle_timeout must be more than 0"},
       {"http:\n  max_header_size: 1023\n", "f.yaml:2: http.max_header_size must be at least 1KiB"},
       {"http:\n  max_header_size: 65537\n", "f.yaml:2: http.max_header_size can be 64KiB at most"},
-      {"http: {listen: []}\n", "f.yaml:1: http.listen needs at least one address"},
+      {"http: {listen: []}\n", "f.yaml:1: http.listen needs at least one address, or http.listen_tls"},
       {"http: {listen: ['*:1', ':1']}\n", "f.yaml:1: http.listen names *:1 twice"},
       {"http:\n  max_connections: 10\n  max_connections_per_address: 11\n",
        "f.yaml:3: http.max_connections_per_address is larger than http.max_connections (10)"},
@@ -367,7 +367,7 @@ TEST_CASE("bad variables are named, all of them", "[config]") {
                              "LARDER_DATA: needs a directory",
                              "LARDER_LISTEN_HTP: no such setting; did you mean 'LARDER_LISTEN_HTTP'?",
                              "LARDER_DISK_THREADS: disk_threads must be more than 0",
-                             "LARDER_LISTEN_HTTP: http.listen needs at least one address",
+                             "LARDER_LISTEN_HTTP: http.listen needs at least one address, or http.listen_tls",
                          });
 }
 
