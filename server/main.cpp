@@ -194,7 +194,9 @@ void raise_descriptor_limit(Config& config, spdlog::logger& log) {
   const rlim_t affordable = limit.rlim_cur > 2 * k_reserve ? limit.rlim_cur - k_reserve : k_reserve;
   std::uint32_t& connections = config.http.max_connections;
   std::uint32_t& sessions = config.ftp.max_sessions;
-  const rlim_t wanted = rlim_t{2} * connections + (config.ftp.listen.empty() ? 0 : rlim_t{4} * sessions);
+  const rlim_t wanted =
+      rlim_t{2} * connections +
+      (config.ftp.listen.empty() && config.ftp.listen_tls.empty() ? 0 : rlim_t{4} * sessions);
   if (wanted <= affordable) return;
   const auto share = [&](std::uint32_t of) {
     return std::max(1U, static_cast<std::uint32_t>(of * affordable / wanted));

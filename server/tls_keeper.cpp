@@ -127,6 +127,7 @@ Result<void> TlsKeeper::load() {
   std::string all;
   for (const std::string& each : defects) all += (all.empty() ? "" : "; ") + each;
   if (!all.empty()) return Error(Errc::invalid_argument, all);
+  if (!next.http) return {};  // a listener that is open keeps what it had
   const std::lock_guard lock(mutex_);
   current_ = std::move(next);
   return {};

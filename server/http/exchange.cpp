@@ -1,5 +1,6 @@
 #include "server/http/exchange.hpp"
 
+#include <boost/asio/error.hpp>
 #include <cassert>
 #include <cstdio>
 #include <ctime>
@@ -119,6 +120,7 @@ Task<bool> Exchange::fill() {
   const Connection::ReadOutcome outcome = co_await connection_.read_some(room);
   if (outcome.error) {
     broken_ = true;
+    ended_ = outcome.error == asio::error::eof;
     co_return false;
   }
   input_.filled(outcome.count);

@@ -122,6 +122,7 @@ class Exchange {
   std::uint64_t bytes_out_ = 0;  // of bodies
   std::string_view outcome_;
   bool broken_ = false;  // the connection is of no further use
+  bool ended_ = false;   // because the client said that it has no more to ask
 };
 
 }  // namespace larder::http

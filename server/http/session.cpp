@@ -30,6 +30,7 @@ Task<void> HttpSession::serve_secure(Context& context, SessionSet& sessions,
 }
 
 Task<bool> HttpSession::secure(std::shared_ptr<const TlsContext> tls) {
+  if (!tls) co_return false;
   connection_.set_deadline(std::chrono::steady_clock::now() + context_.config->tls.handshake_timeout);
   std::string scope = "http";
   const Connection::Secured outcome =
@@ -76,7 +77,7 @@ Task<void> HttpSession::run(SessionSet& sessions) {
   if ((exchange_.linger_ || unread) && !exchange_.broken_) {
     constexpr std::chrono::seconds k_patience(5);
     co_await connection_.linger(k_patience);
-  } else if (connection_.is_secure() && !exchange_.broken_) {
+  } else if (connection_.is_secure() && (!exchange_.broken_ || exchange_.ended_)) {
     connection_.set_deadline(std::chrono::steady_clock::now() + context_.config->http.body_timeout);
     co_await connection_.finish_sending();
   }

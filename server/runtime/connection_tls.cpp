@@ -30,8 +30,10 @@ Task<Connection::Secured> Connection::secure(std::shared_ptr<const TlsContext> c
   char first = 0;
   const ssize_t count = ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
   if (count <= 0) co_return Secured::failed;
+  const std::shared_ptr<const TlsContext> kept = context;
+  TlsFigures& figures = kept->figures();
   if (first != k_handshake_record) {
-    context->figures().failures.fetch_add(1, std::memory_order_relaxed);
+    figures.failures.fetch_add(1, std::memory_order_relaxed);
     co_return Secured::plain_text;
   }
   tls_ = std::make_unique<TlsEngine>(std::move(context), socket_.native_handle(), scope);
@@ -39,8 +41,11 @@ Task<Connection::Secured> Connection::secure(std::shared_ptr<const TlsContext> c
   while (true) {
     const TlsEngine::Step step = tls_->accept();
     if (step.progress == Progress::done) break;
+    const bool was_counted = step.progress >= Progress::ended;
     const ErrorCode error = co_await wait_for(step.progress);
-    if (error) co_return Secured::failed;
+    if (!error) continue;
+    if (!was_counted) figures.failures.fetch_add(1, std::memory_order_relaxed);
+    co_return Secured::failed;
   }
   tls_user_ = tls_->user();
   co_return Secured::yes;

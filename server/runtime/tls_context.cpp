@@ -22,7 +22,8 @@ constexpr const char* k_groups = "X25519:P-256:P-384";
 // ALPN's form: each name behind its length (RFC 7301, section 3.1).
 constexpr std::array<unsigned char, 18> k_http = {8, 'h', 't', 't', 'p', '/', '1', '.', '1',
                                                   8, 'h', 't', 't', 'p', '/', '1', '.', '0'};
-constexpr std::array<unsigned char, 4> k_ftp = {3, 'f', 't', 'p'};
+constexpr std::array<unsigned char, 13> k_ftp = {3, 'f', 't', 'p',  // and what some clients say of data
+                                                 8, 'f', 't', 'p', '-', 'd', 'a', 't', 'a'};
 
 // Who names protocols and not ours is turned away: what was meant for a web server must not
 // reach an FTP server, nor the other way round.

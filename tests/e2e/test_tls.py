@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 import unittest
 
@@ -16,6 +17,7 @@ import harness
 from harness import LARDER, LARDERD, needs, read_file, run_tool, wait_until, write_file
 from tls_harness import TlsTest
 
+BB_CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support", "bb_client.py")
 CONTENT = os.urandom(3_000_001)
 
 
@@ -333,6 +335,31 @@ class Certificates(TlsTest):
         done = run_tool(LARDER, "--server", self.url("", server), "--cacert", self.authority.certificate,
                         "--cert", ci["certificate"], "--key", ci["key"], "ls", "downloads")
         self.assertEqual((done.returncode, done.stdout.split()), (0, ["a.bin"]))
+
+
+@unittest.skipUnless(os.environ.get("BITBAKE_DIR"), "BITBAKE_DIR is not set: no checkout of BitBake to test with")
+class BitBake(TlsTest):
+    NAME = "ab/sstate:x:core2-64:1:r0:core2-64:12:%s_populate_sysroot.tar.zst" % ("ab" * 32)
+
+    def drive(self, *arguments, authority, expect):
+        home = self.temporary_directory()
+        write_file(os.path.join(home, ".wgetrc"), ("ca_certificate = %s\n" % authority).encode())
+        done = subprocess.run([sys.executable, BB_CLIENT, *arguments], text=True, timeout=200, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env={**os.environ, "HOME": home, "SSL_CERT_FILE": authority, "http_proxy": ""})
+        self.assertEqual(done.returncode, expect, done.stdout[-2000:] + done.stderr[-2000:])
+        return done.stdout.splitlines()[0]
+
+    def test_the_check_and_the_fetch_go_by_https_where_the_authority_is_known(self):
+        base = self.url("/sstate-cache")
+        put = self.server.put("/sstate-cache/" + harness.quoted(self.NAME), CONTENT)
+        self.assertEqual(put.status, 201, put.body)
+        good = {"authority": self.authority.certificate, "expect": 0}
+        self.assertEqual(self.drive("check", base, self.NAME, **good), "hit " + self.NAME)
+        store = os.path.join(self.temporary_directory(), "sstate")
+        self.assertTrue(self.drive("get", "-s", store, base, self.NAME, **good).endswith(harness.sha256(CONTENT)))
+        self.assertEqual(self.drive("check", base, self.NAME, authority=self.pairs[0]["certificate"], expect=1),
+                         "miss " + self.NAME)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,14 @@ TEST_CASE("a new certificate without its key changes nothing, until the key is t
   CHECK(kept.keeper.http() != before);
 }
 
+TEST_CASE("certificates that the configuration drops stay with the listeners that are open", "[tls]") {
+  Kept kept;
+  REQUIRE(kept.keeper.load());
+  (void)kept.config.reload(Config());
+  kept.keeper.reload();
+  CHECK(kept.keeper.http());
+}
+
 TEST_CASE("the keys of session tickets last a day", "[tls]") {
   Kept kept;
   REQUIRE(kept.keeper.load());
