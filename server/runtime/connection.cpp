@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
@@ -125,10 +126,33 @@ Connection::ReadOutcome Connection::try_read(std::span<char> buffer) {
 }
 
 std::size_t Connection::try_write(std::string_view bytes) {
-  if (tls_) return tls_->write(bytes).count;
+  if (tls_) return try_write_secure(bytes);
   const ssize_t sent =
       ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+}
+
+std::size_t Connection::try_write(std::string_view first, std::string_view second) {
+  if (second.empty()) return try_write(first);
+  if (tls_) return try_write_secure(first, second);
+  std::array<iovec, 2> parts = {iovec{const_cast<char*>(first.data()), first.size()},
+                                iovec{const_cast<char*>(second.data()), second.size()}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+}
+
+Task<ErrorCode> Connection::wait_readable() {
+  if (tls_ && tls_->has_buffered()) co_return ErrorCode();
+  const auto [error] = co_await socket_.async_wait(Socket::wait_read, k_as_outcome);
+  co_return error;
+}
+
+void Connection::stop_waiting() {
+  ErrorCode ignored;
+  socket_.cancel(ignored);
 }
 
 bool Connection::has_unread() const {

@@ -64,6 +64,10 @@ class Connection {
   // has to be the beginning of the next write().
   ReadOutcome try_read(std::span<char> buffer);  // try_again: there is nothing yet
   std::size_t try_write(std::string_view bytes);
+  std::size_t try_write(std::string_view first, std::string_view second);  // one behind the other
+  // Returns when there is something to read, or the connection is over: for who has no buffer meanwhile.
+  Task<ErrorCode> wait_readable();
+  void stop_waiting();      // a read or a wait under way fails with operation_aborted
   bool has_unread() const;  // something has come that nobody has read
 
   // Holds small segments back while a header and a file go out together.
@@ -95,6 +99,8 @@ class Connection {
                                    const Pace& pace, std::uint64_t& sent);
   Task<ErrorCode> send_file_in_kernel(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
                                       const Pace& pace, std::uint64_t& sent);
+  std::size_t try_write_secure(std::string_view bytes);
+  std::size_t try_write_secure(std::string_view first, std::string_view second);
   Task<ErrorCode> wait_for(TlsEngine::Progress progress);
   bool turn_is_over(std::size_t bytes);
 
@@ -107,6 +113,7 @@ class Connection {
   std::unique_ptr<TlsEngine> tls_;
   std::string tls_user_;
   bool corked_ = false;
+  bool wrote_ = false;    // since the last read
   std::string held_;      // written while corked, to share a record with the file
   std::size_t turn_ = 0;  // bytes since others of the loop had theirs
 };

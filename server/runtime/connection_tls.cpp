@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <utility>
 
 #include "server/runtime/connection.hpp"
 #include "server/runtime/connection_errors.hpp"
@@ -15,6 +16,7 @@ namespace {
 using Progress = TlsEngine::Progress;
 
 constexpr char k_handshake_record = 0x16;      // RFC 8446, section 5.1
+constexpr std::size_t k_record = 16 << 10;     // plain bytes in the largest
 constexpr std::size_t k_piece = 64 << 10;      // bytes read of a file at once: four records
 constexpr std::size_t k_most_held = 4 << 10;   // bytes
 constexpr std::size_t k_step = 1 << 10;        // what a step costs at least, in bytes worth as much time
@@ -70,6 +72,11 @@ bool Connection::turn_is_over(std::size_t bytes) {
 
 Task<Connection::ReadOutcome> Connection::read_secure(std::span<char> buffer) {
   ReadOutcome outcome;
+  // Right behind an answer there is rarely a request yet, and a read for nothing costs a buffer as well.
+  if (std::exchange(wrote_, false) && !tls_->has_buffered()) {
+    outcome.error = co_await wait_for(Progress::wants_read);
+    if (outcome.error) co_return outcome;
+  }
   while (true) {
     const TlsEngine::Step step = tls_->read(buffer);
     outcome.count = step.count;
@@ -84,8 +91,34 @@ Task<Connection::ReadOutcome> Connection::read_secure(std::span<char> buffer) {
   co_return outcome;
 }
 
+std::size_t Connection::try_write_secure(std::string_view bytes) {
+  wrote_ = true;
+  std::size_t taken = 0;
+  while (taken < bytes.size()) {
+    const TlsEngine::Step step = tls_->write(bytes.substr(taken));
+    if (step.progress != Progress::done) break;
+    taken += step.count;
+  }
+  return taken;
+}
+
+// The end of the first and the beginning of the second share a record.
+std::size_t Connection::try_write_secure(std::string_view first, std::string_view second) {
+  std::size_t taken = 0;
+  if (first.size() > k_record)
+    taken = try_write_secure(first.substr(0, first.size() - first.size() % k_record));
+  if (taken < first.size() - first.size() % k_record) return taken;
+  std::string joined(first.substr(taken));
+  const std::size_t of_second = std::min(second.size(), k_record - joined.size());
+  joined += second.substr(0, of_second);
+  const std::size_t shared = try_write_secure(joined);
+  taken += shared;
+  return shared < joined.size() ? taken : taken + try_write_secure(second.substr(of_second));
+}
+
 Task<ErrorCode> Connection::write_secure(std::string_view bytes) {
   const ErrorCode success;
+  wrote_ = true;
   if (corked_ && held_.size() + bytes.size() <= k_most_held) {
     held_ += bytes;
     co_return success;

@@ -63,7 +63,7 @@ class TlsEngine {
   SSL* ssl_;
   bool detached_ = false;
   bool established_ = false;  // keys may still change later; this is about the first time
-  bool failed_ = false;  // nothing more can be said, not even the end
+  bool failed_ = false;       // nothing more can be said, not even the end
 };
 
 }  // namespace larder
