@@ -26,6 +26,7 @@ class LockTable {
   template <typename Keys>
   [[nodiscard]] Locks lock_all(const Keys& keys) {
     std::vector<std::size_t> places;
+    places.reserve(keys.size());
     for (const Key* key : keys) places.push_back(place_of(*key));
     std::sort(places.begin(), places.end());
     places.erase(std::unique(places.begin(), places.end()), places.end());

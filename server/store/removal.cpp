@@ -27,6 +27,7 @@ Result<Entry> StoreCore::remove_locked(const ArtifactKey& key, const NameRecord&
 
 Result<std::uint64_t> StoreCore::remove_all(std::span<Doomed> names, const Removal& removal, Into into) {
   std::vector<const ArtifactKey*> keys;
+  keys.reserve(names.size());
   for (const Doomed& each : names) {
     LARDER_TRY(check_live(each.key));
     keys.push_back(&each.key);
@@ -88,6 +89,8 @@ Result<std::uint64_t> StoreCore::record_taken_out(std::span<const TakenOut> all,
   std::vector<std::string> changed;
   std::vector<IndexChange> changes;
   std::vector<const NameRecord*> rows;
+  changes.reserve(all.size());
+  rows.reserve(all.size());
   for (const TakenOut& each : all) {
     changes.push_back(each.change);
     rows.push_back(&each.row);

@@ -297,6 +297,8 @@ Result<void> StoreCore::thaw(std::span<const std::pair<std::string, NameRecord>>
                              const std::string& actor, api::RestoreResult& result) {
   std::vector<ArtifactKey> live;
   std::vector<const ArtifactKey*> keys;
+  live.reserve(frozen.size());
+  keys.reserve(frozen.size());
   for (const auto& [text, row] : frozen) {
     LARDER_TRY_ASSIGN(const ArtifactKey source, ArtifactKey::parse(text));
     LARDER_TRY_ASSIGN(ArtifactKey key, ArtifactKey::make(namespace_of(source.name_space()), source.path()));

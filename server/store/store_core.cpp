@@ -248,6 +248,7 @@ Result<std::optional<Receipt>> StoreCore::place_name(const ArtifactKey& key, con
 Result<void> StoreCore::record_placed(std::span<const Placed> all) {
   std::vector<std::string> changed;
   std::vector<IndexChange> changes;
+  changes.reserve(all.size());
   for (const Placed& each : all) {
     changed.insert(changed.end(), each.directories.begin(), each.directories.end());
     changes.push_back(each.change);

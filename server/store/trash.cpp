@@ -38,6 +38,7 @@ namespace {
 
 std::vector<const NameRecord*> pointers_to(const std::vector<NameRecord>& rows) {
   std::vector<const NameRecord*> pointers;
+  pointers.reserve(rows.size());
   for (const NameRecord& each : rows) pointers.push_back(&each);
   return pointers;
 }
@@ -47,6 +48,7 @@ std::vector<const NameRecord*> pointers_to(const std::vector<NameRecord>& rows) 
 Result<void> StoreCore::restore(std::uint64_t generation, std::span<const Kept> names,
                                 const std::string& actor, api::TrashEvent& event) {
   std::vector<const ArtifactKey*> keys;
+  keys.reserve(names.size());
   for (const Kept& each : names) keys.push_back(&each.key);
   std::vector<Kept> back;
   {
@@ -108,6 +110,7 @@ Result<void> StoreCore::place_kept(std::uint64_t generation, std::span<const Kep
 Result<std::uint64_t> StoreCore::purge(std::uint64_t generation, std::span<const Kept> names,
                                        Objects of_names) {
   std::vector<const ArtifactKey*> keys;
+  keys.reserve(names.size());
   for (const Kept& each : names) keys.push_back(&each.key);
   const auto locks = key_locks.lock_all(keys);
   std::vector<NameRecord> gone;

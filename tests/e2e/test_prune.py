@@ -254,6 +254,36 @@ class Evicting(PruneTest):
         wait_until(lambda: again.stat()["objects"] == 0, "and so are the objects")
 
 
+class LongJobs(PruneTest):
+    def test_so_many_at_a_time_and_none_outlives_the_daemon(self):
+        server = self.own_server(self.config)
+        for number in range(4 * 130):
+            self.put("downloads/%d/%d" % (number % 4, number), b"%d" % number)
+
+        def slow(number):  # a step, and then a rest of minutes
+            server.client("prune", "downloads", "--match", "%d/*" % number, "--rate", "1", "--yes", expect=None)
+
+        jobs = [threading.Thread(target=slow, args=(number,)) for number in range(4)]
+        for job in jobs:
+            job.start()
+        rules = json.dumps({"namespace": "downloads", "match": ["*"]}).encode()
+        wait_until(lambda: len(server.index("downloads")) <= 4 * 2, "all of them have made their first step")
+        for target, body in (("/-/v1/prune", rules), ("/-/v1/undo", b""), ("/-/v1/snapshots", b'{"name": "s"}')):
+            refused = server.request("POST", target, body=body)
+            self.assertEqual(refused.status, 503, target)
+            self.assertIn(b"try again", refused.body)
+        self.assertEqual(server.head("/downloads/0/516").status, 200)
+        began = time.monotonic()
+        self.assertEqual(server.stop(), 0)
+        self.assertLess(time.monotonic() - began, 15)
+        for job in jobs:
+            job.join()
+        again = self.own_server(self.config, data=server.data)
+        while again.client("trash").stdout != "the trash is empty\n":
+            again.client("undo")
+        self.assertEqual(len(again.index("downloads")), 4 * 130)
+
+
 class FullDisk(PruneTest):
     """On a file system of its own that is full to the last inode, or to the last byte."""
 
