@@ -205,8 +205,8 @@ Result<std::optional<Receipt>> StoreCore::place_name(const ArtifactKey& key, con
   if (origin.expected && (!existing || existing->digest != *origin.expected))
     return Error(Errc::precondition, "cannot store " + key.str() + ": it changed meanwhile (If-Match)");
   const auto refused = [&]() -> Result<std::optional<Receipt>> {
-    LARDER_TRY_ASSIGN(Receipt receipt, refuse(key, content, origin, *existing));
-    return std::optional(std::move(receipt));
+    LARDER_TRY_ASSIGN(const Receipt receipt, refuse(key, content, origin, *existing));
+    return std::optional(receipt);
   };
   const bool fixed = overwrite_rule(name_space->kind, key.path()) == OverwriteRule::write_once;
   if (existing && (fixed || origin.keep_existing || existing->digest == content.digest)) return refused();
