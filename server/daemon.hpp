@@ -86,6 +86,7 @@ class Daemon {
   // In the order of construction; torn down by stop() from the outside in.
   LoopGroup loops_;
   DiskPool pool_;
+  DiskPool jobs_;
   Repository repository_;
   http::Latency latency_;
   http::Context http_context_;

@@ -104,10 +104,9 @@ std::size_t Connection::try_write_secure(std::string_view bytes) {
 
 // The end of the first and the beginning of the second share a record.
 std::size_t Connection::try_write_secure(std::string_view first, std::string_view second) {
-  std::size_t taken = 0;
-  if (first.size() > k_record)
-    taken = try_write_secure(first.substr(0, first.size() - first.size() % k_record));
-  if (taken < first.size() - first.size() % k_record) return taken;
+  const std::size_t whole = first.size() / k_record * k_record;
+  std::size_t taken = try_write_secure(first.substr(0, whole));
+  if (taken < whole) return taken;
   std::string joined(first.substr(taken));
   const std::size_t of_second = std::min(second.size(), k_record - joined.size());
   joined += second.substr(0, of_second);
