@@ -65,9 +65,10 @@ class Loader {
     SSL_CTX_set_options(context, rules);
     SSL_CTX_set_cipher_list(context, k_ciphers);
     SSL_CTX_set1_groups_list(context, k_groups);
-    // Idle connections keep no buffers; a write that was taken in part goes on from elsewhere.
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    // Idle connections keep no buffers; a write that was taken in part goes on from elsewhere. What is in
+    // the file is the chain: to look for a better one costs each handshake a verification.
+    SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS |
+                                  SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(context, 1);
     const bool http = options_.protocol == TlsOptions::Protocol::http;
     // Sessions are resumed by tickets: nothing is kept here, no lock is shared. Only FTP has clients
