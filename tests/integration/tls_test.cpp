@@ -171,6 +171,7 @@ TEST_CASE("a client that says its end still gets its answer", "[integration][tls
   client.say_end();
   CHECK(client.receive().body == content);
   CHECK(client.ended());
+  CHECK((SSL_get_shutdown(client.ssl()) & SSL_RECEIVED_SHUTDOWN) != 0);
 }
 
 TEST_CASE("the end of a connection is said, so that nobody takes a cut for it", "[integration][tls]") {
