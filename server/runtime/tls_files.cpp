@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <fstream>
 
 #include "common/utf8.hpp"
 
@@ -32,6 +33,15 @@ Result<Input> open_input(const std::string& file) {
 int refuse_passphrase(char* /* into */, int /* room */, int /* writing */, void* asked) {
   *static_cast<bool*>(asked) = true;
   return -1;
+}
+
+// OpenSSL tells a file without a key and one with a broken key alike.
+bool holds_key(const std::string& file) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("PRIVATE KEY-----") != std::string::npos) return true;
+  }
+  return false;
 }
 
 UnixSeconds seconds_of(const ASN1_TIME* time) {
@@ -113,14 +123,13 @@ Result<KeyPointer> read_key(const std::string& file) {
   KeyPointer key(PEM_read_bio_PrivateKey(input.get(), nullptr, &refuse_passphrase, &is_encrypted),
                  &EVP_PKEY_free);
   if (key) return key;
-  const bool nothing_there = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   const std::string reason = openssl_reason();
   if (is_encrypted)
     return Error(Errc::invalid_argument, file +
                                              " is encrypted, and larderd asks nobody for a passphrase; take "
                                              "it off: openssl pkey -in " +
                                              file + " -out KEY");
-  if (nothing_there)
+  if (!holds_key(file))
     return Error(Errc::invalid_argument,
                  file + " holds no private key; it needs PEM, beginning with -----BEGIN PRIVATE KEY-----");
   return Error(Errc::invalid_argument, file + " is damaged: " + reason);

@@ -35,7 +35,7 @@ TEST_CASE("expiry is told from two weeks before on, once a day", "[tls]") {
   const UnixSeconds now = 1'800'000'000;
   CHECK_FALSE(expiry_warning(now, 0, 0));
   CHECK_FALSE(expiry_warning(now, now + 14 * k_day + 1, 0));
-  CHECK(expiry_warning(now, now + 14 * k_day, 0).value().find("expires in 14d") != std::string::npos);
+  CHECK(expiry_warning(now, now + 14 * k_day, 0).value().find("expires in 14 d") != std::string::npos);
   CHECK_FALSE(expiry_warning(now, now + k_day, now - k_day + 1));
   CHECK(expiry_warning(now, now + k_day, now - k_day));
   CHECK(expiry_warning(now, now - 5, 0).value().find("has expired") != std::string::npos);
