@@ -37,6 +37,7 @@ std::vector<std::string> LiveConfig::reload(Config next) {
   keep("ftp.listen", next.ftp.listen, now.ftp.listen);
   keep("ftp.max_sessions", next.ftp.max_sessions, now.ftp.max_sessions);
   keep("ftp.max_sessions_per_address", next.ftp.max_sessions_per_address, now.ftp.max_sessions_per_address);
+  keep("access.tokens", next.access.tokens, now.access.tokens);
   keep("log.format", next.log.format, now.log.format);
   keep("log.file", next.log.file, now.log.file);
   keep("log.access", next.log.access, now.log.access);

@@ -68,7 +68,9 @@ SandboxRules sandbox_rules(const Config& config, const std::filesystem::path& co
   for (const auto& each : other) {
     if (!each.empty()) rules.changed.push_back(directory_of(each));
   }
+  if (!config.access.tokens.empty()) rules.changed.push_back(directory_of(config.access.tokens));
   if (!config_file.empty()) rules.read.push_back(directory_of(config_file));
+  if (!config.access.htpasswd.empty()) rules.read.push_back(directory_of(config.access.htpasswd));
   for (const char* each :
        {"/etc", "/usr", "/lib", "/proc", "/sys/devices/system/cpu", "/dev/null", "/dev/urandom"})
     rules.read.emplace_back(each);
