@@ -94,16 +94,23 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
       loops_(config_->loops),
       pool_(config_->disk_threads),
       repository_(*store_.store, pool_),
+      access_(*config_, clock_, [log = logs_.main](const std::string& message) { log->warn("{}", message); }),
       http_context_{repository_,
                     config_,
                     logs_.access,
                     latency_,
                     [this](api::Stat& stat) { complete_stat(stat); },
-                    [this] { return ready_.load(std::memory_order_relaxed); }},
+                    [this] { return ready_.load(std::memory_order_relaxed); },
+                    access_,
+                    clock_},
       http_(loops_, {config_->http.max_connections, config_->http.max_connections_per_address},
             [log = logs_.main](const char* bug) { tell_bug(*log, bug); }),
-      ftp_context_{repository_, config_, logs_.access, clock_,
-                   [this] { return ready_.load(std::memory_order_relaxed); }},
+      ftp_context_{repository_,
+                   config_,
+                   logs_.access,
+                   clock_,
+                   [this] { return ready_.load(std::memory_order_relaxed); },
+                   access_},
       ftp_(loops_, {config_->ftp.max_sessions, config_->ftp.max_sessions_per_address},
            [log = logs_.main](const char* bug) { tell_bug(*log, bug); }),
       upkeep_(*store_.store, config_, clock_, logs_.main),
@@ -139,7 +146,7 @@ void Daemon::complete_stat(api::Stat& stat) const {
   stat.ready = ready_;
   stat.resident_bytes = resident_bytes();
   stat.connections = http_.sessions() + ftp_.sessions();
-  stat.failed_logins = ftp_context_.failed_logins.load(std::memory_order_relaxed);
+  stat.failed_logins = access_.failures();
 }
 
 void Daemon::reconcile(std::stop_token stop) {
@@ -184,6 +191,7 @@ void Daemon::write_behind(std::stop_token stop) {
   for (unsigned period = 1; !stop.stop_requested(); ++period) {
     wake.wait_for(lock, stop, k_period, [] { return false; });
     logs_.access.flush();
+    access_.refresh();  // what `larderd token` changed
     if (period % k_periods_between_uses != 0) continue;
     const auto flushed = store_.store->flush_recency();
     if (!flushed) logs_.main->warn("cannot note what was used: {}", flushed.error().message());
@@ -253,6 +261,7 @@ void Daemon::reload(Config config) {
   if (!ignored) config.data = absolute;
   for (const std::string& key : config_.reload(std::move(config)))
     logs_.main->warn("a new value of {} takes effect at the next start", key);
+  access_.configure(*config_);
   logs_.main->set_level(spdlog::level::from_str(config_->log.level));
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/clock.hpp"
+#include "server/access/authorizer.hpp"
 #include "server/background_scrub.hpp"
 #include "server/config.hpp"
 #include "server/ftp/session.hpp"
@@ -79,6 +80,7 @@ class Daemon {
   LoopGroup loops_;
   DiskPool pool_;
   Repository repository_;
+  Authorizer access_;
   http::Latency latency_;
   http::Context http_context_;
   SessionServer http_;

@@ -21,7 +21,7 @@ struct Action {
   enum class Kind : std::uint8_t {
     reply,             // code and text are all there is to do
     goodbye,           // the same, and then the session ends
-    login_failed,      // the same, after a pause, counted
+    log_in,            // PASS: who shows `user` and `secret`? logged_in_as() or refused() tells
     open_passive,      // PASV, EPSV (extended)
     aim,               // PORT, EPRT: connect to `address` for the next transfer
     enter,             // CWD
@@ -52,14 +52,21 @@ struct Action {
   bool extended = false;
   ListFormat format = ListFormat::unix_ls;
   DataAddress address;
+  std::string user, secret;  // log_in; the secret is for nobody else
 };
+
+// Whether those who do not say who they are may do anything here at all.
+enum class Anonymous : std::uint8_t { welcome, refused };
 
 class Control {
  public:
-  explicit Control(Family family) : family_(family) {}
+  explicit Control(Family family, Anonymous anonymous = Anonymous::welcome)
+      : family_(family), anonymous_(anonymous) {}
 
   Action on(const Command& command);
   // What came of an action:
+  Action logged_in_as(std::string_view user);
+  Action refused();  // wrong credentials; the third ends the session
   void entered(std::string_view directory) { directory_ = directory; }
   void data_is(DataMode mode) { data_ = mode; }
   void renaming(std::string_view path) { rename_from_ = path; }
@@ -74,7 +81,7 @@ class Control {
   Action before_login(const Command& command);
   Action after_login(const Command& command);
   Action login(const Command& command);
-  Action password();
+  Action password(const std::string& secret);
   Action reinitialize();
   Action general(const Command& command);
   Action parameters(const Command& command);
@@ -90,8 +97,10 @@ class Control {
   std::string status() const;
 
   Family family_;
+  Anonymous anonymous_;
   bool logged_in_ = false;
-  std::string user_;  // between USER and PASS
+  std::string user_;       // between USER and PASS
+  std::string logged_as_;  // empty: anonymous
   unsigned failures_ = 0;
   unsigned before_login_ = 0;  // commands
   std::string directory_ = "/";

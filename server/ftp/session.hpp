@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "server/access/visitor.hpp"
 #include "server/access_log.hpp"
 #include "server/ftp/control.hpp"
 #include "server/ftp/data_channel.hpp"
@@ -32,7 +33,7 @@ struct Context {
   AccessLog& access_log;
   const Clock& clock;
   std::function<bool()> ready;  // false: shutting down
-  std::atomic<std::uint64_t> failed_logins{0};
+  Authorizer& access;
   SessionMemory memory;
 };
 
@@ -65,7 +66,7 @@ class FtpSession final : public Session {
   void say_error(const Error& error, Doing doing);
   void say_at_once(int code, std::string_view text);  // past what waits to be written, if it fits
   Task<void> perform(const Action& action);
-  Task<void> fail_login(const Action& action);
+  Task<void> log_in(const Action& action);
   Task<void> enter(const Action& action);
   Task<void> describe(const Action& action);
   Task<void> tell_status(const Action& action);
@@ -79,7 +80,16 @@ class FtpSession final : public Session {
 
   Task<void> remember_parent(std::string path);  // of what was removed: it is there until RMD
   bool has_made(const std::string& path) const;
-  bool refuse_write();  // true: it was refused, and that has been said
+
+  // Rights (login.cpp) ---------------------------------------------------------
+
+  Task<IdentityPtr> recognise(const Credentials& credentials);  // null: nobody
+  Task<bool> still_known();  // the token was not revoked meanwhile, and the rules are those in force
+  const Permissions& may() const { return visitor_.may(); }
+  bool sees(const Place& place) const;              // names of it may be told
+  bool refuse(Right right, std::string_view path);  // true: it was refused, and that has been said
+  Origin origin() const;
+
   std::optional<ArtifactKey> key_of(const std::string& path, Doing doing);  // nothing: that has been said
   Task<Result<Entry>> look_up(const ArtifactKey& key);
   Task<bool> is_directory(const std::string& path);
@@ -116,6 +126,8 @@ class FtpSession final : public Session {
   SessionSet& sessions_;
   Connection connection_;
   DataChannel data_;
+  Visitor visitor_;
+  Credentials credentials_;  // that the session logged in with
   Control control_;
   CommandReader reader_;
   std::deque<Command> pending_;

@@ -58,10 +58,10 @@ HeaderLimits header_limits(const HttpConfig& config) {
 }  // namespace
 
 Exchange::Exchange(Context& context, Connection& connection)
-    : context_(context), connection_(connection), parser_(header_limits(context.config->http)) {}
-
-bool Exchange::may_write() const {
-  return larder::may_write(context_.config->write, from_loopback());
+    : context_(context), connection_(connection), parser_(header_limits(context.config->http)) {
+  const std::uint64_t version = context.access.version();
+  const Origin origin = from_loopback() ? Origin::loopback : Origin::elsewhere;
+  visitor_.is(context.access.anonymous(origin), "", version, connection.peer_text());
 }
 
 void Exchange::begin(SteadyTime now) {
@@ -82,10 +82,12 @@ void Exchange::finish() {
   if (!context_.access_log.on()) return;
   AccessRecord record;
   record.client = connection_.peer_text();
+  record.user = visitor_.identity().name;
   record.protocol = "http";
   record.method = request().method_text;
   record.name_space = name_space_;
-  record.name = request().target;
+  const std::string name = without_userinfo(request().target);
+  record.name = name;
   record.status = status_;
   record.outcome = outcome_;
   record.bytes_in = parser_.body_bytes();

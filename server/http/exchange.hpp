@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/access/visitor.hpp"
 #include "server/access_log.hpp"
 #include "server/http/metrics.hpp"
 #include "server/http/reply.hpp"
@@ -28,6 +29,8 @@ struct Context {
   Latency& latency;
   std::function<void(api::Stat&)> complete_stat;  // adds what only the daemon knows
   std::function<bool()> ready;                    // false: shutting down
+  Authorizer& access;
+  const Clock& clock;
 };
 
 // Bytes that have arrived and nobody has looked at.
@@ -57,9 +60,16 @@ class Exchange {
 
   Context& context() { return context_; }
   Connection& connection() { return connection_; }
+  const Context& context() const { return context_; }
   const Request& request() const { return parser_.request(); }
   bool from_loopback() const { return connection_.peer().is_loopback(); }
-  bool may_write() const;  // by the configuration and the peer's address
+
+  // Who asks; of the request before, until they are identified.
+  Visitor& visitor() { return visitor_; }
+  const Visitor& visitor() const { return visitor_; }
+  bool knows_visitor() const {
+    return visitor_.is_known(request().authorization, context_.access, context_.clock);
+  }
 
   // The body ----------------------------------------------------------------
 
@@ -104,6 +114,7 @@ class Exchange {
   Context& context_;
   Connection& connection_;
   RequestParser parser_;
+  Visitor visitor_;
   InputBuffer input_;
   std::string output_;
   // Of the current request:
