@@ -14,6 +14,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
+constexpr std::size_t k_long_jobs = 4;  // at a time: prunes, snapshots, checks that people ask for
+
 // Threads that tidy up stand back behind those that serve.
 void lower_priority() {
   constexpr int k_nice = 15;
@@ -93,7 +95,8 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
       store_(std::move(store)),
       loops_(config_->loops),
       pool_(config_->disk_threads),
-      repository_(*store_.store, pool_),
+      jobs_(k_long_jobs),
+      repository_(*store_.store, pool_, jobs_),
       access_(*config_, clock_, [log = logs_.main](const std::string& message) { log->warn("{}", message); }),
       http_context_{repository_,
                     config_,
@@ -223,6 +226,7 @@ Result<void> Daemon::stop() {
   if (stopped_) return {};
   stopped_ = true;
   ready_ = false;
+  repository_.stop_jobs();
   reconciler_.request_stop();
   writer_behind_.request_stop();
   keeper_.request_stop();
@@ -239,6 +243,7 @@ Result<void> Daemon::stop() {
     // Each ends as soon as the disk answers it; none may outlive what it uses.
     (void)wait_for_sessions(steady_clock::time_point::max());
   }
+  jobs_.stop();
   pool_.stop();
   loops_.stop();
   if (reconciler_.joinable()) reconciler_.join();

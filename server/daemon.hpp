@@ -79,6 +79,7 @@ class Daemon {
   // In the order of construction; torn down by stop() from the outside in.
   LoopGroup loops_;
   DiskPool pool_;
+  DiskPool jobs_;
   Repository repository_;
   Authorizer access_;
   http::Latency latency_;

@@ -28,6 +28,8 @@ Task<void> serve_promote(Exchange& exchange) {
   const bool refused = co_await refuse_unless(exchange, Right::write, lane->overlay);
   if (refused) co_return;
 
+  const auto room = repository.job_error();
+  if (!room) co_return co_await exchange.answer_error(room.error());
   Store::PromoteOptions options;
   options.rules = *rules;
   options.actor = exchange.visitor().actor();

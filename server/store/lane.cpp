@@ -27,6 +27,12 @@ Result<std::optional<NameRecord>> StoreCore::find_overlaid(const ArtifactKey& ke
   return find(*below);
 }
 
+Result<std::optional<NameRecord>> StoreCore::peek_overlaid(const ArtifactKey& key) const {
+  const std::optional<ArtifactKey> below = overlaid(key);
+  if (!below) return std::optional<NameRecord>();
+  return index->name(*below);
+}
+
 Result<Receipt> StoreCore::promote(const ArtifactKey& from, const ArtifactKey& to, const NameRecord& row,
                                    const Promotion& promotion) {
   LARDER_TRY(check_size(to, row.size));
