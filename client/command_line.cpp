@@ -15,9 +15,11 @@ constexpr const char* k_footer = R"(Exit codes, the same for all commands:
   130  interrupted
 
 Environment:
-  LARDER_SERVER   the server when --server is not given
+  LARDER_SERVER      the server when --server is not given
+  LARDER_TOKEN       the token to show it, or
+  LARDER_TOKEN_FILE  a file that holds it, when there is no --token-file
   LARDER_CACERT, LARDER_CERT, LARDER_KEY   as --cacert, --cert and --key
-  ~/.netrc        user and password, when the URL holds none
+  ~/.netrc           user and password (or token), when there is none of these
 
 Start with:
   larder stat
@@ -38,7 +40,7 @@ Examples:
   larder seed --namespace downloads ~/build/downloads
   larder seed --dry-run --verbose ~/build/sstate-cache
   larder seed --compare ~/build/sstate-cache          slow: reads everything
-  larder --server http://ci:secret@cache:8480 seed --jobs 8 --json /srv/sstate
+  larder --server http://cache:8480 --token-file ~/.larder-token seed --jobs 8 --json /srv/sstate
 
 --server, --json and --quiet may stand behind the command as well (see larder --help).)";
 
@@ -97,6 +99,8 @@ void declare_seed(CLI::App& app, CommandLine& line) {
   seed->add_flag("--no-verify", line.seed_no_verify, "Send archives without reading them to their end first");
   seed->add_flag("--compare", line.seed.compare,
                  "Hash what the server has, too, and report what differs as a conflict");
+  seed->add_option("--build", line.seed.build, "What this belongs to, for 'larder promote --build'")
+      ->type_name("ID");
   add_duration(*seed, "--retry-for", line.seed.retry_for,
                "How long to wait for a server that went away (60s)");
   seed->footer(k_seed_footer);
@@ -151,6 +155,7 @@ void declare(CLI::App& app, CommandLine& line) {
       ->type_name("FILE");
   app.add_flag("--insecure", line.insecure,
                "Believe ANY https server, also one in between that reads and changes everything");
+  declare_credentials(app, line);
   app.add_flag("--json", line.json, "Results as JSON on standard output");
   app.add_flag("-q,--quiet", line.quiet, "No progress, and no summary when all is well");
   app.set_version_flag("--version", "larder " LARDER_VERSION);
@@ -166,6 +171,7 @@ void declare(CLI::App& app, CommandLine& line) {
   declare_log(app, line);
   declare_diff(app, line);
   declare_checkout(app, line);
+  declare_access(app, line);
 }
 
 }  // namespace larder::client

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "client/access.hpp"
 #include "client/checkout.hpp"
 #include "client/commands.hpp"
 #include "client/diff.hpp"
@@ -19,6 +20,7 @@ struct CommandLine {
   std::string server = std::string(k_default_server);
   Trust trust;
   bool insecure = false;
+  std::string token_file;
   bool json = false;
   bool quiet = false;
   SeedOptions seed;
@@ -44,6 +46,9 @@ struct CommandLine {
   VerifyAgainstOptions against;
   std::string against_kind;
   VerifyChecksumsOptions checksums;
+  TokenOptions token_command;
+  PromoteOptions promote;
+  PurgeOptions purge;
 };
 
 // `line` has to outlive `app`.
@@ -57,5 +62,8 @@ void declare_verify(CLI::App& app, CommandLine& line);
 void declare_log(CLI::App& app, CommandLine& line);
 void declare_diff(CLI::App& app, CommandLine& line);
 void declare_checkout(CLI::App& app, CommandLine& line);
+// Who may do what:
+void declare_credentials(CLI::App& app, CommandLine& line);
+void declare_access(CLI::App& app, CommandLine& line);
 
 }  // namespace larder::client

@@ -10,13 +10,13 @@ constexpr const char* k_log_footer =
 namespace; * stands for slashes, too. Times are like '2 days ago', 14d, yesterday,
 2026-11-01 or '2026-11-01 14:30'. Actions are put, replace, remove, adopt, restore
 (undone), conflict (other bytes were refused), found and vanished (after a crash),
-corrupt, pin and unpin.
+corrupt, pin, unpin, snapshot, unsnapshot, promote (from a lane), grant and revoke (tokens).
 
 Examples:
   larder log
   larder log --match '*linux-yocto*' --since yesterday
   larder log --action conflict --limit 0
-  larder log --actor 10.0.0.7 --since 2026-11-01 --until 2026-11-08 --json)";
+  larder log --by ci --since 2026-11-01 --until 2026-11-08 --json)";
 
 constexpr const char* k_diff_footer =
     R"(A and B are each a namespace of the server (sstate-cache, or @SNAPSHOT/sstate-cache), a
@@ -48,7 +48,8 @@ void declare_log(CLI::App& app, CommandLine& line) {
   CLI::App* log = app.add_subcommand("log", "What was done to which name, by whom and why");
   log->add_option("--namespace", line.log.name_space, "Only of this one");
   log->add_option("-m,--match", line.log.match, "Only names like this")->type_name("GLOB");
-  log->add_option("--actor", line.log.actor, "Only what this address or program did")->type_name("GLOB");
+  log->add_option("--by,--actor", line.log.actor, "Only what this token, user, address or program did")
+      ->type_name("GLOB");
   log->add_option("--action", line.log.action, "Only this: put, remove …");
   log->add_option("--since", line.log.since, "Not before")->type_name("TIME");
   log->add_option("--until", line.log.until, "Not after")->type_name("TIME");

@@ -1,6 +1,8 @@
 #include "client/command_line.hpp"
+#include "client/moment.hpp"
 
 #include <CLI/CLI.hpp>
+#include <ctime>
 
 #include "common/units.hpp"
 
@@ -125,17 +127,16 @@ void declare_prune(CLI::App& app, CommandLine& line) {
   prune->add_option("--arch", rules.architectures, "Only of this package architecture");
   prune->add_option("--task", rules.tasks, "Only of this task, without do_");
   prune->add_option("--version", rules.versions, "Only of this SSTATE_VERSION");
-  prune->add_option("--uploaded-by", rules.uploaders, "Only what this address or user stored");
+  prune->add_option("--uploaded-by", rules.uploaders, "Only what this token, user or address stored");
   const auto parse_since = [&rules](const std::string& text) {
-    const auto parsed = parse_duration(text);
+    const auto parsed = parse_moment(text, std::time(nullptr));
     if (!parsed) throw CLI::ValidationError(parsed.error().message());
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    rules.uploaded_since = std::chrono::duration_cast<std::chrono::seconds>(now - *parsed).count();
+    rules.uploaded_since = *parsed;
   };
   prune
       ->add_option_function<std::string>("--uploaded-since", parse_since,
-                                         "Only what was stored in the last DURATION")
-      ->type_name("DURATION");
+                                         "Only what was stored since: 2d, '2 days ago', 2026-11-20")
+      ->type_name("TIME");
   prune->add_flag("--not-in-snapshot", rules.not_in_snapshot, "Only what no snapshot has");
   prune->add_option("--keep-stamps", line.prune.stamps, "Keep what a build's stamps name (tmp/stamps)")
       ->type_name("DIR");

@@ -34,6 +34,7 @@ struct SeedOptions {
   bool verbose = false;
   bool verify = true;
   bool compare = false;
+  std::string build;  // an id of somebody's own; empty: none
   std::chrono::milliseconds retry_for{60000};
 };
 ExitCode run_seed(const Globals& globals, const SeedOptions& options);

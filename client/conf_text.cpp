@@ -42,7 +42,8 @@ std::string credentials_comment(const ServerUrl& server) {
   std::string text =
       "# If the server asks who you are: http://USER:PASS@HOST in a mirror never works (BitBake takes\n"
       "# USER:PASS@HOST for a host name, finds nothing and does not say so). Either add\n"
-      "# \";user=USER;pswd=PASS\" to the end of the mirror, or keep it out of the files in ~/.netrc:\n";
+      "# \";user=USER;pswd=PASS\" to the end of the mirror, or keep it out of the files in ~/.netrc.\n"
+      "# PASS is a token (larder token create --can read); USER is any name then:\n";
   const std::string user = server.has_credentials() ? server.user : "USER";
   return text + "#   machine " + host_of(server) + " login " + user + " password PASS\n";
 }

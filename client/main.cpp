@@ -1,9 +1,11 @@
 // larder: fills, asks and explains a larder server.
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 
 #include "client/command_line.hpp"
+#include "client/credentials.hpp"
 #include "client/interrupt.hpp"
 
 namespace {
@@ -31,6 +33,16 @@ ExitCode run(CLI::App& app, CommandLine& line) {
     globals.server.trust.checks = Trust::Checks::no;
     std::cerr << "larder: --insecure: NOT CHECKED who the server is\n";
   }
+  TokenSources sources;
+  sources.file = line.token_file;
+  sources.url_has_password = server->has_credentials();
+  sources.variable = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return value == nullptr ? std::optional<std::string>() : std::string(value);
+  };
+  const auto token = find_token(sources);
+  if (!token) return complain(globals, ExitCode::usage, token.error().message());
+  globals.server.token = *token;
 
   line.seed.kind = namespace_kind(line.seed_kind);
   line.seed.verify = !line.seed_no_verify;
@@ -46,6 +58,9 @@ ExitCode run(CLI::App& app, CommandLine& line) {
   }
   line.pin.unpin = app.got_subcommand("unpin");
   if (line.pin.unpin || app.got_subcommand("pin")) return run_pin(globals, line.pin);
+  if (app.got_subcommand("token")) return run_token(globals, line.token_command);
+  if (app.got_subcommand("promote")) return run_promote(globals, line.promote);
+  if (app.got_subcommand("purge")) return run_purge(globals, line.purge);
   if (app.got_subcommand("verify")) return run_verify(globals, line);
   if (app.got_subcommand("stat")) return run_stat(globals);
   if (app.got_subcommand("ls")) return run_ls(globals, line.ls);

@@ -162,6 +162,7 @@ class Seed {
     context.name_space = options_.name_space;
     context.jobs = options_.jobs;
     context.verify = options_.verify;
+    context.build = options_.build;
     context.patience = options_.retry_for;
     context.on_note = [&](const std::string& why) {
       if (gate_.opens()) progress.note(trouble_line(why));

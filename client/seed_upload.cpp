@@ -229,6 +229,7 @@ class Worker {
     request.target = target_of(name);
     request.headers = {"Content-Type: application/octet-stream",
                        "Repr-Digest: sha-256=:" + read.digest.base64() + ":"};
+    if (!shared_.context.build.empty()) request.headers.push_back("Larder-Build: " + shared_.context.build);
     FileBody body;
     body.descriptor = read.file.descriptor();
     body.size = read.size;
@@ -269,8 +270,9 @@ PutOutcome put_outcome(int status, const PlannedName& name) {
     case 204: return PutOutcome::stored;
     case 409: return PutOutcome::conflict;
     case 422: return PutOutcome::damaged;
+    // Somebody who may add, but not replace, goes on with the others.
+    case 403: return name.replaces ? PutOutcome::rejected : PutOutcome::stop;
     case 401:
-    case 403:
     case 405:
     case 429:
     case 502:

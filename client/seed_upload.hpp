@@ -22,6 +22,7 @@ struct UploadContext {
   std::string name_space;
   unsigned jobs = 4;
   bool verify = true;
+  std::string build;  // for the server's ledger; empty: none
   std::chrono::milliseconds patience{0};
   std::function<void(const std::string&)> on_note;  // from any worker
 };

@@ -224,7 +224,13 @@ std::string trust_hint(CURLcode code, std::string_view reason) {
   }
 }
 
+// Redirects are not followed, so that nothing of this goes anywhere else.
 void set_credentials(CURL* curl, const ServerUrl& server) {
+  if (!server.token.empty()) {
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, server.token.c_str());
+    return;
+  }
   if (!server.has_credentials()) {
     curl_easy_setopt(curl, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_OPTIONAL));
     return;

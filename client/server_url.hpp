@@ -21,6 +21,7 @@ struct ServerUrl {
   std::string base;  // "http://host:8480", a path behind it possible, never a slash at the end
   std::string user;  // decoded; empty: none given (then ~/.netrc is asked)
   std::string password;
+  std::string token;  // shown instead of these; never a part of the URL
   Trust trust;
 
   bool has_credentials() const { return !user.empty(); }

@@ -58,6 +58,16 @@ std::string timestamp(std::int64_t unix_milliseconds) {
 
 }  // namespace
 
+std::string without_userinfo(std::string_view target) {
+  const auto mark = target.find("://");
+  if (target.starts_with('/') || mark == std::string_view::npos) return std::string(target);
+  const std::string_view rest = target.substr(mark + 3);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  const auto at = authority.rfind('@');
+  if (at == std::string_view::npos) return std::string(target);
+  return std::string(target.substr(0, mark + 3)).append(rest.substr(at + 1));
+}
+
 std::string format_access(const AccessRecord& record, LogFormat format, std::int64_t unix_milliseconds) {
   const std::string time = timestamp(unix_milliseconds);
   std::string out;

@@ -12,6 +12,7 @@ namespace larder {
 
 struct AccessRecord {
   std::string_view client;      // address
+  std::string_view user;        // of the token or user; empty: nobody in particular
   std::string_view protocol;    // "http"
   std::string_view method;      // "GET"
   std::string_view name_space;  // of an artifact; empty: the request was for something else
@@ -23,6 +24,10 @@ struct AccessRecord {
   std::chrono::microseconds duration{0};
   std::string_view user;  // by its TLS certificate; empty: not known
 };
+
+// A target of the absolute form without a user and a password in it: "http://ci:secret@host/x" is
+// "http://host/x" in a log.
+std::string without_userinfo(std::string_view target);
 
 // One line without its end, in UTF-8. Values a client chose cannot forge another
 // line or field: quotes, backslashes, control characters and bytes that are not

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "common/artifact_key.hpp"
+#include "common/rights.hpp"
 #include "server/config_keys.hpp"
 
 namespace larder {
@@ -179,7 +180,7 @@ class Reader {
   }
 
   static std::vector<std::string_view> known_paths() {
-    std::vector<std::string_view> paths = {k_namespaces_key, "http", "ftp", "tls", "log"};
+    std::vector<std::string_view> paths = {k_namespaces_key, "http", "ftp", "tls", "access", "log"};
     for (const auto& key : config_keys()) paths.push_back(key.path);
     return paths;
   }
@@ -386,6 +387,64 @@ void check_namespaces(const Config& config, Checker& check) {
   }
 }
 
+const NamespaceConfig* find_namespace(const Config& config, std::string_view name) {
+  const auto found = std::find_if(config.namespaces.begin(), config.namespaces.end(),
+                                  [&](const NamespaceConfig& each) { return each.name == name; });
+  return found == config.namespaces.end() ? nullptr : &*found;
+}
+
+// One level, and of one kind: what a lane shows has to mean the same in both.
+void check_overlays(const Config& config, Checker& check) {
+  for (std::size_t i = 0; i < config.namespaces.size(); ++i) {
+    const NamespaceConfig& each = config.namespaces[i];
+    if (each.overlay.empty()) continue;
+    const std::string place = "namespaces[" + std::to_string(i) + "].overlay";
+    const NamespaceConfig* const below = find_namespace(config, each.overlay);
+    check.require(each.overlay != each.name, place, "is the namespace itself");
+    check.require(below != nullptr, place, "names no namespace: there is no '" + each.overlay + "'");
+    if (below == nullptr || below == &each) continue;
+    check.require(
+        below->overlay.empty(), place,
+        "is '" + below->name + "', which overlays '" + below->overlay + "' itself: one level is all");
+    check.require(below->kind == each.kind, place,
+                  "is '" + below->name + "', which is of kind " + std::string(name_of(below->kind)) +
+                      ": both have to be of one kind");
+  }
+}
+
+// "all", "none", "loopback" or a namespace, each.
+void check_anonymous(const Config& config, const std::string& right, const std::vector<std::string>& words,
+                     Checker& check) {
+  const std::string path = "access.anonymous." + right;
+  for (const std::string& word : words) {
+    const bool general = word == "all" || word == "none" || word == "loopback";
+    check.require(general || find_namespace(config, word) != nullptr, path,
+                  "needs all, none, loopback or namespaces, and there is no '" + word + "'");
+    check.require(general || right != "admin", path, "is for all namespaces or none: all, none or loopback");
+    check.require(word != "none" || words.size() == 1, path, "says none, and more");
+  }
+}
+
+void check_access(const Config& config, Checker& check) {
+  const AnonymousConfig& anonymous = config.access.anonymous;
+  check_anonymous(config, "read", anonymous.read, check);
+  check_anonymous(config, "write", anonymous.write, check);
+  check_anonymous(config, "replace", anonymous.replace, check);
+  check_anonymous(config, "delete", anonymous.remove, check);
+  check_anonymous(config, "admin", anonymous.admin, check);
+  for (const std::string& line : config.access.users) {
+    const auto grant = parse_grant(line);
+    if (!grant) check.require(false, "access.users", grant.error().message());
+    if (!grant) continue;
+    for (const std::string& name : grant->where.names())
+      check.require(find_namespace(config, name) != nullptr, "access.users",
+                    "gives '" + grant->who + "' rights in '" + name + "', which is no namespace");
+  }
+  const auto is_file = [](const std::string& name) { return name.empty() || name.starts_with('/'); };
+  check.require(is_file(config.access.htpasswd), "access.htpasswd", "needs an absolute path");
+  check.require(is_file(config.access.tokens), "access.tokens", "needs an absolute path");
+}
+
 void check_log(const LogConfig& log, Checker& check) {
   constexpr std::array<std::string_view, 5> k_levels = {"trace", "debug", "info", "warning", "error"};
   check.require(std::find(k_levels.begin(), k_levels.end(), log.level) != k_levels.end(), "log.level",
@@ -402,6 +461,8 @@ void check_config(ConfigResult& result) {
   check_listeners(result.config, check);
   check_tls(result.config, check);
   check_namespaces(result.config, check);
+  check_overlays(result.config, check);
+  check_access(result.config, check);
   check_log(result.config.log, check);
   for (const std::string& directory : result.config.adopt_from) {
     check.require(directory.starts_with('/'), "adopt_from",

@@ -38,10 +38,27 @@ std::string to_string(const Endpoint& endpoint);
 
 enum class WriteAccess { nobody, loopback, everybody };
 
-// Whether a peer may change anything; `from_loopback`: it is this machine.
-bool may_write(WriteAccess write, bool from_loopback);
-// The sentence for somebody who may not.
-std::string_view write_refusal(WriteAccess write);
+// What those may do who do not say who they are; each a list of "all", "none", "loopback" (in all
+// namespaces, from this machine) and names of namespaces. Empty: as `write` says.
+struct AnonymousConfig {
+  std::vector<std::string> read = {"all"};
+  std::vector<std::string> write;
+  std::vector<std::string> replace;
+  std::vector<std::string> remove;  // the key is "delete"
+  std::vector<std::string> admin;
+  bool operator==(const AnonymousConfig&) const = default;
+};
+
+enum class StatusAccess { everybody, users, admin };  // who sees statistics and metrics
+
+struct AccessConfig {
+  AnonymousConfig anonymous;
+  std::vector<std::string> users = {"others = read"};  // see parse_grant()
+  std::string htpasswd;                                // a file; empty: none
+  std::string tokens;                                  // a file; empty: <data>/access/tokens
+  StatusAccess status = StatusAccess::everybody;
+  bool operator==(const AccessConfig&) const = default;
+};
 
 // Where FTP listens, and what its passive replies call that address to peers that
 // reach it by another one: "*:8421", "192.0.2.7:21 as 203.0.113.9".
@@ -73,6 +90,7 @@ struct NamespaceConfig {
   ByteSize max_object_size{0};           // 0: the http limit holds alone
   std::chrono::milliseconds max_age{0};  // since last use; 0: any
   Eviction evict = Eviction::by_kind;
+  std::string overlay;  // the namespace that is read where this one has nothing; empty: none
   bool operator==(const NamespaceConfig&) const = default;
 };
 
@@ -168,6 +186,7 @@ struct Config {
   HttpConfig http;
   FtpConfig ftp;
   TlsConfig tls;
+  AccessConfig access;
   ScrubConfig scrub;
   LogConfig log;
   bool operator==(const Config&) const = default;

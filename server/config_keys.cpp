@@ -75,21 +75,6 @@ std::string to_string(const Endpoint& endpoint) {
   return text + ":" + std::to_string(endpoint.port);
 }
 
-bool may_write(WriteAccess write, bool from_loopback) {
-  switch (write) {
-    case WriteAccess::nobody: return false;
-    case WriteAccess::loopback: return from_loopback;
-    case WriteAccess::everybody: return true;
-  }
-  return false;
-}
-
-std::string_view write_refusal(WriteAccess write) {
-  return write == WriteAccess::nobody
-             ? "this server takes no uploads (write: nobody)"
-             : "this server takes uploads from its own machine only (write: loopback)";
-}
-
 Result<FtpEndpoint> parse_ftp_endpoint(std::string_view text) {
   FtpEndpoint parsed;
   const auto as = text.find(" as ");
@@ -215,6 +200,13 @@ Result<void> read(std::string_view text, WriteAccess& field) {
   return choose(text, k_choices, field);
 }
 
+Result<void> read(std::string_view text, StatusAccess& field) {
+  constexpr Choices<StatusAccess, 3> k_choices = {{{"everybody", StatusAccess::everybody},
+                                                   {"users", StatusAccess::users},
+                                                   {"admin", StatusAccess::admin}}};
+  return choose(text, k_choices, field);
+}
+
 Result<void> read(std::string_view text, Eviction& field) {
   constexpr Choices<Eviction, 3> k_choices = {
       {{"by-kind", Eviction::by_kind}, {"oldest", Eviction::oldest}, {"never", Eviction::never}}};
@@ -301,6 +293,8 @@ const std::vector<ConfigKey<Config>>& config_keys() {
   using H = HttpConfig;
   using F = FtpConfig;
   using T = TlsConfig;
+  using A = AccessConfig;
+  using N = AnonymousConfig;
   using S = ScrubConfig;
   using L = LogConfig;
   static const std::vector<ConfigKey<Config>> k_keys = {
@@ -349,6 +343,17 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("tls.client_ca", "LARDER_TLS_CLIENT_CA", &C::tls, &T::client_ca),
       key<C>("tls.handshake_timeout", "LARDER_TLS_HANDSHAKE_TIMEOUT", &C::tls, &T::handshake_timeout),
       key<C>("tls.kernel", "LARDER_TLS_KERNEL", &C::tls, &T::kernel),
+      key<C>("access.anonymous.read", "LARDER_ACCESS_ANONYMOUS_READ", &C::access, &A::anonymous, &N::read),
+      key<C>("access.anonymous.write", "LARDER_ACCESS_ANONYMOUS_WRITE", &C::access, &A::anonymous, &N::write),
+      key<C>("access.anonymous.replace", "LARDER_ACCESS_ANONYMOUS_REPLACE", &C::access, &A::anonymous,
+             &N::replace),
+      key<C>("access.anonymous.delete", "LARDER_ACCESS_ANONYMOUS_DELETE", &C::access, &A::anonymous,
+             &N::remove),
+      key<C>("access.anonymous.admin", "LARDER_ACCESS_ANONYMOUS_ADMIN", &C::access, &A::anonymous, &N::admin),
+      key<C>("access.users", "LARDER_ACCESS_USERS", &C::access, &A::users),
+      key<C>("access.htpasswd", "LARDER_ACCESS_HTPASSWD", &C::access, &A::htpasswd),
+      key<C>("access.tokens", "LARDER_ACCESS_TOKENS", &C::access, &A::tokens),
+      key<C>("access.status", "LARDER_ACCESS_STATUS", &C::access, &A::status),
       key<C>("scrub.rate", "LARDER_SCRUB_RATE", &C::scrub, &S::rate),
       key<C>("scrub.period", "LARDER_SCRUB_PERIOD", &C::scrub, &S::period),
       key<C>("log.level", "LARDER_LOG_LEVEL", &C::log, &L::level),
@@ -365,6 +370,7 @@ const std::vector<ConfigKey<NamespaceConfig>>& namespace_keys() {
       key<N>("name", "", &N::name),         key<N>("kind", "", &N::kind),
       key<N>("max_size", "", &N::max_size), key<N>("max_object_size", "", &N::max_object_size),
       key<N>("max_age", "", &N::max_age),   key<N>("evict", "", &N::evict),
+      key<N>("overlay", "", &N::overlay),
   };
   return k_keys;
 }

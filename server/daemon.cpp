@@ -99,12 +99,15 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
       pool_(config_->disk_threads),
       jobs_(k_long_jobs),
       repository_(*store_.store, pool_, jobs_),
+      access_(*config_, clock_, [log = logs_.main](const std::string& message) { log->warn("{}", message); }),
       http_context_{repository_,
                     config_,
                     logs_.access,
                     latency_,
                     [this](api::Stat& stat) { complete_stat(stat); },
-                    [this] { return ready_.load(std::memory_order_relaxed); }},
+                    [this] { return ready_.load(std::memory_order_relaxed); },
+                    access_,
+                    clock_},
       http_(loops_, {config_->http.max_connections, config_->http.max_connections_per_address},
             [log = logs_.main](const char* bug) { tell_bug(*log, bug); }),
       ftp_context_{repository_,
@@ -112,7 +115,7 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
                    logs_.access,
                    clock_,
                    [this] { return ready_.load(std::memory_order_relaxed); },
-                   [this] { return tls_.ftp(); }},
+                    [this] { return tls_.ftp(); }, access_},
       ftp_(loops_, {config_->ftp.max_sessions, config_->ftp.max_sessions_per_address},
            [log = logs_.main](const char* bug) { tell_bug(*log, bug); }),
       upkeep_(*store_.store, config_, clock_, logs_.main),
@@ -178,7 +181,7 @@ void Daemon::complete_stat(api::Stat& stat) const {
   stat.tls_handshakes = tls_.figures().handshakes.load(std::memory_order_relaxed);
   stat.tls_failures = tls_.figures().failures.load(std::memory_order_relaxed);
   stat.tls_certificate_expires = tls_.expires();
-  stat.failed_logins = ftp_context_.failed_logins.load(std::memory_order_relaxed);
+  stat.failed_logins = access_.failures();
 }
 
 void Daemon::reconcile(std::stop_token stop) {
@@ -223,6 +226,7 @@ void Daemon::write_behind(std::stop_token stop) {
   for (unsigned period = 1; !stop.stop_requested(); ++period) {
     wake.wait_for(lock, stop, k_period, [] { return false; });
     logs_.access.flush();
+    access_.refresh();  // what `larderd token` changed
     if (period % k_periods_between_uses != 0) continue;
     const auto flushed = store_.store->flush_recency();
     if (!flushed) logs_.main->warn("cannot note what was used: {}", flushed.error().message());
@@ -296,6 +300,7 @@ void Daemon::reload(Config config) {
   for (const std::string& key : config_.reload(std::move(config)))
     logs_.main->warn("a new value of {} takes effect at the next start", key);
   tls_.reload();
+  access_.configure(*config_);
   logs_.main->set_level(spdlog::level::from_str(config_->log.level));
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/clock.hpp"
+#include "server/access/authorizer.hpp"
 #include "server/background_scrub.hpp"
 #include "server/config.hpp"
 #include "server/ftp/session.hpp"
@@ -88,6 +89,7 @@ class Daemon {
   DiskPool pool_;
   DiskPool jobs_;
   Repository repository_;
+  Authorizer access_;
   http::Latency latency_;
   http::Context http_context_;
   SessionServer http_;

@@ -39,6 +39,7 @@ std::vector<std::string> LiveConfig::reload(Config next) {
   keep("ftp.listen_tls", next.ftp.listen_tls, now.ftp.listen_tls);
   keep("ftp.max_sessions", next.ftp.max_sessions, now.ftp.max_sessions);
   keep("ftp.max_sessions_per_address", next.ftp.max_sessions_per_address, now.ftp.max_sessions_per_address);
+  keep("access.tokens", next.access.tokens, now.access.tokens);
   keep("log.format", next.log.format, now.log.format);
   keep("log.file", next.log.file, now.log.file);
   keep("log.access", next.log.access, now.log.access);

@@ -15,6 +15,7 @@
 #include "server/privileges.hpp"
 #include "server/sandbox.hpp"
 #include "server/sockets.hpp"
+#include "server/token_command.hpp"
 
 extern char** environ;
 
@@ -40,6 +41,7 @@ struct Arguments {
   bool allow_root = false;
   std::string checked_directory;
   FsckOptions fsck;
+  TokenArguments token;
 };
 
 constexpr const char* k_default_config = "/etc/larder/larderd.yaml";
@@ -160,11 +162,46 @@ int fsck(Arguments arguments) {
   return *sound ? k_success : k_failure;
 }
 
+int token(const Arguments& arguments) {
+  ConfigResult configured = configure(arguments);
+  if (report_defects(configured)) return k_usage;
+  const auto done = run_token_command(configured.config, arguments.token, std::cout);
+  if (!done) return fail(done.error());
+  if (arguments.token.verb == TokenArguments::Verb::create)
+    std::cerr << "This is the only time that it is shown. A running larderd knows it within a second.\n";
+  return k_success;
+}
+
+void declare_token(CLI::App& app, TokenArguments& arguments) {
+  using Verb = TokenArguments::Verb;
+  CLI::App* const token =
+      app.add_subcommand("token", "Make, list and revoke tokens, with or without a running daemon");
+  token->require_subcommand(1);
+  token->fallthrough();
+  token->footer("Exit status: 0 when it is done, 1 for a failure, 2 for a wrong command line.");
+  const auto verb = [&](const char* name, const char* help, Verb what) {
+    CLI::App* const command = token->add_subcommand(name, help);
+    command->callback([&arguments, what] { arguments.verb = what; });
+    command->fallthrough();
+    return command;
+  };
+  CLI::App* const create = verb("create", "Make one and print it", Verb::create);
+  create->add_option("--name", arguments.name, "Whom it is for; stands in the ledger")->required();
+  create->add_option("--can", arguments.can, "Of read, write, replace, delete, admin; separated by commas")
+      ->required();
+  create->add_option("--namespace", arguments.where, "In these only, separated by commas; otherwise in all");
+  create->add_option("--expires", arguments.expires, "After so long, such as 90d; otherwise never");
+  verb("list", "List them", Verb::list);
+  verb("revoke", "Make one useless", Verb::revoke)
+      ->add_option("TOKEN", arguments.name, "Its name or its id")
+      ->required();
+}
+
 std::string describe(WriteAccess write) {
   switch (write) {
-    case WriteAccess::nobody: return "nobody may write";
-    case WriteAccess::loopback: return "anybody may read; this machine alone may write, until tokens exist";
-    case WriteAccess::everybody: return "anybody may read and WRITE (write: everybody)";
+    case WriteAccess::nobody: return "nobody may write without a token";
+    case WriteAccess::loopback: return "without a token this machine alone may write";
+    case WriteAccess::everybody: return "anybody may WRITE without a token (write: everybody)";
   }
   return {};
 }
@@ -321,6 +358,7 @@ int run(int argc, char* argv[]) {
                         "Move the index aside and make it anew from the tree alone, first");
   check_store->fallthrough();
   check_store->footer("Exit status: 0 when all is sound, 1 when something was found or failed.");
+  declare_token(app, arguments.token);
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
@@ -331,6 +369,7 @@ int run(int argc, char* argv[]) {
   ::umask(022);
   if (check->parsed()) return check_config_file(arguments.checked_file);
   if (adoption->parsed()) return adopt(arguments);
+  if (arguments.token.verb != TokenArguments::Verb::none) return token(arguments);
   if (check_store->parsed()) return fsck(std::move(arguments));
   return serve(arguments);
 }

@@ -41,25 +41,50 @@ std::optional<ArtifactKey> Repository::fallback(const ArtifactKey& key) const {
   return std::move(*flat);
 }
 
+std::string Repository::overlaid_space(std::string_view space) const {
+  const NamespaceConfig* const lane = store_.find_namespace(space);
+  if (lane == nullptr || lane->overlay.empty()) return {};
+  const std::string_view snapshot = snapshot_of(space);  // of a snapshot's lane: as that was frozen with it
+  return snapshot.empty() ? lane->overlay : "@" + std::string(snapshot) + "/" + lane->overlay;
+}
+
+// One level: what a lane overlays is no lane, so that this ends.
+std::optional<ArtifactKey> Repository::overlaid(const ArtifactKey& key) const {
+  const std::string space = overlaid_space(key.name_space());
+  if (space.empty()) return std::nullopt;
+  auto below = ArtifactKey::make(space, key.path());
+  if (!below) return std::nullopt;
+  return std::move(*below);
+}
+
 Index::Found Repository::peek(const ArtifactKey& key, Entry& entry) const {
-  const Index::Found found = store_.peek(key, entry);
+  Index::Found found = store_.peek(key, entry);
   if (found != Index::Found::miss) return found;
   const auto other = fallback(key);
-  return other ? store_.peek(*other, entry) : found;
+  if (other) found = store_.peek(*other, entry);
+  if (found != Index::Found::miss) return found;
+  const auto below = overlaid(key);
+  return below ? peek(*below, entry) : found;
 }
 
 Result<Entry> Repository::stat_now(const ArtifactKey& key) {
   auto entry = store_.stat(key);
   if (entry || entry.error().code() != Errc::not_found) return entry;
   const auto other = fallback(key);
-  return other ? store_.stat(*other) : std::move(entry);
+  if (other) entry = store_.stat(*other);
+  if (entry || entry.error().code() != Errc::not_found) return entry;
+  const auto below = overlaid(key);
+  return below ? stat_now(*below) : std::move(entry);
 }
 
 Result<OpenArtifact> Repository::open_now(const ArtifactKey& key) {
   auto artifact = store_.open_artifact(key);
   if (artifact || artifact.error().code() != Errc::not_found) return artifact;
   const auto other = fallback(key);
-  return other ? store_.open_artifact(*other) : std::move(artifact);
+  if (other) artifact = store_.open_artifact(*other);
+  if (artifact || artifact.error().code() != Errc::not_found) return artifact;
+  const auto below = overlaid(key);
+  return below ? open_now(*below) : std::move(artifact);
 }
 
 Task<Result<Entry>> Repository::stat(const ArtifactKey& key) {
@@ -77,6 +102,12 @@ void Repository::count_hit(const ArtifactKey& key, Access access) {
 
 // Whichever of the two names it was that is there: a prune must not take it for unused.
 void Repository::note(const ArtifactKey& key, Access access) {
+  const auto below = overlaid(key);
+  Entry ignored;
+  // What a lane was asked for and has not is what it overlays that was used.
+  const Index::Found own = below ? store_.peek(key, ignored) : Index::Found::hit;
+  if (below && own != Index::Found::hit) note(*below, access);
+  if (below && own == Index::Found::miss) return;
   store_.note(key, access);
   const auto other = fallback(key);
   if (other) store_.note(*other, access);
@@ -97,11 +128,21 @@ Task<Result<Store::DirectoryPage>> Repository::list_directory(std::string name_s
 }
 
 Task<Result<bool>> Repository::is_directory(std::string name_space, std::string path) {
-  return pool_.run(&Store::is_directory, &store_, std::move(name_space), std::move(path));
+  return pool_.run(&Repository::is_directory_now, this, std::move(name_space), std::move(path));
+}
+
+Result<bool> Repository::is_directory_now(const std::string& name_space, const std::string& path) {
+  const auto own = store_.is_directory(name_space, path);
+  if (!own || *own) return own;
+  const std::string below = overlaid_space(name_space);
+  return below.empty() ? own : store_.is_directory(below, path);
 }
 
 Index::Found Repository::peek_directory(std::string_view name_space, std::string_view path) const {
-  return store_.peek_directory(name_space, path);
+  const Index::Found own = store_.peek_directory(name_space, path);
+  if (own != Index::Found::miss) return own;
+  const std::string below = overlaid_space(name_space);
+  return below.empty() ? own : store_.peek_directory(below, path);
 }
 
 Task<Result<Store::NamePage>> Repository::list_names(std::string name_space, std::string after,
@@ -126,7 +167,24 @@ Task<Result<Store::LedgerPage>> Repository::ledger(LedgerQuery query, std::uint6
 
 Task<Result<std::vector<bool>>> Repository::find_missing(std::string name_space,
                                                          std::span<const WantedName> wanted) {
-  return pool_.run(&Store::find_missing, &store_, std::move(name_space), wanted);
+  return pool_.run(&Repository::find_missing_now, this, std::move(name_space), wanted);
+}
+
+Result<std::vector<bool>> Repository::find_missing_now(const std::string& name_space,
+                                                       std::span<const WantedName> wanted) {
+  LARDER_TRY_ASSIGN(std::vector<bool> missing, store_.find_missing(name_space, wanted));
+  const std::string below = overlaid_space(name_space);
+  if (below.empty()) return missing;
+  std::vector<WantedName> rest;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (missing[i]) rest.push_back(wanted[i]);
+  }
+  LARDER_TRY_ASSIGN(const std::vector<bool> still, store_.find_missing(below, rest));
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (missing[i]) missing[i] = still[next++];
+  }
+  return missing;
 }
 
 Result<UploadStart> Repository::begin_upload_now(const ArtifactKey& key, UploadRequest request) {
@@ -173,8 +231,9 @@ Task<Result<Entry>> Repository::remove(const ArtifactKey& key, std::string actor
   co_return entry;
 }
 
-Task<Result<Receipt>> Repository::rename(const ArtifactKey& from, const ArtifactKey& to, std::string actor) {
-  const auto receipt = co_await pool_.run(&Store::rename, &store_, from, to, std::move(actor));
+Task<Result<Receipt>> Repository::rename(const ArtifactKey& from, const ArtifactKey& to, std::string actor,
+                                         Store::Replace replace) {
+  const auto receipt = co_await pool_.run(&Store::rename, &store_, from, to, std::move(actor), replace);
   if (receipt) count_receipt(to, *receipt);
   co_return receipt;
 }
@@ -191,6 +250,15 @@ void Repository::adopt(std::string directory, Store::AdoptOptions options,
 void Repository::prune(api::PruneRules rules, Store::PrunePolicy policy, std::string actor,
                        Store::PruneReport report, PruneDone done, std::stop_token stop) {
   jobs_.post([=, &store = store_] { done(store.prune(rules, policy, actor, report, stop)); });
+}
+
+void Repository::promote(Store::PromoteOptions options, Store::PromoteReport report, PromoteDone done,
+                         std::stop_token stop) {
+  jobs_.post([=, &store = store_] { done(store.promote(options, report, stop)); });
+}
+
+Task<void> Repository::tell_ledger(LedgerAction action, std::string what, std::string actor) {
+  (void)co_await pool_.run(&Store::tell_ledger, &store_, action, std::move(what), std::move(actor));
 }
 
 Result<std::vector<api::TrashGeneration>> Repository::list_trash_now(std::size_t limit) {

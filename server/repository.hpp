@@ -34,7 +34,8 @@ class Repository {
   // Reading -----------------------------------------------------------------
 
   // From memory or not at all. Where a namespace of kind downloads has no
-  // "<package>/<file>", its "<file>" answers, as Buildroot's layout wants it.
+  // "<package>/<file>", its "<file>" answers, as Buildroot's layout wants it; where a
+  // lane has nothing, what it overlays does.
   Index::Found peek(const ArtifactKey& key, Entry& entry) const;
   Task<Result<Entry>> stat(const ArtifactKey& key);
   Task<Result<OpenArtifact>> open(const ArtifactKey& key);
@@ -64,7 +65,8 @@ class Repository {
   // Drops an upload (or what commit left of it) without making the caller wait.
   void release(std::unique_ptr<Upload> upload);
   Task<Result<Entry>> remove(const ArtifactKey& key, std::string actor, std::string why);
-  Task<Result<Receipt>> rename(const ArtifactKey& from, const ArtifactKey& to, std::string actor);
+  Task<Result<Receipt>> rename(const ArtifactKey& from, const ArtifactKey& to, std::string actor,
+                               Store::Replace replace);
 
   // Starts adopting as a job and returns. `report` and `done` are called there. Ask job_error() before.
   using AdoptDone = std::function<void(Result<api::AdoptEvent>)>;
@@ -95,6 +97,12 @@ class Repository {
   Task<std::vector<std::string>> pins();
   Task<Result<std::size_t>> pin(std::vector<std::string> lines, std::string actor);
   Task<Result<std::size_t>> unpin(std::vector<std::string> lines, std::string actor);
+  // Of what changes no name; that it could not be written is not worth a failure.
+  Task<void> tell_ledger(LedgerAction action, std::string what, std::string actor);
+  // As prune().
+  using PromoteDone = std::function<void(Result<api::PromoteEvent>)>;
+  void promote(Store::PromoteOptions options, Store::PromoteReport report, PromoteDone done,
+               std::stop_token stop);
   // Likewise a checkout. Makes the directory when it is absent.
   using CheckoutDone = std::function<void(Result<api::CheckoutEvent>)>;
   void checkout(std::string directory, CheckoutOptions options,
@@ -112,6 +120,11 @@ class Repository {
  private:
   Activity& activity(std::string_view space) const;
   std::optional<ArtifactKey> fallback(const ArtifactKey& key) const;
+  std::string overlaid_space(std::string_view space) const;  // empty: it is no lane
+  std::optional<ArtifactKey> overlaid(const ArtifactKey& key) const;
+  Result<std::vector<bool>> find_missing_now(const std::string& name_space,
+                                             std::span<const WantedName> wanted);
+  Result<bool> is_directory_now(const std::string& name_space, const std::string& path);
   void note(const ArtifactKey& key, Access access);
   Result<Entry> stat_now(const ArtifactKey& key);
   Result<OpenArtifact> open_now(const ArtifactKey& key);

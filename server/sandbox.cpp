@@ -79,6 +79,7 @@ SandboxRules sandbox_rules(const Config& config, const std::filesystem::path& co
   for (const auto& each : other) {
     if (!each.empty()) rules.changed.push_back(directory_of(each));
   }
+  if (!config.access.tokens.empty()) rules.changed.push_back(directory_of(config.access.tokens));
   if (!config_file.empty()) rules.read.push_back(directory_of(config_file));
   for (const std::string& file : tls_files(config.tls)) {
     std::error_code failure;
@@ -86,6 +87,7 @@ SandboxRules sandbox_rules(const Config& config, const std::filesystem::path& co
     rules.read.push_back(directory_of(file));  // a new one gets its place in the same directory
     if (!failure) rules.read.push_back(directory_of(real));
   }
+  if (!config.access.htpasswd.empty()) rules.read.push_back(directory_of(config.access.htpasswd));
   for (const char* each :
        {"/etc", "/usr", "/lib", "/proc", "/sys/devices/system/cpu", "/dev/null", "/dev/urandom"})
     rules.read.emplace_back(each);

@@ -104,35 +104,37 @@ Action Control::before_login(const Command& command) {
     case Verb::clnt:
     case Verb::lang: return general(command);
     default:
-      return reply(530, needs_tls ? "First comes AUTH TLS, then USER" : "Log in first: USER anonymous");
+      if (needs_tls) return reply(530, "First comes AUTH TLS, then USER");
+      return reply(530, anonymous_ == Anonymous::welcome ? "Log in first: USER anonymous" : "Log in first");
   }
 }
 
 // Anonymous needs no password: the reply to USER saves every check a round trip.
 Action Control::login(const Command& command) {
   if (command.verb == Verb::acct) return reply(202, "No account is needed");
-  if (command.verb == Verb::pass) return password();
+  if (command.verb == Verb::pass) return password(command.argument);
   const std::string name = upper(command.argument);
   if (name.empty()) return reply(501, "USER needs a name");
+  logged_as_.clear();
   if (name == "ANONYMOUS" || name == "FTP") {
     user_.clear();
-    logged_in_ = true;
+    logged_in_ = anonymous_ == Anonymous::welcome;
+    if (!logged_in_) return reply(530, "Anonymous may do nothing here: log in with a token as the password");
     before_login_ = 0;
-    return reply(230, "Anonymous may read everything");
+    return reply(230, "Welcome");
   }
   logged_in_ = false;
   user_ = command.argument;
   return reply(331, "Password, please");
 }
 
-Action Control::password() {
-  if (logged_in_) return reply(230, "Anonymous needs no password");
+Action Control::password(const std::string& secret) {
+  if (logged_in_ && logged_as_.empty()) return reply(230, "Anonymous needs no password");
   if (user_.empty()) return reply(503, "First comes USER");
-  user_.clear();
-  const bool last = ++failures_ >= k_most_failures;
-  Action action = last ? goodbye(421, "Too many failed logins")
-                       : reply(530, "There are no users here yet; log in as anonymous");
-  action.kind = Action::Kind::login_failed;
+  Action action;
+  action.kind = Action::Kind::log_in;
+  action.user = std::exchange(user_, {});
+  action.secret = secret;
   return action;
 }
 
@@ -143,7 +145,7 @@ void Control::secured() {
   const bool private_data = asked_for_private_data_;
   Protection now = protection_;
   now.control = Channel::tls;
-  *this = Control(family_, now);
+  *this = Control(family_, now, anonymous_);
   data_protection_ = private_data ? Channel::tls : Channel::clear;
   failures_ = failures;
   before_login_ = before_login;
@@ -192,13 +194,27 @@ Action Control::protect_data(std::string_view level) {
   return reply(200, "Data is in the clear from now on");
 }
 
+Action Control::logged_in_as(std::string_view user) {
+  logged_in_ = true;
+  logged_as_ = user;
+  before_login_ = 0;
+  failures_ = 0;
+  return reply(230, "Logged in as " + logged_as_);
+}
+
+Action Control::refused() {
+  const bool last = ++failures_ >= k_most_failures;
+  if (last) return goodbye(421, "Too many failed logins");
+  return reply(530, "These credentials are wrong, have expired or were revoked");
+}
+
 Action Control::reinitialize() {
   if (protection_.control == Channel::tls) return reply(502, "Not under TLS: begin a new session");
   const Family family = family_;
   const Protection protection = protection_;
   const unsigned failures = failures_;
   const unsigned before_login = before_login_;
-  *this = Control(family, protection);
+  *this = Control(family, protection, anonymous_);
   failures_ = failures;
   before_login_ = before_login + 1;
   return reply(220, "As at the beginning");
@@ -291,7 +307,8 @@ std::string Control::features() const {
 }
 
 std::string Control::status() const {
-  std::string text = "larder:\nLogged in as anonymous, in " + quoted_directory(directory_) + "\n";
+  std::string text = "larder:\nLogged in as " + (logged_as_.empty() ? "anonymous" : logged_as_) + ", in " +
+                     quoted_directory(directory_) + "\n";
   text += ascii_ ? "TYPE A; artifacts are sent as they are\n" : "TYPE I\n";
   if (protection_.control == Channel::tls)
     text += protects_data() ? "Under TLS, data too\n" : "Under TLS, data in the clear\n";

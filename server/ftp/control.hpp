@@ -30,7 +30,7 @@ struct Action {
   enum class Kind : std::uint8_t {
     reply,             // code and text are all there is to do
     goodbye,           // the same, and then the session ends
-    login_failed,      // the same, after a pause, counted
+    log_in,            // PASS: who shows `user` and `secret`? logged_in_as() or refused() tells
     secure,            // AUTH: the same, and then TLS; what came behind the command counts for nothing
     open_passive,      // PASV, EPSV (extended)
     aim,               // PORT, EPRT: connect to `address` for the next transfer
@@ -62,21 +62,30 @@ struct Action {
   bool extended = false;
   ListFormat format = ListFormat::unix_ls;
   DataAddress address;
+  std::string user, secret;  // log_in; the secret is for nobody else
 };
+
+// Whether those who do not say who they are may do anything here at all.
+enum class Anonymous : std::uint8_t { welcome, refused };
 
 class Control {
  public:
-  explicit Control(Family family) : Control(family, Protection()) {}
-  Control(Family family, Protection protection)
+  explicit Control(Family family, Anonymous anonymous = Anonymous::welcome)
+      : Control(family, Protection(), anonymous) {}
+  Control(Family family, Protection protection, Anonymous anonymous = Anonymous::welcome)
       : family_(family),
         protection_(protection),
-        data_protection_(protection.control) {}  // who begins with TLS means all of it
+        data_protection_(protection.control),  // who begins with TLS means all of it
+        anonymous_(anonymous) {}
 
   Action on(const Command& command);
   // What came of an action:
+  Action logged_in_as(std::string_view user);
+  Action refused();  // wrong credentials; the third ends the session
   void entered(std::string_view directory) { directory_ = directory; }
   void data_is(DataMode mode) { data_ = mode; }
   void renaming(std::string_view path) { rename_from_ = path; }
+  void anonymous_is(Anonymous anonymous) { anonymous_ = anonymous; }
   void secured();  // the handshake that AUTH asked for has succeeded
 
   bool logged_in() const { return logged_in_; }
@@ -96,7 +105,7 @@ class Control {
   Action before_login(const Command& command);
   Action after_login(const Command& command);
   Action login(const Command& command);
-  Action password();
+  Action password(const std::string& secret);
   Action reinitialize();
   Action general(const Command& command);
   Action parameters(const Command& command);
@@ -117,8 +126,10 @@ class Control {
   Channel data_protection_ = Channel::clear;
   bool asked_for_private_data_ = false;  // by the word of AUTH, until the handshake
   bool buffer_size_said_ = false;        // PBSZ, which comes before PROT
+  Anonymous anonymous_;
   bool logged_in_ = false;
-  std::string user_;  // between USER and PASS
+  std::string user_;       // between USER and PASS
+  std::string logged_as_;  // empty: anonymous
   unsigned failures_ = 0;
   unsigned before_login_ = 0;  // commands
   std::string directory_ = "/";

@@ -27,6 +27,7 @@ std::string prefix_of(std::string_view named, bool directory) {
 
 void Lister::show_namespaces() {
   for (const NamespaceConfig& each : repository_.namespaces()) {
+    if (!may_.may(Right::read, each.name)) continue;
     api::ListingEntry entry;
     entry.name = each.name;
     entry.directory = true;
@@ -55,7 +56,8 @@ Task<Result<void>> Lister::begin(const Action& action) {
     show_namespaces();
     co_return success;
   }
-  if (repository_.find_namespace(place_.name_space) == nullptr) co_return nothing_there(action);
+  const bool hidden = !may_.may(Right::read, place_.name_space);
+  if (hidden || repository_.find_namespace(place_.name_space) == nullptr) co_return nothing_there(action);
   if (place_.kind == Place::Kind::below) co_return co_await begin_below(action);
   std::string top;
   const auto opened = co_await open_directory(std::move(top));

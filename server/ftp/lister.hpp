@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "server/access/permissions.hpp"
 #include "server/ftp/control.hpp"
 #include "server/ftp/memory.hpp"
 #include "server/ftp/path.hpp"
@@ -13,8 +14,9 @@ namespace larder::ftp {
 
 class Lister {
  public:
-  Lister(Repository& repository, const SessionMemory& memory, ListStyle style)
-      : repository_(repository), memory_(memory), style_(std::move(style)) {}
+  // Shows what `may` allows to read.
+  Lister(Repository& repository, const SessionMemory& memory, const Permissions& may, ListStyle style)
+      : repository_(repository), memory_(memory), may_(may), style_(std::move(style)) {}
 
   // Finds what `action` names. Errc::not_found; Errc::invalid_argument for MLSD of a file.
   Task<Result<void>> begin(const Action& action);
@@ -31,6 +33,7 @@ class Lister {
 
   Repository& repository_;
   const SessionMemory& memory_;
+  const Permissions& may_;
   ListStyle style_;
   Place place_;
   std::string directory_;  // below the namespace

@@ -1,5 +1,6 @@
 #include "server/ftp/session.hpp"
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <random>
 
@@ -33,6 +34,14 @@ std::string random_scope() {
   return scope;
 }
 
+Anonymous anonymous_of(const Context& context, const Connection& connection) {
+  const Origin origin = connection.peer().is_loopback() ? Origin::loopback : Origin::elsewhere;
+  const Permissions& may = context.access.without_credentials(connection.tls_user(), origin)->may;
+  const bool anything =
+      std::any_of(k_rights.begin(), k_rights.end(), [&](Right each) { return may.may_somewhere(each); });
+  return anything ? Anonymous::welcome : Anonymous::refused;
+}
+
 }  // namespace
 
 FtpSession::FtpSession(Context& context, SessionSet& sessions, Door door, std::string passive_address,
@@ -42,8 +51,17 @@ FtpSession::FtpSession(Context& context, SessionSet& sessions, Door door, std::s
       door_(door),
       connection_(std::move(socket)),
       data_(connection_.socket().get_executor()),
-      control_(family_of(connection_), protection_of(context.config->ftp, door)),
-      passive_address_(std::move(passive_address)) {}
+      control_(family_of(connection_), protection_of(context.config->ftp, door),
+               anonymous_of(context, connection_)),
+      passive_address_(std::move(passive_address)) {
+  meet();
+}
+
+void FtpSession::meet() {
+  const std::uint64_t version = context_.access.version();
+  visitor_.is(context_.access.without_credentials(connection_.tls_user(), origin()), "", version,
+              connection_.peer_text());
+}
 
 FtpSession::~FtpSession() {
   stop_watching();
@@ -83,7 +101,10 @@ Task<bool> FtpSession::secure_control() {
   connection_.set_deadline(SteadyTime::max());
   if (outcome == Connection::Secured::plain_text && door_ == Door::secure)
     (void)connection_.try_write("421 This port speaks TLS from the first byte on: ftps://\r\n");
-  co_return outcome == Connection::Secured::yes;
+  if (outcome != Connection::Secured::yes) co_return false;
+  meet();
+  control_.anonymous_is(anonymous_of(context_, connection_));
+  co_return true;
 }
 
 // What was sent in the clear behind AUTH may be from somebody in between, and is not heard.
@@ -112,6 +133,8 @@ Task<void> FtpSession::run() {
     const bool more = co_await next_command();
     settle_sent();
     if (!more) break;
+    const bool known = co_await still_known();
+    if (!known) break;
     const Action action = control_.on(command_);
     if (command_.verb == Verb::rein) {
       drop_unfinished();
@@ -214,7 +237,7 @@ Task<void> FtpSession::perform(const Action& action) {
       say(action.code, action.text);
       over_ = true;
       break;
-    case Kind::login_failed: co_await fail_login(action); break;
+    case Kind::log_in: co_await log_in(action); break;
     case Kind::secure: co_await begin_tls(action); break;
     case Kind::open_passive: open_passive(action); break;
     case Kind::aim: aim(action); break;
@@ -243,19 +266,6 @@ Task<void> FtpSession::perform(const Action& action) {
   }
 }
 
-// Whoever guesses waits; nobody else does.
-Task<void> FtpSession::fail_login(const Action& action) {
-  context_.failed_logins.fetch_add(1, std::memory_order_relaxed);
-  constexpr std::chrono::seconds k_pause(1);
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                             LoopExecutor>
-      pause(connection_.socket().get_executor(), k_pause);
-  const auto [error] = co_await pause.async_wait(k_as_outcome);
-  (void)error;
-  say(action.code, action.text);
-  if (action.code == 421) over_ = true;
-}
-
 Task<void> FtpSession::pause(std::chrono::milliseconds time) {
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
                              LoopExecutor>
@@ -275,15 +285,12 @@ Task<void> FtpSession::remember_parent(std::string path) {
   if (!there) context_.memory.made(parent, context_.clock.now());
 }
 
-bool FtpSession::refuse_write() {
-  const WriteAccess write = context_.config->write;
-  if (may_write(write, connection_.peer().is_loopback())) return false;
-  say(550, write_refusal(write));
-  return true;
-}
-
 std::optional<ArtifactKey> FtpSession::key_of(const std::string& path, Doing doing) {
   const Place place = place_of(path);
+  const Right right = doing == Doing::reading   ? Right::read
+                      : doing == Doing::storing ? Right::write
+                                                : Right::remove;
+  if (refuse(right, path)) return std::nullopt;
   auto key = place.key();
   if (key && context_.repository.find_namespace(place.name_space) != nullptr) return std::move(*key);
   if (place.kind == Place::Kind::below && doing == Doing::storing && !key)
@@ -312,7 +319,7 @@ Task<bool> FtpSession::is_directory(const std::string& path) {
   if (place.kind == Place::Kind::nowhere) co_return false;
   if (place.kind == Place::Kind::snapshot)
     co_return context_.repository.has_snapshot(place.name_space.substr(1));
-  if (context_.repository.find_namespace(place.name_space) == nullptr) co_return false;
+  if (!sees(place) || context_.repository.find_namespace(place.name_space) == nullptr) co_return false;
   if (place.kind == Place::Kind::name_space) co_return true;
   const Index::Found found = context_.repository.peek_directory(place.name_space, place.path);
   if (found == Index::Found::hit || has_made(path)) co_return true;
@@ -325,7 +332,7 @@ ListStyle FtpSession::style(ListFormat format) const {
   ListStyle style;
   style.format = format;
   style.facts = control_.facts();
-  style.may_write = may_write(context_.config->write, connection_.peer().is_loopback());
+  style.may_write = may().may_somewhere(Right::write);
   style.now = context_.clock.now();
   return style;
 }
@@ -371,7 +378,7 @@ Task<void> FtpSession::describe(const Action& action) {
 }
 
 Task<void> FtpSession::tell_status(const Action& action) {
-  Lister lister(context_.repository, context_.memory, style(ListFormat::unix_ls));
+  Lister lister(context_.repository, context_.memory, may(), style(ListFormat::unix_ls));
   const auto found = co_await lister.begin(action);
   if (!found) co_return say_error(found.error(), Doing::reading);
   std::string text = action.path + ":\n";
@@ -387,7 +394,6 @@ Task<void> FtpSession::tell_status(const Action& action) {
 }
 
 Task<void> FtpSession::remove(const Action& action) {
-  if (refuse_write()) co_return;
   begin_record("DELE", action);
   const auto key = key_of(action.path, Doing::removing);
   if (!key) co_return;
@@ -396,7 +402,7 @@ Task<void> FtpSession::remove(const Action& action) {
                  " holds what others stored, and your upload was refused just now; remove it in a minute");
     co_return end_record(550, "");
   }
-  std::string by = actor();
+  std::string actor = visitor_.actor();
   std::string why = "DELE";
   const auto entry = co_await context_.repository.remove(*key, std::move(by), std::move(why));
   if (!entry) {
@@ -411,7 +417,6 @@ Task<void> FtpSession::remove(const Action& action) {
 // Directories are there as soon as something lies below them; until then it is remembered that
 // somebody made one.
 Task<void> FtpSession::make_directory(const Action& action) {
-  if (refuse_write()) co_return;
   const auto key = key_of(action.path, Doing::storing);
   if (!key) co_return;
   const auto file = co_await look_up(*key);
@@ -423,7 +428,7 @@ Task<void> FtpSession::make_directory(const Action& action) {
 }
 
 Task<void> FtpSession::remove_directory(const Action& action) {
-  if (refuse_write()) co_return;
+  if (refuse(Right::write, action.path)) co_return;
   const bool there = co_await is_directory(action.path);
   if (!there) co_return say(550, "There is no directory " + action.path);
   context_.memory.unmade(action.path);
@@ -434,7 +439,6 @@ Task<void> FtpSession::remove_directory(const Action& action) {
 }
 
 Task<void> FtpSession::rename_from(const Action& action) {
-  if (refuse_write()) co_return;
   const auto key = key_of(action.path, Doing::removing);
   if (!key) co_return;
   const auto entry = co_await look_up(*key);
@@ -444,14 +448,15 @@ Task<void> FtpSession::rename_from(const Action& action) {
 }
 
 Task<void> FtpSession::rename(const Action& action) {
-  if (refuse_write()) co_return;
   begin_record("RNTO", action);
   const auto from = key_of(action.path, Doing::removing);
   if (!from) co_return;
   const auto to = key_of(action.target, Doing::storing);
   if (!to) co_return;
-  std::string by = actor();
-  const auto receipt = co_await context_.repository.rename(*from, *to, std::move(by));
+  std::string actor = visitor_.actor();
+  const bool may_replace = may().may(Right::replace, to->name_space());
+  const Store::Replace replace = may_replace ? Store::Replace::allowed : Store::Replace::refused;
+  const auto receipt = co_await context_.repository.rename(*from, *to, std::move(actor), replace);
   if (!receipt) {
     say_error(receipt.error(), Doing::storing);
     co_return end_record(code_of(receipt.error().code(), Doing::storing), "");
@@ -505,7 +510,7 @@ void FtpSession::end_record(int status, std::string_view outcome) {
   if (!context_.access_log.on()) return;
   AccessRecord record;
   record.client = connection_.peer_text();
-  record.user = connection_.tls_user();
+  record.user = visitor_.identity().name;
   record.protocol = connection_.is_secure() ? "ftps" : "ftp";
   record.method = method_;
   record.name_space = name_space_;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "server/access/visitor.hpp"
 #include "server/access_log.hpp"
 #include "server/ftp/control.hpp"
 #include "server/ftp/data_channel.hpp"
@@ -33,7 +34,7 @@ struct Context {
   const Clock& clock;
   std::function<bool()> ready;  // false: shutting down
   std::function<std::shared_ptr<const TlsContext>()> tls;
-  std::atomic<std::uint64_t> failed_logins{0};
+  Authorizer& access;
   SessionMemory memory;
 };
 
@@ -58,6 +59,7 @@ class FtpSession final : public Session {
 
  private:
   Task<void> run();
+  void meet();  // whoever shows no credentials, as far as TLS tells
   Task<bool> secure_control();
   Task<void> begin_tls(const Action& action);
 
@@ -71,7 +73,7 @@ class FtpSession final : public Session {
   void say_error(const Error& error, Doing doing);
   void say_at_once(int code, std::string_view text);  // past what waits to be written, if it fits
   Task<void> perform(const Action& action);
-  Task<void> fail_login(const Action& action);
+  Task<void> log_in(const Action& action);
   Task<void> enter(const Action& action);
   Task<void> describe(const Action& action);
   Task<void> tell_status(const Action& action);
@@ -85,7 +87,16 @@ class FtpSession final : public Session {
 
   Task<void> remember_parent(std::string path);  // of what was removed: it is there until RMD
   bool has_made(const std::string& path) const;
-  bool refuse_write();  // true: it was refused, and that has been said
+
+  // Rights (login.cpp) ---------------------------------------------------------
+
+  Task<IdentityPtr> recognise(const Credentials& credentials);  // null: nobody
+  Task<bool> still_known();  // the token was not revoked meanwhile, and the rules are those in force
+  const Permissions& may() const { return visitor_.may(); }
+  bool sees(const Place& place) const;              // names of it may be told
+  bool refuse(Right right, std::string_view path);  // true: it was refused, and that has been said
+  Origin origin() const;
+
   std::optional<ArtifactKey> key_of(const std::string& path, Doing doing);  // nothing: that has been said
   Task<Result<Entry>> look_up(const ArtifactKey& key);
   Task<bool> is_directory(const std::string& path);
@@ -105,9 +116,6 @@ class FtpSession final : public Session {
   Task<bool> open_data(std::string preliminary);
   Task<bool> secure_data();
   void refuse_data(int code, std::string_view text);
-  std::string actor() const {
-    return connection_.tls_user().empty() ? connection_.peer_text() : connection_.tls_user();
-  }
   void end_data();
   void settle_sent();
   void drop_unfinished();
@@ -132,6 +140,8 @@ class FtpSession final : public Session {
   std::shared_ptr<const TlsContext> tls_;
   std::string tls_scope_;
   DataChannel data_;
+  Visitor visitor_;
+  Credentials credentials_;  // that the session logged in with
   Control control_;
   CommandReader reader_;
   std::deque<Command> pending_;

@@ -162,7 +162,7 @@ bool FtpSession::control_is_gone() {
 
 Task<void> FtpSession::list(const Action& action) {
   begin_record(name_of(command_.verb), action);
-  Lister lister(context_.repository, context_.memory, style(action.format));
+  Lister lister(context_.repository, context_.memory, may(), style(action.format));
   const auto found = co_await lister.begin(action);
   if (!found) {
     const int code =
@@ -289,7 +289,8 @@ Task<int> FtpSession::begin_store(const Action& action, const ArtifactKey& key) 
   drop_unfinished();
   UploadRequest request;
   request.size = action.size;
-  request.uploader = actor();
+  request.uploader = visitor_.actor();
+  request.may_replace = may().may(Right::replace, key.name_space());
   request.verify_archive = !action.size;  // FTP says "the end" and "gone" alike
   auto start = co_await context_.repository.begin_upload(key, std::move(request));
   if (!start) {
@@ -302,7 +303,6 @@ Task<int> FtpSession::begin_store(const Action& action, const ArtifactKey& key) 
 
 Task<void> FtpSession::store(const Action& action) {
   begin_record(name_of(command_.verb), action);
-  if (refuse_write()) co_return end_record(550, "");
   const auto key = key_of(action.path, Doing::storing);
   if (!key) co_return end_record(553, "");
   const int refusal = co_await begin_store(action, *key);
@@ -389,6 +389,10 @@ void FtpSession::say_stored(const ArtifactKey& key, const Result<Receipt>& recei
       return end_record(226, "present");
     case Receipt::Outcome::replaced: say(226, "Replaced"); return end_record(226, "replaced");
     case Receipt::Outcome::conflict:
+      if (receipt->replaceable) {
+        say(553, "/" + key.str() + " is there, and newer bytes need the right to replace");
+        return end_record(553, "conflict");
+      }
       context_.memory.refused(connection_.peer_text(), "/" + key.str(), context_.clock.now());
       say(553, "/" + key.str() + " holds other bytes (SHA-256 " + receipt->entry.digest.hex() +
                    "), and a name never changes its content; remove it first if the new ones are right");

@@ -1,6 +1,7 @@
 #include "server/http/artifact_handler.hpp"
 
 #include "common/percent.hpp"
+#include "server/http/access_handler.hpp"
 #include "server/http/conditional.hpp"
 #include "server/http/digest_fields.hpp"
 #include "server/http/listing.hpp"
@@ -133,9 +134,19 @@ Task<bool> fails_preconditions(Exchange& exchange, const ArtifactKey& key, std::
   co_return true;
 }
 
+// Other bytes for a growing tarball, from somebody who may only add.
+Task<void> refuse_replacing(Exchange& exchange, const ArtifactKey& key) {
+  Need need;
+  need.where = Need::Where::space;
+  need.right = Right::replace;
+  need.name_space = key.name_space();
+  co_await refuse(exchange, need);
+}
+
 Task<void> answer_receipt(Exchange& exchange, const ArtifactKey& key, const Receipt& receipt) {
   if (receipt.outcome == Receipt::Outcome::conflict) {
     exchange.set_outcome("conflict");
+    if (receipt.replaceable) co_return co_await refuse_replacing(exchange, key);
     api::Problem problem;
     problem.status = 409;
     problem.code = name_of(Errc::conflict);
@@ -182,6 +193,12 @@ Result<UploadRequest> upload_request(const Exchange& exchange) {
   return upload;
 }
 
+// For the ledger, and for `larder promote --build`.
+std::string build_of(const Request& request) {
+  constexpr std::size_t k_longest = 200;  // bytes; an id, and no story
+  return request.larder_build.empty() ? std::string() : "build " + request.larder_build.substr(0, k_longest);
+}
+
 Task<void> put(Exchange& exchange, const ArtifactKey& key) {
   Repository& repository = exchange.context().repository;
   const Request& request = exchange.request();
@@ -210,7 +227,9 @@ Task<void> put(Exchange& exchange, const ArtifactKey& key) {
   auto wanted = upload_request(exchange);
   if (!wanted) co_return co_await exchange.answer_error(wanted.error());
   if (!request.if_match.empty()) wanted->expected = seen;  // evaluated again when the name is taken
-  wanted->uploader = exchange.actor();
+  wanted->uploader = exchange.visitor().actor();
+  wanted->may_replace = exchange.visitor().may().may(Right::replace, key.name_space());
+  wanted->why = build_of(request);
   UploadRequest upload = std::move(*wanted);
   auto start = co_await repository.begin_upload(key, std::move(upload));
   if (!start) co_return co_await exchange.answer_error(start.error());
@@ -230,7 +249,7 @@ Task<void> remove(Exchange& exchange, const ArtifactKey& key) {
   std::optional<Digest> seen;
   const bool failed = co_await fails_preconditions(exchange, key, seen);
   if (failed) co_return;
-  std::string actor = exchange.actor();
+  std::string actor = exchange.visitor().actor();
   std::string why = "DELETE";
   const auto entry = co_await exchange.context().repository.remove(key, std::move(actor), std::move(why));
   // isar-sstate deletes some names twice and ends at the first refusal.
@@ -242,16 +261,6 @@ Task<void> remove(Exchange& exchange, const ArtifactKey& key) {
 }
 
 }  // namespace
-
-Task<bool> refuse_write(Exchange& exchange) {
-  if (exchange.may_write()) co_return false;
-  api::Problem problem;
-  problem.status = 403;
-  problem.code = name_of(Errc::forbidden);
-  problem.detail = write_refusal(exchange.context().config->write);
-  co_await exchange.answer_problem(std::move(problem));
-  co_return true;
-}
 
 bool answer_check_from_memory(Exchange& exchange, const ArtifactKey& key) {
   const Request& request = exchange.request();
@@ -290,8 +299,6 @@ Task<void> serve_artifact(Exchange& exchange, const ArtifactKey& key) {
   exchange.set_artifact(key);
   const Method method = exchange.request().method;
   if (method == Method::get || method == Method::head) co_return co_await get(exchange, key);
-  const bool refused = co_await refuse_write(exchange);
-  if (refused) co_return;
   if (method == Method::put) co_return co_await put(exchange, key);
   co_await remove(exchange, key);
 }

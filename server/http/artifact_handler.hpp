@@ -10,8 +10,6 @@ namespace larder::http {
 // the storm of availability checks. False: nothing was done, ask serve_artifact().
 bool answer_check_from_memory(Exchange& exchange, const ArtifactKey& key);
 
-// True: the client may not change anything, and has been told so.
-Task<bool> refuse_write(Exchange& exchange);
 Task<void> serve_artifact(Exchange& exchange, const ArtifactKey& key);
 
 // A path without a trailing slash that turned out to be no artifact.

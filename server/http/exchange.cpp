@@ -59,10 +59,14 @@ HeaderLimits header_limits(const HttpConfig& config) {
 }  // namespace
 
 Exchange::Exchange(Context& context, Connection& connection)
-    : context_(context), connection_(connection), parser_(header_limits(context.config->http)) {}
+    : context_(context), connection_(connection), parser_(header_limits(context.config->http)) {
+  meet();
+}
 
-bool Exchange::may_write() const {
-  return larder::may_write(context_.config->write, from_loopback());
+void Exchange::meet() {
+  const std::uint64_t version = context_.access.version();
+  const Origin origin = from_loopback() ? Origin::loopback : Origin::elsewhere;
+  visitor_.is(context_.access.without_credentials(tls_user(), origin), "", version, connection_.peer_text());
 }
 
 void Exchange::begin(SteadyTime now) {
@@ -83,11 +87,12 @@ void Exchange::finish() {
   if (!context_.access_log.on()) return;
   AccessRecord record;
   record.client = connection_.peer_text();
-  record.user = tls_user();
+  record.user = visitor_.identity().name;
   record.protocol = connection_.is_secure() ? "https" : "http";
   record.method = request().method_text;
   record.name_space = name_space_;
-  record.name = request().target;
+  const std::string name = without_userinfo(request().target);
+  record.name = name;
   record.status = status_;
   record.outcome = outcome_;
   record.bytes_in = parser_.body_bytes();

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/access/visitor.hpp"
 #include "server/access_log.hpp"
 #include "server/http/metrics.hpp"
 #include "server/http/reply.hpp"
@@ -28,6 +29,8 @@ struct Context {
   Latency& latency;
   std::function<void(api::Stat&)> complete_stat;  // adds what only the daemon knows
   std::function<bool()> ready;                    // false: shutting down
+  Authorizer& access;
+  const Clock& clock;
 };
 
 // Bytes that have arrived and nobody has looked at.
@@ -57,13 +60,18 @@ class Exchange {
 
   Context& context() { return context_; }
   Connection& connection() { return connection_; }
+  const Context& context() const { return context_; }
   const Request& request() const { return parser_.request(); }
   bool from_loopback() const { return connection_.peer().is_loopback(); }
   // Who the client is by its TLS certificate; empty: it showed none.
   const std::string& tls_user() const { return connection_.tls_user(); }
-  // Who did it, for ledger and logs: the user, or else the address.
-  std::string actor() const { return tls_user().empty() ? connection_.peer_text() : tls_user(); }
-  bool may_write() const;  // by the configuration and the peer's address
+
+  // Who asks; of the request before, until they are identified.
+  Visitor& visitor() { return visitor_; }
+  const Visitor& visitor() const { return visitor_; }
+  bool knows_visitor() const {
+    return visitor_.is_known(request().authorization, context_.access, context_.clock);
+  }
 
   // The body ----------------------------------------------------------------
 
@@ -102,12 +110,14 @@ class Exchange {
   Task<bool> fill();
   Task<void> settle_body();
   void put_head(const Reply& reply);
+  void meet();                 // whoever shows no credentials, as far as TLS tells
   void begin(SteadyTime now);  // a header has been read
   void finish();               // log and count
 
   Context& context_;
   Connection& connection_;
   RequestParser parser_;
+  Visitor visitor_;
   InputBuffer input_;
   std::string output_;
   // Of the current request:

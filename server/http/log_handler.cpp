@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 
+#include "common/artifact_key.hpp"
 #include "common/log_line.hpp"
 
 namespace larder::http {
@@ -49,9 +50,21 @@ Result<LogRequest> parse_log_request(std::string_view query) {
   return request;
 }
 
-std::string to_text(const Store::LedgerPage& page) {
+// Whether a line is about a namespace that the reader looks after; what is about none (a snapshot,
+// a pattern) is for who looks after all.
+bool may_see(const Permissions& may, std::string_view key) {
+  const auto slash = key.find('/');
+  const std::string_view name_space = key.substr(0, slash);
+  const bool about_one = slash != std::string_view::npos && is_namespace_name(name_space);
+  return about_one ? may.may(Right::remove, name_space) : may.may_everywhere(Right::remove);
+}
+
+// `shown`: how many lines of the page.
+std::string to_text(const Store::LedgerPage& page, const Permissions& may, std::size_t& shown) {
   std::string text;
   for (const Store::LedgerLine& each : page.lines) {
+    if (!may_see(may, each.record.key)) continue;
+    ++shown;
     api::LogLine line;
     line.sequence = each.sequence;
     line.time = each.record.time;
@@ -72,6 +85,7 @@ Task<void> serve_log(Exchange& exchange, const Target& target) {
   Repository& repository = exchange.context().repository;
   auto request = parse_log_request(target.query);
   if (!request) co_return co_await exchange.answer_error(request.error());
+  const Permissions may = exchange.visitor().may();  // for as long as the answer takes
   Reply reply(200);
   reply.content_type = "application/x-ndjson";
   co_await exchange.begin_stream(std::move(reply));
@@ -84,11 +98,12 @@ Task<void> serve_log(Exchange& exchange, const Target& target) {
     const std::size_t count = std::min<std::uint64_t>(wanted, k_page);
     const auto page = co_await repository.ledger(std::move(query), below, count);
     if (!page || !exchange.context().ready()) co_return exchange.abort();
-    const std::string text = to_text(*page);
+    std::size_t shown = 0;
+    const std::string text = to_text(*page, may, shown);
     const bool sent = co_await exchange.stream(text);
     if (!sent) co_return;
     below = page->reached;
-    wanted -= page->lines.size();
+    wanted -= shown;
     more = page->more && wanted > 0;
   }
   co_await exchange.end_stream();

@@ -1,9 +1,11 @@
 #include "server/http/prune_handler.hpp"
 
+#include <algorithm>
 #include <charconv>
 
+#include "common/glob.hpp"
 #include "common/prune_api.hpp"
-#include "server/http/artifact_handler.hpp"
+#include "server/http/access_handler.hpp"
 #include "server/http/job_stream.hpp"
 #include "server/http/service_handler.hpp"
 
@@ -58,6 +60,37 @@ Result<api::PruneRules> prune_rules_from(std::string_view text) {
   return rules;
 }
 
+// `name`: NAMESPACE/PATH.
+bool may_remove(const Exchange& exchange, std::string_view name) {
+  return exchange.visitor().may().may(Right::remove, name.substr(0, name.find('/')));
+}
+
+// A pattern is about one namespace when it says so before its first * or ?; else about all.
+bool may_with_pattern(const Exchange& exchange, Right right, std::string_view pattern) {
+  const Permissions& permissions = exchange.visitor().may();
+  const std::string_view name_space = pattern.substr(0, pattern.find('/'));
+  const bool about_one = name_space.size() < pattern.size() && !is_glob(name_space);
+  return about_one ? permissions.may(right, name_space) : permissions.may_everywhere(right);
+}
+
+// True: it is not for the asker to decide about, and that has been answered. What was removed at once is of
+// one namespace; which one "the newest" or "all" mean may change until it is done, so those are for who may
+// remove everywhere.
+Task<bool> refuse_generation(Exchange& exchange, std::uint64_t generation) {
+  if (generation != 0 && !exchange.visitor().may().may_everywhere(Right::remove)) {
+    const auto trash = co_await exchange.context().repository.list_trash(k_most_generations);
+    if (!trash) {
+      co_await exchange.answer_error(trash.error());
+      co_return true;
+    }
+    const auto found = std::find_if(trash->begin(), trash->end(), [&](const api::TrashGeneration& each) {
+      return each.generation == generation;
+    });
+    if (found != trash->end() && may_remove(exchange, found->first)) co_return false;
+  }
+  co_return co_await refuse_unless_everywhere(exchange, Right::remove);
+}
+
 std::int64_t seconds(std::chrono::milliseconds duration) {
   return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
@@ -67,13 +100,13 @@ std::int64_t seconds(std::chrono::milliseconds duration) {
 Task<void> serve_prune(Exchange& exchange) {
   if (exchange.request().method != Method::post)
     co_return co_await answer_method_not_allowed(exchange, "POST");
-  const bool refused = co_await refuse_write(exchange);
-  if (refused) co_return;
   const auto text = co_await read_text(exchange, k_most_rules);
   if (!text) co_return co_await exchange.answer_error(text.error());
   auto rules = prune_rules_from(*text);
   if (!rules) co_return co_await exchange.answer_error(rules.error());
   Context& context = exchange.context();
+  const bool refused = co_await refuse_unless(exchange, Right::remove, rules->name_space);
+  if (refused) co_return;
   if (context.repository.find_namespace(rules->name_space) == nullptr) {
     const Error missing(Errc::not_found, "there is no namespace '" + rules->name_space + "'");
     co_return co_await exchange.answer_error(missing);
@@ -86,7 +119,7 @@ Task<void> serve_prune(Exchange& exchange) {
   std::stop_source stop;
   const auto lines = std::make_shared<JobLines>();
   context.repository.prune(
-      std::move(*rules), policy, exchange.actor(),
+      std::move(*rules), policy, exchange.visitor().actor(),
       [lines](const api::PruneEvent& event) { lines->add(api::to_json(event)); },
       [lines](const Result<api::PruneEvent>& outcome) {
         if (outcome) lines->add(api::to_json(*outcome));
@@ -103,15 +136,17 @@ Task<void> serve_trash(Exchange& exchange, const Target& target) {
     const auto trash = co_await repository.list_trash(k_most_generations);
     if (!trash) co_return co_await exchange.answer_error(trash.error());
     std::string body;
-    for (const api::TrashGeneration& each : *trash) body += api::to_json(each) + "\n";
+    for (const api::TrashGeneration& each : *trash) {
+      if (may_remove(exchange, each.first)) body += api::to_json(each) + "\n";
+    }
     Reply reply = reply_with("application/x-ndjson");
     co_return co_await exchange.answer(std::move(reply), body);
   }
   if (method != Method::delete_) co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, DELETE");
-  const bool refused = co_await refuse_write(exchange);
-  if (refused) co_return;
   const auto generation = generation_of(target);
   if (!generation) co_return co_await exchange.answer_error(generation.error());
+  const bool refused = co_await refuse_generation(exchange, *generation);
+  if (refused) co_return;
   const auto emptied = co_await repository.empty_trash(*generation);
   if (!emptied) co_return co_await exchange.answer_error(emptied.error());
   Reply reply = reply_with("application/json");
@@ -122,11 +157,11 @@ Task<void> serve_trash(Exchange& exchange, const Target& target) {
 Task<void> serve_undo(Exchange& exchange, const Target& target) {
   if (exchange.request().method != Method::post)
     co_return co_await answer_method_not_allowed(exchange, "POST");
-  const bool refused = co_await refuse_write(exchange);
-  if (refused) co_return;
   const auto generation = generation_of(target);
   if (!generation) co_return co_await exchange.answer_error(generation.error());
-  std::string actor = exchange.actor();
+  const bool refused = co_await refuse_generation(exchange, *generation);
+  if (refused) co_return;
+  std::string actor = exchange.visitor().actor();
   const auto undone = co_await exchange.context().repository.undo(*generation, std::move(actor));
   if (!undone) co_return co_await exchange.answer_error(undone.error());
   Reply reply = reply_with("application/json");
@@ -140,18 +175,25 @@ Task<void> serve_pins(Exchange& exchange) {
   if (method == Method::get || method == Method::head) {
     const auto pins = co_await repository.pins();
     std::string body;
-    for (const std::string& each : pins) body += each + "\n";
+    for (const std::string& each : pins) {
+      if (may_with_pattern(exchange, Right::read, each)) body += each + "\n";
+    }
     Reply reply = reply_with("text/plain; charset=utf-8");
     co_return co_await exchange.answer(std::move(reply), body);
   }
   if (method != Method::post && method != Method::delete_)
     co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, POST, DELETE");
-  const bool refused = co_await refuse_write(exchange);
-  if (refused) co_return;
   const auto text = co_await read_text(exchange, k_most_rules);
   if (!text) co_return co_await exchange.answer_error(text.error());
   std::vector<std::string> lines = lines_of(*text);
-  std::string actor = exchange.actor();
+  const bool all_allowed = std::all_of(lines.begin(), lines.end(), [&](const std::string& each) {
+    return may_with_pattern(exchange, Right::remove, each);
+  });
+  if (!all_allowed) {
+    const bool refused = co_await refuse_unless_everywhere(exchange, Right::remove);
+    if (refused) co_return;
+  }
+  std::string actor = exchange.visitor().actor();
   Result<std::size_t> changed = std::size_t{0};
   if (method == Method::post)
     changed = co_await repository.pin(std::move(lines), std::move(actor));

@@ -154,6 +154,7 @@ std::string* HeaderReader::kept_as(field name, std::string_view text) {
   }
   if (beast::iequals(text, "repr-digest")) return &request_.repr_digest;
   if (beast::iequals(text, "content-digest")) return &request_.content_digest;
+  if (beast::iequals(text, "larder-build")) return &request_.larder_build;
   if (beast::iequals(text, "x-checksum-sha256")) return &request_.x_checksum_sha256;
   return nullptr;
 }

@@ -54,7 +54,8 @@ void Request::clear() {
                                    &content_digest,
                                    &digest,
                                    &x_checksum_sha256,
-                                   &depth})
+                                   &depth,
+                                   &larder_build})
     field->clear();
 }
 

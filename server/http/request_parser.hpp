@@ -46,7 +46,8 @@ struct Request {
   std::string content_encoding, content_range, content_type;
   std::string authorization, user_agent;
   std::string repr_digest, content_digest, digest, x_checksum_sha256;
-  std::string depth;  // of PROPFIND
+  std::string depth;         // of PROPFIND
+  std::string larder_build;  // what an upload belongs to
 
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
   void clear();  // keeps the strings' memory for the next request

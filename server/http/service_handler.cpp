@@ -3,18 +3,23 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/access_api.hpp"
 #include "common/log_line.hpp"
 #include "common/name_list.hpp"
 #include "common/percent.hpp"
+#include "common/promote_api.hpp"
+#include "server/http/access_handler.hpp"
 #include "server/http/adopt_handler.hpp"
 #include "server/http/checkout_handler.hpp"
 #include "server/http/conditional.hpp"
 #include "server/http/digests_handler.hpp"
 #include "server/http/listing.hpp"
 #include "server/http/log_handler.hpp"
+#include "server/http/promote_handler.hpp"
 #include "server/http/prune_handler.hpp"
 #include "server/http/snapshot_handler.hpp"
 #include "server/http/text_stream.hpp"
+#include "server/http/token_handler.hpp"
 #include "server/http/verify_handler.hpp"
 
 namespace larder::http {
@@ -80,6 +85,7 @@ Task<void> find_missing(Exchange& exchange, const Target& target) {
 Task<Result<api::Stat>> full_stat(Exchange& exchange) {
   auto stat = co_await exchange.context().repository.stat_all();
   if (stat) exchange.context().complete_stat(*stat);
+  if (stat) hide_unreadable(exchange, *stat);
   co_return stat;
 }
 
@@ -240,10 +246,8 @@ Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit) {
 
 Task<void> serve_mkcol(Exchange& exchange, const Target& target) {
   const bool known = exchange.context().repository.find_namespace(target.name_space) != nullptr;
-  if (!exchange.may_write() || !known) {
-    const Error refusal(
-        known ? Errc::forbidden : Errc::not_found,
-        known ? "this server takes no uploads from here" : "there is no namespace " + target.name_space);
+  if (!known) {
+    const Error refusal(Errc::not_found, "there is no namespace " + target.name_space);
     co_return co_await exchange.answer_error(refusal);
   }
   Reply reply(201);
@@ -371,6 +375,8 @@ Task<void> serve_admin(Exchange& exchange, const Target& target) {
   if (path == api::k_pins) co_return co_await serve_pins(exchange);
   if (path == api::k_snapshots) co_return co_await serve_snapshots(exchange, target);
   if (path == api::k_restore) co_return co_await serve_restore(exchange, target);
+  if (path == api::k_tokens) co_return co_await serve_tokens(exchange, target);
+  if (path == api::k_promote) co_return co_await serve_promote(exchange);
   const bool posts =
       path == api::k_find_missing || path == api::k_adopt || path == api::k_verify || path == api::k_checkout;
   if (reads && !is_read(exchange.request()))

@@ -1,6 +1,7 @@
 #include "server/http/session.hpp"
 
 #include "common/name_list.hpp"
+#include "server/http/access_handler.hpp"
 #include "server/http/artifact_handler.hpp"
 #include "server/http/service_handler.hpp"
 #include "server/http/snapshot_handler.hpp"
@@ -36,6 +37,7 @@ Task<bool> HttpSession::secure(std::shared_ptr<const TlsContext> tls) {
   const Connection::Secured outcome =
       co_await connection_.secure(std::move(tls), std::move(scope), Connection::Tickets::yes);
   if (outcome == Connection::Secured::plain_text) co_await refuse_plain_text();
+  if (outcome == Connection::Secured::yes) exchange_.meet();
   co_return outcome == Connection::Secured::yes;
 }
 
@@ -133,11 +135,25 @@ Task<void> HttpSession::refuse() {
   exchange_.finish();
 }
 
+namespace {
+
+// Answered whatever credentials come with it: a load balancer's check.
+bool is_open(const Target& target) {
+  return target.kind == Target::Kind::admin && target.path == api::k_health;
+}
+
+}  // namespace
+
 Task<void> HttpSession::answer_request() {
   const Request& request = exchange_.request();
   if (request.method == Method::options && request.target == "*") co_return co_await serve_options(exchange_);
   const auto target = parse_target(request.target);
   if (!target) co_return co_await exchange_.answer_error(target.error());
+  if (!exchange_.knows_visitor() && !is_open(*target)) {
+    const bool known = co_await identify(exchange_);
+    if (!known) co_return;
+  }
+  if (!may(exchange_, *target)) co_return co_await http::refuse(exchange_, *target);
   if (target->kind == Target::Kind::artifact) {
     const auto key = target->key();
     if (!key) co_return co_await exchange_.answer_error(key.error());

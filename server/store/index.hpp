@@ -64,7 +64,9 @@ class Index {
   Result<std::uint64_t> apply(std::span<const IndexChange> changes);
   Result<void> forget_object(const Digest& digest);                             // its last link is gone
   Result<void> learn_object(const Digest& digest, const ObjectRecord& record);  // reconcile: unknown so far
-  Result<void> note_verified(const Digest& digest, UnixSeconds when);           // nothing when unknown
+  // Counted for another namespace from now on; nothing when unknown, or counted for a third one.
+  Result<void> recharge(const Digest& digest, std::string_view from, std::string_view to);
+  Result<void> note_verified(const Digest& digest, UnixSeconds when);  // nothing when unknown
   // Objects whose digest sorts after `after` (its raw bytes, "" for all), until `visit` returns false.
   using ObjectVisitor = std::function<bool(const Digest& digest, const ObjectRecord& record)>;
   Result<void> scan_objects(std::string_view after, const ObjectVisitor& visit) const;

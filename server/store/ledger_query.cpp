@@ -1,5 +1,6 @@
 #include "server/store/ledger_query.hpp"
 
+#include "common/actor.hpp"
 #include "common/glob.hpp"
 
 namespace larder {
@@ -11,7 +12,7 @@ bool takes(const LedgerQuery& query, const LedgerRecord& record) {
   const std::string_view key = record.key;
   const auto slash = key.find('/');
   if (!query.name_space.empty() && key.substr(0, slash) != query.name_space) return false;
-  if (!query.actor.empty() && !matches_glob(query.actor, record.actor)) return false;
+  if (!query.actor.empty() && !means_actor(query.actor, record.actor)) return false;
   if (query.match.empty() || matches_glob(query.match, key)) return true;
   return slash != std::string_view::npos && matches_glob(query.match, key.substr(slash + 1));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/actor.hpp"
 #include "common/glob.hpp"
 #include "common/sstate_name.hpp"
 #include "common/tree_rules.hpp"
@@ -15,6 +16,11 @@ UnixSeconds last_use_of(const PruneMember& member) {
 
 bool is_one_of(const std::vector<std::string>& wanted, std::string_view value) {
   return wanted.empty() || std::find(wanted.begin(), wanted.end(), value) != wanted.end();
+}
+
+bool is_by_one_of(const std::vector<std::string>& wanted, std::string_view uploader) {
+  return std::any_of(wanted.begin(), wanted.end(),
+                     [&](const std::string& each) { return means_actor(each, uploader); });
 }
 
 bool asks_for_sstate(const api::PruneRules& rules) {
@@ -88,7 +94,7 @@ bool PrunePlanner::is_meant(const PruneGroup& group) const {
       }))
     return false;
   if (!rules_.uploaders.empty() &&
-      !any([&](const PruneMember& member) { return is_one_of(rules_.uploaders, member.uploader); }))
+      !any([&](const PruneMember& member) { return is_by_one_of(rules_.uploaders, member.uploader); }))
     return false;
   if (rules_.uploaded_since &&
       !any([&](const PruneMember& member) { return member.stored >= *rules_.uploaded_since; }))

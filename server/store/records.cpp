@@ -106,6 +106,9 @@ std::string_view name_of(LedgerAction action) {
     case LedgerAction::unpin: return "unpin";
     case LedgerAction::snapshot: return "snapshot";
     case LedgerAction::unsnapshot: return "unsnapshot";
+    case LedgerAction::promote: return "promote";
+    case LedgerAction::grant: return "grant";
+    case LedgerAction::revoke: return "revoke";
   }
   return "unknown";
 }
@@ -116,7 +119,9 @@ bool changes_names(LedgerAction action) {
     case LedgerAction::pin:
     case LedgerAction::unpin:
     case LedgerAction::snapshot:
-    case LedgerAction::unsnapshot: return false;
+    case LedgerAction::unsnapshot:
+    case LedgerAction::grant:
+    case LedgerAction::revoke: return false;
     default: return true;
   }
 }
@@ -241,7 +246,7 @@ std::optional<LedgerRecord> decode_ledger(std::string_view bytes) {
   record.time = reader.time();
   const std::uint8_t action = reader.byte();
   if (action < static_cast<std::uint8_t>(LedgerAction::put) ||
-      action > static_cast<std::uint8_t>(LedgerAction::unsnapshot))
+      action > static_cast<std::uint8_t>(LedgerAction::revoke))
     return std::nullopt;
   record.action = static_cast<LedgerAction>(action);
   record.key = reader.text();

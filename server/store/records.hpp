@@ -51,6 +51,9 @@ enum class LedgerAction : std::uint8_t {
   unpin = 11,
   snapshot = 12,  // key: "@name"
   unsnapshot = 13,
+  promote = 14,  // from a lane into the namespace that it overlays; key: the name there
+  grant = 15,    // a token was made; key: "@token/NAME"
+  revoke = 16,
 };
 
 std::string_view name_of(LedgerAction action);

@@ -36,7 +36,8 @@ Result<void> StoreCore::copy_bytes(const std::string& from, const Digest& digest
   return filled;
 }
 
-Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor) {
+Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor,
+                                  Replace replace) {
   if (to.path() == k_name_list)
     return Error(Errc::invalid_name, "index.txt is the list of names and cannot be stored");
   LARDER_TRY(check_live(from));
@@ -68,6 +69,7 @@ Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to
   };
   Origin origin;
   origin.actor = actor;
+  origin.keep_existing = replace == Replace::refused;
   origin.declared = record->declared;
   LARDER_TRY_ASSIGN(Receipt receipt, publish_locked(to, content, origin));
   if (receipt.outcome == Receipt::Outcome::conflict || from == to) return receipt;

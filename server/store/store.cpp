@@ -22,7 +22,7 @@ Result<Layout> prepare_layout(FileSystem& disk, const std::filesystem::path& dat
     if (format.error().code() != Errc::not_found) return format.error();
     std::string stranger;
     LARDER_TRY(disk.list("", [&](const DirectoryEntry& entry) {
-      if (entry.name != "lost+found" && entry.name != layout::k_index &&
+      if (entry.name != "lost+found" && entry.name != layout::k_index && entry.name != layout::k_access &&
           entry.name != layout::k_format + ".new")
         stranger = entry.name;
       return stranger.empty();
@@ -315,8 +315,13 @@ Result<Entry> Store::remove(const ArtifactKey& key, const std::string& actor, co
   return core_->remove(key, removal);
 }
 
-Result<Receipt> Store::rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor) {
-  return core_->rename(from, to, actor);
+Result<Receipt> Store::rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor,
+                              Replace replace) {
+  return core_->rename(from, to, actor, replace);
+}
+
+Result<void> Store::tell_ledger(LedgerAction action, const std::string& what, const std::string& actor) {
+  return core_->tell_ledger(action, {what}, actor);
 }
 
 bool Store::reconciled() const {

@@ -15,6 +15,7 @@
 #include "common/checkout_event.hpp"
 #include "common/digest_list.hpp"
 #include "common/name_list.hpp"
+#include "common/promote_api.hpp"
 #include "common/prune_api.hpp"
 #include "common/snapshot_api.hpp"
 #include "server/store/checkout.hpp"
@@ -109,7 +110,21 @@ class Store {
 
   Result<UploadStart> begin_upload(const ArtifactKey& key, UploadRequest request);
   Result<Entry> remove(const ArtifactKey& key, const std::string& actor, const std::string& why);
-  Result<Receipt> rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor);
+  using Replace = StoreCore::Replace;
+  Result<Receipt> rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor,
+                         Replace replace = Replace::allowed);
+
+  // From a lane into the namespace that it overlays, by groups, hard links only; what the lane has stays
+  // there. Plans, and with rules.apply does it. `report`, if any, hears names and counts.
+  struct PromoteOptions {
+    PromoteOptions() = default;
+    api::PromoteRules rules;
+    std::string actor;
+    bool may_replace = false;  // a growing tarball that is ahead in the lane
+  };
+  using PromoteReport = std::function<void(const api::PromoteEvent&)>;
+  Result<api::PromoteEvent> promote(const PromoteOptions& options, const PromoteReport& report,
+                                    const std::stop_token& stop);
 
   struct AdoptOptions {
     AdoptOptions() = default;
@@ -170,6 +185,9 @@ class Store {
   // Errc::cancelled: stopped between two batches; again, it goes on.
   Result<api::RestoreResult> restore_snapshot(const std::string& name, const std::string& actor,
                                               const std::stop_token& stop = {});
+
+  // A line about `what`, which changes no name.
+  Result<void> tell_ledger(LedgerAction action, const std::string& what, const std::string& actor);
 
   std::vector<std::string> pins() const;
   Result<std::size_t> pin(const std::vector<std::string>& lines, const std::string& actor);

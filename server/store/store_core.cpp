@@ -103,22 +103,26 @@ Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadReques
     return Error(Errc::invalid_name, "index.txt is the list of names and cannot be stored");
   if (request.size) LARDER_TRY(check_size(key, *request.size));
   LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, find(key));
-  if (existing && request.create_only)
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> below,
+                    existing ? std::optional<NameRecord>() : find_overlaid(key));
+  if ((existing || below) && request.create_only)
     return Error(Errc::precondition, "cannot store " + key.str() + ": it exists (If-None-Match: *)");
 
   UploadStart start;
   const bool fixed = overwrite_rule(name_space->kind, key.path()) == OverwriteRule::write_once;
-  if (existing && request.declared && (*request.declared == existing->digest || fixed)) {
+  const bool settled_below = below && request.declared && (*request.declared == below->digest || fixed);
+  const bool stays = existing && (fixed || !request.may_replace);
+  if (settled_below || (existing && request.declared && (*request.declared == existing->digest || stays))) {
     Content content;
     content.digest = *request.declared;
     content.size = request.size.value_or(0);
     Origin origin;
     origin.actor = request.uploader;
-    LARDER_TRY_ASSIGN(start.settled, refuse(key, content, origin, *existing));
+    LARDER_TRY_ASSIGN(start.settled, refuse(key, content, origin, existing ? *existing : *below));
     return start;
   }
   std::unique_ptr<Upload> upload(new Upload(*this, key, std::move(request)));
-  if (!existing || !fixed) {  // otherwise only the digest matters, and nothing is written
+  if (!stays && !(below && fixed)) {  // otherwise only the digest matters, and nothing is written
     LARDER_TRY_ASSIGN(upload->reservation_,
                       quota.reserve(std::string(key.name_space()), upload->request_.size.value_or(0)));
     const std::string path = new_staging_path();
@@ -162,11 +166,16 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
   receipt.offered = content.digest;
   receipt.outcome = Receipt::Outcome::present;
   if (existing.digest == content.digest) {
-    recency.note(key, Access::seen, clock.now());  // whoever sends it counts on it
+    LARDER_TRY_ASSIGN(const std::optional<NameRecord> own, index->name(key));
+    const std::optional<ArtifactKey> below = own ? std::nullopt : overlaid(key);
+    recency.note(below ? *below : key, Access::seen, clock.now());  // whoever sends it counts on it
     return receipt;
   }
 
   receipt.outcome = Receipt::Outcome::conflict;
+  const NamespaceConfig* const name_space = find_namespace(key.name_space());
+  receipt.replaceable =
+      name_space != nullptr && overwrite_rule(name_space->kind, key.path()) == OverwriteRule::replaceable;
   IndexChange change = change_of(key, LedgerAction::conflict, content.digest, content.size);
   change.key = nullptr;  // the name stays as it is
   change.ledger.actor = origin.actor;
@@ -200,16 +209,23 @@ Result<std::optional<Receipt>> StoreCore::place_name(const ArtifactKey& key, con
     return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
   LARDER_TRY(check_live(key));
   LARDER_TRY_ASSIGN(std::optional<NameRecord> existing, find_locked(key));
-  if (existing && origin.create_only)
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> below,
+                    existing ? std::optional<NameRecord>() : peek_overlaid(key));
+  const std::optional<NameRecord>& seen = existing ? existing : below;
+  if (seen && origin.create_only)
     return Error(Errc::precondition, "cannot store " + key.str() + ": it exists (If-None-Match: *)");
-  if (origin.expected && (!existing || existing->digest != *origin.expected))
+  if (origin.expected && (!seen || seen->digest != *origin.expected))
     return Error(Errc::precondition, "cannot store " + key.str() + ": it changed meanwhile (If-Match)");
   const auto refused = [&]() -> Result<std::optional<Receipt>> {
-    LARDER_TRY_ASSIGN(const Receipt receipt, refuse(key, content, origin, *existing));
+    LARDER_TRY_ASSIGN(const Receipt receipt, refuse(key, content, origin, existing ? *existing : *below));
     return std::optional(receipt);
   };
   const bool fixed = overwrite_rule(name_space->kind, key.path()) == OverwriteRule::write_once;
-  if (existing && (fixed || origin.keep_existing || existing->digest == content.digest)) return refused();
+  // A lane adds to what it overlays, and never says something else under the same name; but a growing
+  // tarball may well be ahead there.
+  const bool is_below = below && (fixed || below->digest == content.digest);
+  if (is_below || (existing && (fixed || origin.keep_existing || existing->digest == content.digest)))
+    return refused();
 
   auto linked = link_name(key, content, existing.has_value());
   if (!linked && linked.error().code() == Errc::exists) {  // the tree had it and the index did not know
@@ -226,6 +242,7 @@ Result<std::optional<Receipt>> StoreCore::place_name(const ArtifactKey& key, con
   const LedgerAction action = existing ? LedgerAction::replace : origin.action;
   IndexChange change = change_of(key, action, content.digest, content.size);
   change.ledger.actor = origin.actor;
+  change.ledger.why = origin.why;
   change.name.emplace();
   change.name->digest = content.digest;
   change.name->size = content.size;

@@ -55,6 +55,7 @@ class StoreCore {
   struct Origin {
     std::string actor;
     LedgerAction action = LedgerAction::put;
+    std::string why;
     bool declared = false;
     bool create_only = false;
     std::optional<Digest> expected;    // what the name has to hold
@@ -105,7 +106,9 @@ class StoreCore {
                               Objects of_names = Objects::may_go);
   // The content of `from` under the name `to`, then `from` removed. Interrupted, both are there.
   // What holds for an upload of these bytes to `to` holds here; Outcome::conflict leaves both as they were.
-  Result<Receipt> rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor);
+  enum class Replace { allowed, refused };  // of a growing tarball's bytes
+  Result<Receipt> rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor,
+                         Replace replace);
 
   // Snapshots (snapshot.cpp) ---------------------------------------------------
 
@@ -157,6 +160,23 @@ class StoreCore {
   Result<void> sync_file(File& file);
   Result<Digest> hash(File& file);
   std::string new_staging_path();
+
+  // Lanes (lane.cpp) -----------------------------------------------------------
+
+  // The name that is read where a lane has none of its own; nothing in a namespace that is no lane.
+  std::optional<ArtifactKey> overlaid(const ArtifactKey& key) const;
+  // What that name holds.
+  Result<std::optional<NameRecord>> find_overlaid(const ArtifactKey& key);
+  // The same by the index alone, for who holds the lane's key: never two keys' locks, one after the other.
+  Result<std::optional<NameRecord>> peek_overlaid(const ArtifactKey& key) const;
+  // The bytes of `from` under the name `to` as well, with who stored them first.
+  struct Promotion {
+    std::string actor;
+    std::string why;
+    Replace replace = Replace::refused;
+  };
+  Result<Receipt> promote(const ArtifactKey& from, const ArtifactKey& to, const NameRecord& row,
+                          const Promotion& promotion);
 
   // Of a namespace, or of "@snapshot/namespace" while there is such a snapshot; null otherwise.
   const NamespaceConfig* find_namespace(std::string_view space) const;

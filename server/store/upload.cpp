@@ -102,6 +102,8 @@ Result<Receipt> Upload::commit() {
   StoreCore::Origin origin;
   origin.actor = request_.uploader;
   origin.declared = request_.declared.has_value();
+  origin.why = request_.why;
+  origin.keep_existing = !request_.may_replace;
   origin.create_only = request_.create_only;
   origin.expected = request_.expected;
   auto receipt = core_.publish(key_, content, origin);

@@ -42,7 +42,7 @@ COUNTED_AND_LOGGED = r'server/(activity|access_log|access_line)\.[ch]pp$'  # wha
 CONFIG = r'server/(live_)?config(_keys)?\.hpp$'
 # Those that move bytes and wait; everything else in their directories is pure.
 HTTP_DRIVERS = r'session|exchange|job_stream|text_stream|\w+_handler'
-FTP_DRIVERS = r'session|transfer|lister|data_channel'
+FTP_DRIVERS = r'session|login|transfer|lister|data_channel'
 
 # The first room whose pattern matches a file is the file's.
 ROOMS = [
@@ -50,13 +50,15 @@ ROOMS = [
          [YAML, CURL, COMMAND_LINE, LOG, SYSTEMD], [ASIO, BEAST, ROCKSDB, SOCKETS]),
     Room('server/store', r'server/store/', [r'common/', r'server/store/', CONFIG],
          [YAML, CURL, COMMAND_LINE, SYSTEMD], [ASIO, BEAST, SOCKETS]),
+    Room('server/access', r'server/access/', [r'common/', r'server/access/', CONFIG],
+         [YAML, CURL, COMMAND_LINE, LOG, SYSTEMD], [ASIO, BEAST, ROCKSDB]),
     Room('server/runtime', r'server/runtime/', [r'common/', r'server/runtime/'],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
     Room('server/repository', r'server/repository\.[ch]pp$',
          [r'common/', r'server/store/', r'server/runtime/', r'server/repository\.hpp$', COUNTED_AND_LOGGED, CONFIG],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST, SOCKETS]),
     Room('server/http (drivers)', rf'server/http/({HTTP_DRIVERS})\.[ch]pp$',
-         [r'common/', r'server/http/', r'server/runtime/', r'server/repository\.hpp$', COUNTED_AND_LOGGED, CONFIG],
+         [r'common/', r'server/http/', r'server/runtime/', r'server/access/', r'server/repository\.hpp$', COUNTED_AND_LOGGED, CONFIG],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
     Room('server/http (request_header)', r'server/http/request_header\.cpp$',
          [r'common/', rf'server/http/(?!({HTTP_DRIVERS})\.)'],
@@ -65,7 +67,7 @@ ROOMS = [
          [r'common/', rf'server/http/(?!({HTTP_DRIVERS})\.)'],
          [YAML, CURL, COMMAND_LINE, LOG], [ASIO, BEAST, ROCKSDB, SOCKETS]),
     Room('server/ftp (drivers)', rf'server/ftp/({FTP_DRIVERS})\.[ch]pp$',
-         [r'common/', r'server/ftp/', r'server/runtime/', r'server/repository\.hpp$', COUNTED_AND_LOGGED, CONFIG],
+         [r'common/', r'server/ftp/', r'server/runtime/', r'server/access/', r'server/repository\.hpp$', COUNTED_AND_LOGGED, CONFIG],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
     Room('server/ftp (pure)', r'server/ftp/',
          [r'common/', rf'server/ftp/(?!({FTP_DRIVERS})\.)'],

@@ -15,7 +15,7 @@ const char* word(Kind kind) {
   switch (kind) {
     case Kind::reply: return "";
     case Kind::goodbye: return "goodbye";
-    case Kind::login_failed: return "login failed";
+    case Kind::log_in: return "log in";
     case Kind::secure: return "secure";
     case Kind::open_passive: return "open passive";
     case Kind::aim: return "aim";
@@ -46,6 +46,7 @@ std::string shown(const Action& action) {
   if (action.kind == Kind::aim) add(action.address.host + ":" + std::to_string(action.address.port));
   if (action.kind == Kind::list && action.format == ListFormat::names) add("names");
   if (action.kind == Kind::list && action.format == ListFormat::machines) add("facts");
+  if (action.kind == Kind::log_in) add(action.user + " " + action.secret);
   if (!action.path.empty()) add(action.path);
   if (!action.target.empty()) add("to " + action.target);
   if (action.offset > 0) add("@" + std::to_string(action.offset));
@@ -86,7 +87,7 @@ TEST_CASE("every FTP command has its answer in every state", "[ftp]") {
       {"USER ftp", "230", "230", "230", "230"},
       {"USER somebody", "331", "331", "331", "331"},
       {"USER", "501", "501", "501", "501"},
-      {"PASS x", "503", "login failed 530", "230", "230"},
+      {"PASS x", "503", "log in somebody x", "230", "230"},
       {"ACCT x", "202", "202", "202", "202"},
       {"QUIT", "goodbye 221", "goodbye 221", "goodbye 221", "goodbye 221"},
       {"REIN", "220", "220", "220", "220"},
@@ -254,11 +255,40 @@ TEST_CASE("REIN forgets everything but failures", "[ftp]") {
 
 TEST_CASE("three failed logins end a session, with or without REIN in between", "[ftp]") {
   Control control(Family::v4);
-  for (const char* expected : {"login failed 530", "login failed 530", "login failed 421"}) {
+  for (const char* expected : {"530", "530", "goodbye 421"}) {
     (void)on(control, "USER root");
-    CHECK(on(control, "PASS root") == expected);
+    CHECK(on(control, "PASS root") == "log in root root");
+    CHECK(shown(control.refused()) == expected);
+    CHECK_FALSE(control.logged_in());
     (void)on(control, "REIN");
   }
+}
+
+TEST_CASE("who is known is logged in, under the name that is told", "[ftp]") {
+  Control control(Family::v4);
+  CHECK(on(control, "USER Ci") == "331");
+  CHECK(on(control, "PASS larder_0 with blanks") == "log in Ci larder_0 with blanks");
+  CHECK_FALSE(control.logged_in());
+  CHECK(on(control, "PASS larder_0") == "503");  // the user has to be named again
+  CHECK(shown(control.logged_in_as("ci")) == "230");
+  CHECK(control.logged_in());
+  CHECK(control.on(parse_command("STAT")).text.find("Logged in as ci,") != std::string::npos);
+  CHECK(on(control, "PASS again") == "503");
+  CHECK(on(control, "USER anonymous") == "230");
+  CHECK(control.on(parse_command("STAT")).text.find("Logged in as anonymous,") != std::string::npos);
+}
+
+TEST_CASE("where anonymous may do nothing, it is not let in", "[ftp]") {
+  Control control(Family::v4, Anonymous::refused);
+  CHECK(on(control, "USER anonymous") == "530");
+  CHECK(on(control, "PASS x") == "503");
+  CHECK(on(control, "RETR x") == "530");
+  CHECK(on(control, "REIN") == "220");
+  CHECK(on(control, "USER ftp") == "530");
+  (void)on(control, "USER ci");
+  (void)on(control, "PASS x");
+  (void)control.logged_in_as("ci");
+  CHECK(on(control, "RETR x") == "425");
 }
 
 TEST_CASE("who asks much without a login is sent away", "[ftp]") {

@@ -1,0 +1,86 @@
+// FtpSession, the part about who is behind it and what they may do.
+#include "server/ftp/session.hpp"
+
+namespace larder::ftp {
+
+Origin FtpSession::origin() const {
+  return connection_.peer().is_loopback() ? Origin::loopback : Origin::elsewhere;
+}
+
+Task<IdentityPtr> FtpSession::recognise(const Credentials& credentials) {
+  Authorizer& access = context_.access;
+  Authorizer::Recognition found = access.recognise(credentials, origin());
+  if (found.kind != Authorizer::Recognition::Kind::ask) co_return found.identity;
+  const auto hold = access.before_check(connection_.peer_text());
+  if (hold.count() > 0) co_await pause(hold);
+  constexpr std::chrono::milliseconds k_turn(20);
+  while (!access.enter_check()) co_await pause(k_turn);
+  const Origin from = origin();
+  found.identity =
+      co_await context_.repository.pool().run(&Authorizer::check_password, &access, credentials, from);
+  access.leave_check();
+  co_return found.identity;
+}
+
+// Whoever guesses waits; nobody else does.
+Task<void> FtpSession::log_in(const Action& action) {
+  Authorizer& access = context_.access;
+  const std::uint64_t version = access.version();
+  const Credentials shown(action.user, action.secret);
+  const IdentityPtr identity = co_await recognise(shown);
+  if (!identity) {
+    const auto delay = access.failed(connection_.peer_text(), shown.user, shown.secret);
+    co_await pause(delay);
+    const Action refusal = control_.refused();
+    say(refusal.code, refusal.text);
+    if (refusal.kind == Action::Kind::goodbye) over_ = true;
+    co_return;
+  }
+  credentials_ = shown;
+  visitor_.is(identity, shown.secret, version, connection_.peer_text());
+  const Action welcome = control_.logged_in_as(identity->name);
+  say(welcome.code, welcome.text);
+}
+
+Task<bool> FtpSession::still_known() {
+  Authorizer& access = context_.access;
+  // USER and REIN end a login.
+  const bool ends = command_.verb == Verb::user || command_.verb == Verb::rein;
+  if (ends) credentials_ = Credentials();
+  if (visitor_.is_known(credentials_.secret, access, context_.clock)) co_return true;
+  const std::uint64_t version = access.version();
+  IdentityPtr identity = access.without_credentials(connection_.tls_user(), origin());
+  if (!credentials_.secret.empty()) identity = co_await recognise(credentials_);
+  if (!identity) {
+    say(421, "The credentials of this session have expired or were revoked");
+    co_return false;
+  }
+  visitor_.is(identity, credentials_.secret, version, connection_.peer_text());
+  co_return true;
+}
+
+bool FtpSession::sees(const Place& place) const {
+  return may().may(Right::read, place.name_space) || may().may(Right::write, place.name_space);
+}
+
+bool FtpSession::refuse(Right right, std::string_view path) {
+  const Place place = place_of(path);
+  const bool in_namespace = place.kind == Place::Kind::name_space || place.kind == Place::Kind::below;
+  if (!in_namespace || may().may(right, place.name_space)) return false;
+  Need need;
+  need.where = Need::Where::space;
+  need.right = right;
+  need.name_space = place.name_space;
+  const Identity& who = visitor_.identity();
+  const bool could_log_in = who.name.empty() && context_.access.knows_anybody();
+  const int code = could_log_in && right != Right::read ? 532 : 550;
+  const std::string asker = who.name.empty() ? "Anonymous" : who.description;
+  std::string text = asker + " may not do this: it needs the right to " + larder::describe(need);
+  if (could_log_in) text += "; log in with a token that has it as the password";
+  if (who.name.empty() && !could_log_in)
+    text += "; 'write' and 'access' in larderd.yaml say who has it without logging in";
+  say(code, text);
+  return true;
+}
+
+}  // namespace larder::ftp

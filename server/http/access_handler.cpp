@@ -1,0 +1,180 @@
+#include "server/http/access_handler.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "common/artifact_key.hpp"
+#include "server/http/requirement.hpp"
+
+namespace larder::http {
+namespace {
+
+Origin origin_of(const Exchange& exchange) {
+  return exchange.from_loopback() ? Origin::loopback : Origin::elsewhere;
+}
+
+// Without a thread; the connection is the one that waits.
+Task<void> pause(Exchange& exchange, std::chrono::milliseconds time) {
+  if (time.count() <= 0) co_return;
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                             LoopExecutor>
+      timer(exchange.connection().socket().get_executor(), time);
+  const auto [error] = co_await timer.async_wait(k_as_outcome);
+  (void)error;
+}
+
+Task<void> answer_problem_with(Exchange& exchange, int status, std::string detail) {
+  api::Problem problem;
+  problem.status = status;
+  problem.code = name_of(Errc::forbidden);
+  problem.detail = std::move(detail);
+  const std::string_view extra = status == 401 ? k_challenge : std::string_view();
+  co_await exchange.answer_problem(std::move(problem), extra);
+}
+
+// In the disk pool, a few at a time: a flood of passwords must not keep the disk from everybody.
+Task<IdentityPtr> check_password(Exchange& exchange, const Credentials& credentials) {
+  Authorizer& access = exchange.context().access;
+  const auto hold = access.before_check(exchange.connection().peer_text());
+  co_await pause(exchange, hold);
+  constexpr std::chrono::milliseconds k_turn(20);
+  while (!access.enter_check()) co_await pause(exchange, k_turn);
+  const Origin origin = origin_of(exchange);
+  auto identity = co_await exchange.context().repository.pool().run(&Authorizer::check_password, &access,
+                                                                    credentials, origin);
+  access.leave_check();
+  co_return identity;
+}
+
+Task<void> refuse_credentials(Exchange& exchange, const std::optional<Credentials>& credentials) {
+  Authorizer& access = exchange.context().access;
+  const std::string user = credentials ? credentials->user : "";
+  const std::string secret = credentials ? credentials->secret : exchange.request().authorization;
+  const auto delay = access.failed(exchange.connection().peer_text(), user, secret);
+  co_await pause(exchange, delay);
+  std::string detail =
+      credentials ? "these credentials are wrong, have expired or were revoked; without any, what anonymous "
+                    "readers may see is still there"
+                  : "this Authorization field is neither Basic nor Bearer credentials";
+  co_await answer_problem_with(exchange, 401, std::move(detail));
+}
+
+}  // namespace
+
+Task<bool> identify(Exchange& exchange) {
+  Authorizer& access = exchange.context().access;
+  const std::string& shown = exchange.request().authorization;
+  const std::uint64_t version = access.version();
+  const Origin origin = origin_of(exchange);
+  const std::string& address = exchange.connection().peer_text();
+  // Where nobody can log in, credentials (of a proxy, of a forgotten ~/.netrc) mean nothing.
+  if (shown.empty() || !access.knows_anybody()) {
+    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), shown, version, address);
+    co_return true;
+  }
+  const auto credentials = parse_authorization(shown);
+  if (credentials && is_anonymous_user(credentials->user)) {
+    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), shown, version, address);
+    co_return true;
+  }
+  Authorizer::Recognition found;
+  if (credentials) found = access.recognise(*credentials, origin);
+  if (found.kind == Authorizer::Recognition::Kind::ask)
+    found.identity = co_await check_password(exchange, *credentials);
+  if (!found.identity) {
+    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), "", version, address);  // for the log
+    co_await refuse_credentials(exchange, credentials);
+    co_return false;
+  }
+  exchange.visitor().is(std::move(found.identity), shown, version, address);
+  co_return true;
+}
+
+bool may(const Exchange& exchange, const Target& target) {
+  const Permissions& permissions = exchange.visitor().may();
+  const Method method = exchange.request().method;
+  const bool reads = method == Method::get || method == Method::head;
+  // By far the most requests.
+  if (reads && target.kind == Target::Kind::artifact) return permissions.may(Right::read, target.name_space);
+  if (is_status(target)) {
+    switch (exchange.context().access.status()) {
+      case StatusAccess::everybody: return true;
+      case StatusAccess::users:
+        return !exchange.visitor().identity().name.empty() || permissions.may_everywhere(Right::admin);
+      case StatusAccess::admin: return permissions.may_everywhere(Right::admin);
+    }
+  }
+  return permissions.may(need_of(method, target));
+}
+
+namespace {
+
+std::string closed_to_everybody(const std::string& wanted, bool could_help) {
+  const std::string text = "this needs the right to " + wanted + ", which is not open to everybody here; ";
+  if (could_help) return text + "show a token that has it (LARDER_TOKEN, ~/.netrc)";
+  return text +
+         "on the server's machine, 'larderd token create' makes the first token that has it, and 'write' and "
+         "'access' in larderd.yaml say who needs none";
+}
+
+}  // namespace
+
+Task<void> refuse(Exchange& exchange, const Need& need) {
+  const Identity& who = exchange.visitor().identity();
+  const std::string wanted = describe(need);
+  if (!who.name.empty()) {
+    std::string detail = who.description + " may not do this: it needs " + wanted + ", and has " +
+                         describe(who.may) +
+                         "; ask whoever runs this server for a token with it (larder token create)";
+    co_return co_await answer_problem_with(exchange, 403, std::move(detail));
+  }
+  // Where nobody can log in, asking for credentials would only bring up a window in a browser.
+  const bool could_help = exchange.context().access.knows_anybody();
+  std::string detail = closed_to_everybody(wanted, could_help);
+  const int status = could_help ? 401 : 403;
+  co_await answer_problem_with(exchange, status, std::move(detail));
+}
+
+Task<void> refuse(Exchange& exchange, const Target& target) {
+  Need need = need_of(exchange.request().method, target);
+  if (is_status(target)) {
+    need.where = Need::Where::everywhere;
+    need.right = Right::admin;
+  }
+  co_await refuse(exchange, need);
+}
+
+Task<bool> refuse_unless(Exchange& exchange, Right right, std::string_view name_space) {
+  Need need;
+  need.where = Need::Where::space;
+  need.right = right;
+  need.name_space = name_space;
+  if (exchange.visitor().may().may(need)) co_return false;
+  co_await refuse(exchange, need);
+  co_return true;
+}
+
+Task<bool> refuse_unless_everywhere(Exchange& exchange, Right right) {
+  Need need;
+  need.where = Need::Where::everywhere;
+  need.right = right;
+  if (exchange.visitor().may().may(need)) co_return false;
+  co_await refuse(exchange, need);
+  co_return true;
+}
+
+void hide_unreadable(const Exchange& exchange, api::Stat& stat) {
+  const Permissions& permissions = exchange.visitor().may();
+  if (permissions.sees_all()) return;
+  std::erase_if(stat.namespaces,
+                [&](const api::NamespaceStat& each) { return !permissions.may(Right::read, each.name); });
+  stat.objects = 0;  // of all namespaces
+  stat.logical_bytes = 0;
+  stat.physical_bytes = 0;
+  stat.data_directory.clear();
+  for (const api::NamespaceStat& each : stat.namespaces) {
+    stat.logical_bytes += each.logical_bytes;
+    stat.physical_bytes += each.physical_bytes;
+  }
+}
+
+}  // namespace larder::http

@@ -1,0 +1,17 @@
+// What each request needs, as one table: by method and target. Pure.
+#pragma once
+
+#include "common/rights.hpp"
+#include "server/http/request_parser.hpp"
+#include "server/http/target.hpp"
+
+namespace larder::http {
+
+// Statistics and metrics: whom they are open to is configured apart (access.status).
+bool is_status(const Target& target);
+
+// Where the need is "somewhere", the handler looks at what the request is about: a body, or what
+// lies in the trash.
+Need need_of(Method method, const Target& target);
+
+}  // namespace larder::http
