@@ -23,9 +23,10 @@ struct AccessRecord {
   std::chrono::microseconds duration{0};
 };
 
-// One line without its end, in UTF-8. Values a client chose cannot forge another
+// Appends one line without its end, in UTF-8. Values a client chose cannot forge another
 // line or field: quotes, backslashes, control characters and bytes that are not
 // UTF-8 are escaped.
-std::string format_access(const AccessRecord& record, LogFormat format, std::int64_t unix_milliseconds);
+void append_access(std::string& out, const AccessRecord& record, LogFormat format,
+                   std::int64_t unix_milliseconds);
 
 }  // namespace larder

@@ -166,8 +166,7 @@ void Daemon::reconcile_once(const std::stop_token& stop) {
                    report->names, report->found, report->vanished, report->orphans);
 }
 
-// What gathers in memory goes to the disk: the access log every second, so that
-// people can follow it, and last uses every few.
+// What gathers in memory goes to the disk every few seconds.
 void Daemon::write_behind(std::stop_token stop) {
   lower_priority();
   std::mutex mutex;
@@ -177,7 +176,6 @@ void Daemon::write_behind(std::stop_token stop) {
   constexpr unsigned k_periods_between_uses = 5;
   for (unsigned period = 1; !stop.stop_requested(); ++period) {
     wake.wait_for(lock, stop, k_period, [] { return false; });
-    logs_.access.flush();
     if (period % k_periods_between_uses != 0) continue;
     const auto flushed = store_.store->flush_recency();
     if (!flushed) logs_.main->warn("cannot note what was used: {}", flushed.error().message());
@@ -233,7 +231,6 @@ Result<void> Daemon::stop() {
   if (scrubber_.joinable()) scrubber_.join();
   const Result<void> closed = store_.store->close();
   logs_.access.flush();
-  logs_.close();
   return closed;
 }
 
