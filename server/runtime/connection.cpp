@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
@@ -134,6 +136,45 @@ Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t of
 void Connection::cork(bool on) {
   const int value = on ? 1 : 0;
   ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+}
+
+Connection::ReadOutcome Connection::try_read(std::span<char> buffer) {
+  ReadOutcome outcome;
+  const ssize_t count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (count > 0)
+    outcome.count = static_cast<std::size_t>(count);
+  else if (count == 0)
+    outcome.error = asio::error::eof;
+  else
+    outcome.error = errno == EINTR ? asio::error::try_again : system_error(errno);
+  return outcome;
+}
+
+std::size_t Connection::try_write(std::string_view bytes) {
+  const ssize_t sent =
+      ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+}
+
+std::size_t Connection::try_write(std::string_view first, std::string_view second) {
+  if (second.empty()) return try_write(first);
+  std::array<iovec, 2> parts = {iovec{const_cast<char*>(first.data()), first.size()},
+                                iovec{const_cast<char*>(second.data()), second.size()}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+}
+
+Task<ErrorCode> Connection::wait_readable() {
+  const auto [error] = co_await socket_.async_wait(Socket::wait_read, k_as_outcome);
+  co_return error;
+}
+
+void Connection::stop_waiting() {
+  ErrorCode ignored;
+  socket_.cancel(ignored);
 }
 
 void Connection::finish_sending() {

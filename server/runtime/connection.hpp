@@ -48,6 +48,15 @@ class Connection {
   Task<ErrorCode> send_file(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
                             const Pace& pace, std::uint64_t& sent);
 
+  // The same at once, as far as that goes without waiting. What try_write() did not take
+  // has to be the beginning of the next write().
+  ReadOutcome try_read(std::span<char> buffer);  // try_again: there is nothing yet
+  std::size_t try_write(std::string_view bytes);
+  std::size_t try_write(std::string_view first, std::string_view second);  // one behind the other
+  // Returns when there is something to read, or the connection is over: for who has no buffer meanwhile.
+  Task<ErrorCode> wait_readable();
+  void stop_waiting();  // a read or a wait under way fails with operation_aborted
+
   // Holds small segments back while a header and a body go out together.
   void cork(bool on);
   // No more to send; what was sent is delivered and then the end.

@@ -68,7 +68,7 @@ class Pruner {
 
     PruneGroup group;
     const std::string prefix = config.name + "/";
-    LARDER_TRY(core_.index->touch(core_.recency.take()));
+    LARDER_TRY(core_.flush_recency());
     LARDER_TRY(core_.index->scan_use(
         prefix, [&](std::string_view text, const NameRecord& name, const RecencyRecord& use) {
           PruneMember member;
@@ -163,7 +163,7 @@ class Pruner {
     for (const PruneMember& member : planned.group.members) {
       const auto key = ArtifactKey::make(rules_.name_space, member.path);
       if (!key) continue;
-      const RecencyRecord noted = core_.recency.since_taken(*key);
+      const RecencyRecord noted = core_.recency.unwritten(core_.index->hash_of(*key));
       const auto written = core_.index->recency(*key);
       const RecencyRecord known = written && *written ? **written : RecencyRecord();
       if (std::max({noted.used, noted.seen, known.used, known.seen}) > planned.last_use) return true;

@@ -302,7 +302,7 @@ Result<void> StoreCore::thaw(const std::string& frozen, const NameRecord& row, c
   origin.keep_existing = true;
   origin.record = row;
   const auto receipt = publish(live, content, origin);
-  if (receipt) recency.note(live, Access::seen, clock.now());
+  if (receipt) note(live, Access::seen);
   if (!receipt && receipt.error().code() != Errc::conflict) return receipt.error();
   if (!receipt || receipt->outcome == Receipt::Outcome::conflict)
     ++result.conflicts;

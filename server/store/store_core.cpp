@@ -42,7 +42,8 @@ StoreCore::StoreCore(FileSystem& disk_of_store, const Clock& clock_of_store,
       objects(disk),
       pins(disk),
       quota(options.free_space_floor, limits_of(options), sources_of(disk, *index)),
-      directories(disk, options.durability) {
+      directories(disk, options.durability),
+      contents(options.content) {
   for (const NamespaceConfig& each : options.namespaces) namespaces_.emplace(each.name, each);
 }
 
@@ -162,7 +163,7 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
   receipt.offered = content.digest;
   receipt.outcome = Receipt::Outcome::present;
   if (existing.digest == content.digest) {
-    recency.note(key, Access::seen, clock.now());  // whoever sends it counts on it
+    note(key, Access::seen);  // whoever sends it counts on it
     return receipt;
   }
 
@@ -287,8 +288,17 @@ void StoreCore::take_back(const ArtifactKey& key, const std::optional<NameRecord
   if (!undone) distrust_index();
 }
 
+void StoreCore::note(KeyView key, Access access) {
+  recency.note(index->hash_of(key), key.str(), access, clock.now());
+}
+
+Result<void> StoreCore::flush_recency() {
+  return recency.flush([&](const auto& batch) { return index->touch(batch); });
+}
+
 // Best effort: what stays behind is found by reconcile.
 void StoreCore::collect(const Digest& digest) {
+  contents.evict(digest);
   (void)objects.collect(digest, [&] { (void)index->forget_object(digest); });
 }
 
@@ -351,7 +361,8 @@ Result<Entry> StoreCore::remove(const ArtifactKey& key, const Removal& removal) 
   if (moved) change.trash = generation;
   const Result<void> recorded = record_move(key, moved, change, removal.synced);
   if (!recorded) return recorded.error();
-  recency.forget(key);
+  recency.forget(index->hash_of(key));
+  contents.evict(existing->digest);
   directories.remove_empty(parent_of(layout::tree_path(key)), layout::namespace_path(key.name_space()));
   if (!moved) return Error(Errc::not_found, "there is no " + key.str());
   return to_entry(*existing);

@@ -58,7 +58,7 @@ Result<Receipt> StoreCore::restore(std::uint64_t generation, const ArtifactKey& 
   origin.record = row->name;
   LARDER_TRY_ASSIGN(Receipt receipt, publish(key, content, origin));
   if (receipt.outcome == Receipt::Outcome::conflict) return receipt;
-  recency.note(key, Access::seen, clock.now());  // somebody wants it: the next prune does not take it again
+  note(key, Access::seen);  // somebody wants it: the next prune does not take it again
   LARDER_TRY(purge(generation, key));
   return receipt;
 }
@@ -74,6 +74,7 @@ Result<std::uint64_t> StoreCore::purge(std::uint64_t generation, const ArtifactK
   directories.remove_empty(parent_of(trash), layout::k_trash);
   std::uint64_t freed = 0;
   if (row->name.size == 0) return freed;
+  contents.evict(row->name.digest);  // what is open takes space
   LARDER_TRY(objects.collect(row->name.digest, [&] {
     freed = row->name.size;
     (void)index->forget_object(row->name.digest);
