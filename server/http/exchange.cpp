@@ -240,7 +240,8 @@ Task<void> Exchange::settle_body() {
 void Exchange::answer_artifact(const OpenArtifact& artifact) {
   status_ = 200;
   outcome_ = "hit";
-  append_artifact_head(output_, artifact.entry, request().version,
+  const Entry& entry = artifact.entry;
+  append_artifact_head(output_, {entry.digest, entry.size, entry.stored}, request().version,
                        keep_alive_ ? KeepAlive::yes : KeepAlive::no, current_date());
   if (request().method == Method::head) return;
   body_ = artifact.body;

@@ -43,7 +43,7 @@ class InputBuffer {
   void shrink();         // back to the usual size
 
  private:
-  static constexpr std::size_t k_usual = 4 << 10;  // a request is some 400 bytes
+  static constexpr std::size_t k_usual = 2 << 10;  // a request is some 400 bytes
   static constexpr std::size_t k_body = 64 << 10;
 
   std::vector<char> bytes_;  // empty: none were wanted yet

@@ -84,14 +84,14 @@ void append_head(std::string& out, const Reply& reply, int version, KeepAlive ke
   append_connection(out, version, keep_alive);
 }
 
-void append_artifact_head(std::string& out, const Entry& entry, int version, KeepAlive keep_alive,
+void append_artifact_head(std::string& out, const ArtifactHead& artifact, int version, KeepAlive keep_alive,
                           std::string_view date) {
   out.append("HTTP/1.1 200 OK\r\nServer: larder\r\nDate: ").append(date);
   out += "\r\nContent-Type: application/octet-stream\r\nContent-Length: ";
-  append_number(out, entry.size);
-  const Digest::Hex etag = entry.digest.hex_digits();
+  append_number(out, artifact.size);
+  const Digest::Hex etag = artifact.digest.hex_digits();
   out.append("\r\nETag: \"").append(etag.data(), etag.size()).append("\"\r\nLast-Modified: ");
-  append_http_date(out, entry.stored);
+  append_http_date(out, artifact.stored);
   out += "\r\nAccept-Ranges: bytes\r\n";
   append_connection(out, version, keep_alive);
 }

@@ -68,8 +68,7 @@ class ContentCache {
   void make_room(Part& part) const;
 
   static constexpr std::size_t k_parts = 16;
-  static constexpr UnixSeconds k_fresh =
-      60;  // after that it is opened anew, in case somebody changed the tree
+  static constexpr UnixSeconds k_fresh = 600;  // then it is opened anew: somebody may have changed the tree
 
   const Limits limits_;  // of each part
   std::array<Part, k_parts> parts_;

@@ -25,10 +25,10 @@ def connect(server, target, count):
 
 
 def paragraphs(programs, work, options):
-    count = 500 if options.quick else 10000
+    count = 500 if options.quick else 9000
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    count = min(count, hard - 100)
+    count = min(count, hard // 2 - 1000)
     data = os.path.join(work, "data")
     names = fill(programs, data, 10, 1000)
     with open(write_targets(os.path.join(work, "targets"), names), "rb") as file:

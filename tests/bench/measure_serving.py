@@ -95,7 +95,7 @@ class Kind:
 
 
 def paragraphs(programs, work, options):
-    names, requests = (500, 1000) if options.quick else (10000, 60000)
+    names, requests = (500, 1000) if options.quick else (10000, 20000)
     data = os.path.join(work, "data")
     hits = fill(programs, data, names, 20480)
     fill(programs, os.path.join(work, "logged"), names, 20480)

@@ -54,8 +54,8 @@ TEST_CASE("small contents are kept as bytes, large ones open, and neither for ev
   CHECK(bench.has(small));
   CHECK(bench.has(large));
   CHECK_FALSE(bench.has("other"));
-  CHECK_FALSE(bench.has(small, 161));
-  CHECK_FALSE(bench.has(large, 161));
+  CHECK_FALSE(bench.has(small, 701));
+  CHECK_FALSE(bench.has(large, 701));
 }
 
 TEST_CASE("an evicted content is not at hand, nor is one that was opened before the eviction", "[contents]") {

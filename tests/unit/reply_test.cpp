@@ -8,16 +8,16 @@ using namespace larder;
 using namespace larder::http;
 
 TEST_CASE("the head of an artifact is the same, whichever way it is written", "[reply]") {
-  Entry entry;
-  entry.digest = Hasher::of("content");
+  ArtifactHead artifact;
+  artifact.digest = Hasher::of("content");
   for (const std::uint64_t size : {0UL, 7UL, 20480UL, ~0UL}) {
     for (const UnixSeconds stored : {0L, 1'234'567'890L, 4'102'444'800L}) {
-      entry.size = size;
-      entry.stored = stored;
+      artifact.size = size;
+      artifact.stored = stored;
       Reply reply(200);
       reply.content_type = "application/octet-stream";
       reply.content_length = size;
-      reply.etag = entry.digest.hex();
+      reply.etag = artifact.digest.hex();
       reply.last_modified = stored;
       reply.accept_ranges = true;
       for (const KeepAlive keep_alive : {KeepAlive::yes, KeepAlive::no}) {
@@ -25,7 +25,7 @@ TEST_CASE("the head of an artifact is the same, whichever way it is written", "[
           std::string general;
           std::string at_once;
           append_head(general, reply, version, keep_alive, "DATE");
-          append_artifact_head(at_once, entry, version, keep_alive, "DATE");
+          append_artifact_head(at_once, artifact, version, keep_alive, "DATE");
           CHECK(at_once == general);
         }
       }
