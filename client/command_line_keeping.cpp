@@ -9,9 +9,11 @@ namespace {
 
 constexpr const char* k_prune_footer =
     R"(All rules that are given have to hold for a group to go; a group is an archive with
-its .siginfo and .sig. What was asked for within the server's lease, stored just now,
+its .siginfo and .sig, and goes as a whole: --match '*.siginfo' takes the archives along,
+--keep-siginfo leaves the .siginfo files there. What was asked for within the server's lease, stored just now,
 or pinned, stays. Without --yes nothing is removed: the plan is printed. With it, what
 goes lies in the trash, and 'larder undo' brings it back, until the trash is emptied.
+A list of what to keep that names nothing, or nothing that is there, is an error.
 
 Examples:
   larder prune sstate-cache --unused-for 30d
@@ -115,7 +117,10 @@ void declare_prune(CLI::App& app, CommandLine& line) {
       ->add_option_function<std::string>("--max-size", parse_size,
                                          "Oldest use first, until no more is taken on disk")
       ->type_name("SIZE");
-  prune->add_option("--match", rules.match, "Only paths like this; * and ? are patterns")->type_name("GLOB");
+  prune
+      ->add_option("--match", rules.match,
+                   "Only groups with a path like this, each as a whole; * and ? are patterns")
+      ->type_name("GLOB");
   prune->add_option("--recipe", rules.recipes, "Only of this recipe (PN)");
   prune->add_option("--arch", rules.architectures, "Only of this package architecture");
   prune->add_option("--task", rules.tasks, "Only of this task, without do_");
@@ -145,6 +150,7 @@ void declare_prune(CLI::App& app, CommandLine& line) {
   prune->add_option("--rate", rules.rate, "Names a second at most");
   prune->add_option("--why", rules.why, "The reason, for the ledger");
   prune->add_flag("--list", line.prune.list, "Every name");
+  prune->add_flag("--no-trash", rules.no_trash, "For good: works on a full disk, and cannot be undone");
   prune->add_flag("--yes", line.prune.yes, "Do it");
   prune->footer(k_prune_footer);
 

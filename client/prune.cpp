@@ -4,6 +4,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "client/ask.hpp"
 #include "client/commands.hpp"
 #include "client/line_splitter.hpp"
 #include "client/progress.hpp"
@@ -25,7 +26,7 @@ Result<api::PruneRules> rules_of(const PruneOptions& options) {
   }
   for (const std::string& file : options.keep_lists) {
     LARDER_TRY_ASSIGN(const std::string text, text_of_file(file));
-    auto names = names_of_list(text);
+    LARDER_TRY_ASSIGN(const auto names, names_to_keep(rules.name_space, file, text));
     rules.keep_names.insert(rules.keep_names.end(), names.begin(), names.end());
   }
   rules.apply = options.yes;
@@ -36,18 +37,6 @@ Result<api::PruneRules> rules_of(const PruneOptions& options) {
 void print_name(const api::PruneEvent& event) {
   std::cout << left(event.reason, 12) << right(human_size(event.size), 10) << "  "
             << local_time(event.last_use) << "  " << printable(event.path) << "\n";
-}
-
-// One request for a small answer.
-Result<Answer> ask(const Globals& globals, const std::string& method, const std::string& target,
-                   std::optional<std::string> text = std::nullopt) {
-  Request request;
-  request.method = method;
-  request.target = target;
-  request.text = std::move(text);
-  request.stall_timeout = std::chrono::seconds(0);  // a large trash takes its time
-  ServerConnection connection(globals.server);
-  return connection.perform(request);
 }
 
 std::string with_generation(std::string_view path, std::uint64_t generation) {
@@ -88,8 +77,14 @@ ExitCode run_prune(const Globals& globals, const PruneOptions& options) {
     return complain(globals, ExitCode::usage, "no rule says what should go; see larder prune --help");
 
   api::PruneEvent latest;
+  std::string failure;
   std::mutex mutex;
   LineSplitter lines([&](std::string_view line) {
+    const auto problem = api::problem_from_json(line);
+    if (problem && problem->status != 0) {
+      failure = problem->detail;
+      return;
+    }
     const auto event = api::prune_event_from_json(line);
     if (!event) return;
     if (globals.json) std::cout << line << "\n" << std::flush;
@@ -125,9 +120,10 @@ ExitCode run_prune(const Globals& globals, const PruneOptions& options) {
   }
   if (!answer) return complain(globals, answer.error());
   if (!answer->ok()) return complain(globals, rules->name_space, *answer);
+  if (!failure.empty()) return complain(globals, ExitCode::server, failure);
   if (!latest.done)
     return complain(globals, ExitCode::server, "the server ended the answer before it was done");
-  if (!globals.json && !globals.quiet) std::cout << prune_page(rules->name_space, latest, options.yes);
+  if (!globals.json && !globals.quiet) std::cout << prune_page(*rules, latest);
   return ExitCode::well;
 }
 

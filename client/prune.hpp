@@ -21,9 +21,13 @@ std::string_view hash_of_stamp(std::string_view file_name);
 Result<std::string> text_of_file(const std::string& file);
 // One name a line; empty lines and those that start with '#' are passed over.
 std::vector<std::string> names_of_list(std::string_view text);
+// The same as paths below a namespace, whose own name may stand before them. Errc::invalid_argument when
+// there is none, or when a line is no name: what a list does not say right is not kept.
+Result<std::vector<std::string>> names_to_keep(const std::string& name_space, const std::string& file,
+                                               std::string_view text);
 
 // The table of a plan, or of what was done.
-std::string prune_page(const std::string& name_space, const api::PruneEvent& event, bool applied);
+std::string prune_page(const api::PruneRules& rules, const api::PruneEvent& event);
 std::string trash_page(const std::vector<api::TrashGeneration>& generations);
 
 }  // namespace larder::client

@@ -2,6 +2,7 @@
 
 #include "client/prune.hpp"
 #include "client/text.hpp"
+#include "common/artifact_key.hpp"
 #include "common/units.hpp"
 
 namespace larder::client {
@@ -37,8 +38,23 @@ std::vector<std::string> names_of_list(std::string_view text) {
   return names;
 }
 
-std::string prune_page(const std::string& name_space, const api::PruneEvent& event, bool applied) {
-  std::string page = name_space + ": " + grouped(event.considered) + " groups looked at\n";
+Result<std::vector<std::string>> names_to_keep(const std::string& name_space, const std::string& file,
+                                               std::string_view text) {
+  std::vector<std::string> names = names_of_list(text);
+  if (names.empty()) return Error(Errc::invalid_argument, file + " names nothing to keep");
+  for (std::string& each : names) {
+    if (each.starts_with(name_space + "/")) each.erase(0, name_space.size() + 1);
+    const auto key = ArtifactKey::make(name_space, each);
+    if (!key)
+      return Error(Errc::invalid_argument,
+                   file + ": '" + each + "' is no name below " + name_space + ": " + key.error().message());
+  }
+  return names;
+}
+
+std::string prune_page(const api::PruneRules& rules, const api::PruneEvent& event) {
+  const bool applied = rules.apply;
+  std::string page = rules.name_space + ": " + grouped(event.considered) + " groups looked at\n";
   api::PruneSum all;
   if (!event.by_reason.empty())
     page += "  " + left(applied ? "went" : "would go", 12) + right("groups", 10) + right("names", 10) +
@@ -60,7 +76,11 @@ std::string prune_page(const std::string& name_space, const api::PruneEvent& eve
     page += "In the trash as generation " + std::to_string(event.generation) + ": 'larder undo " +
             std::to_string(event.generation) +
             "' brings it back, 'larder trash empty' frees the space now.\n";
-  if (!applied && all.names > 0) page += "Nothing has been removed; --yes moves these to the trash.\n";
+  if (applied && rules.no_trash && event.removed.names > 0)
+    page += "Gone for good, " + human_size(event.removed.freed) + " freed on disk.\n";
+  if (!applied && all.names > 0)
+    page += rules.no_trash ? "Nothing has been removed; --yes removes these for good.\n"
+                           : "Nothing has been removed; --yes moves these to the trash.\n";
   return page;
 }
 

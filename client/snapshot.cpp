@@ -2,6 +2,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "client/ask.hpp"
 #include "client/commands.hpp"
 #include "client/line_splitter.hpp"
 #include "client/prune.hpp"
@@ -49,17 +50,6 @@ std::string page_of(const api::SnapshotStat& stat) {
             human_size(each.bytes) + "\n";
   if (stat.missing > 0) page += "  " + grouped(stat.missing) + " that were asked for are not there\n";
   return page;
-}
-
-Result<Answer> ask(const Globals& globals, const std::string& method, const std::string& target,
-                   std::optional<std::string> text = std::nullopt) {
-  Request request;
-  request.method = method;
-  request.target = target;
-  request.text = std::move(text);
-  request.stall_timeout = std::chrono::seconds(0);  // a large one takes its time
-  ServerConnection connection(globals.server);
-  return connection.perform(request);
 }
 
 ExitCode create(const Globals& globals, const SnapshotOptions& options) {

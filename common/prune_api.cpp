@@ -98,6 +98,7 @@ const std::map<std::string, Member, std::less<>>& members() {
       {"ignore_lease", member(&R::ignore_lease)},
       {"apply", member(&R::apply)},
       {"list", member(&R::list)},
+      {"no_trash", member(&R::no_trash)},
       {"rate", member(&R::rate)},
       {"why", member(&R::why)},
   };

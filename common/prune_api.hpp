@@ -49,6 +49,7 @@ struct PruneRules {
   // How:
   bool apply = false;      // otherwise it is only planned
   bool list = false;       // an event for every name
+  bool no_trash = false;   // for good: needs no room on the disk, and cannot be undone
   std::uint64_t rate = 0;  // names a second; 0: as fast as it goes without getting in the way
   std::string why;         // for the ledger
 
@@ -85,6 +86,8 @@ struct PruneEvent {
   std::uint64_t changed = 0;     // groups that were used or replaced meanwhile, and stay
   std::uint64_t generation = 0;  // of the trash: for undo; 0: nothing went
   bool done = false;
+  // Not on the wire: when the first of the groups that stay for their lease or youth may go; 0: none does.
+  std::int64_t next_chance = 0;  // UnixSeconds
 };
 std::string to_json(const PruneEvent& event);
 Result<PruneEvent> prune_event_from_json(std::string_view json);

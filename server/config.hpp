@@ -138,6 +138,8 @@ struct Config {
   WriteAccess write = WriteAccess::loopback;
   std::vector<std::string> adopt_from;   // directories the admin API may adopt below; empty: none
   std::vector<std::string> checkout_to;  // directories the admin API may make views below; empty: none
+  bool allow_root = false;               // to run as root is meant
+  bool sandbox = true;                   // reach no files but its own, where the kernel can see to that
   std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(30);
   HttpConfig http;
   FtpConfig ftp;

@@ -148,6 +148,12 @@ Result<void> read(std::string_view text, std::chrono::milliseconds& field) {
   return {};
 }
 
+Result<void> read(std::string_view text, bool& field) {
+  if (text != "true" && text != "false") return needs("true or false", text);
+  field = text == "true";
+  return {};
+}
+
 Result<void> read(std::string_view text, std::uint32_t& field) {
   if (!parse_number(text, field)) return needs("a whole number from 0 to 4294967295", text);
   return {};
@@ -279,6 +285,8 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("write", "LARDER_WRITE", &C::write),
       key<C>("adopt_from", "LARDER_ADOPT_FROM", &C::adopt_from),
       key<C>("checkout_to", "LARDER_CHECKOUT_TO", &C::checkout_to),
+      key<C>("allow_root", "LARDER_ALLOW_ROOT", &C::allow_root),
+      key<C>("sandbox", "LARDER_SANDBOX", &C::sandbox),
       key<C>("shutdown_timeout", "LARDER_SHUTDOWN_TIMEOUT", &C::shutdown_timeout),
       key<C>("http.listen", "LARDER_LISTEN_HTTP", &C::http, &H::listen),
       key<C>("http.idle_timeout", "LARDER_HTTP_IDLE_TIMEOUT", &C::http, &H::idle_timeout),

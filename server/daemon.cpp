@@ -14,6 +14,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
+constexpr std::size_t k_long_jobs = 4;  // at a time: prunes, snapshots, checks that people ask for
+
 // Threads that tidy up stand back behind those that serve.
 void lower_priority() {
   constexpr int k_nice = 15;
@@ -65,13 +67,18 @@ Result<OpenStore> open_store(const Config& config, const Clock& clock) {
 }
 
 Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs) {
+  LARDER_TRY_ASSIGN(Sockets sockets, open_sockets(config, {}));
+  return start(std::move(config), std::move(logs), std::move(sockets));
+}
+
+Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs, Sockets sockets) {
   std::error_code ignored;
   const auto absolute = std::filesystem::absolute(config.data, ignored);
   if (!ignored) config.data = absolute;
   static const SystemClock k_clock;  // outlives every store
   LARDER_TRY_ASSIGN(OpenStore store, open_store(config, k_clock));
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(config), std::move(logs), std::move(store)));
-  LARDER_TRY(daemon->listen());
+  LARDER_TRY(daemon->listen(std::move(sockets)));
   daemon->loops_.start();
   daemon->http_.start();
   daemon->ftp_.start();
@@ -97,7 +104,8 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
       store_(std::move(store)),
       loops_(config_->loops),
       pool_(config_->disk_threads),
-      repository_(*store_.store, pool_),
+      jobs_(k_long_jobs),
+      repository_(*store_.store, pool_, jobs_),
       http_context_{repository_,
                     config_,
                     logs_.access,
@@ -113,19 +121,20 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
       upkeep_(*store_.store, config_, clock_, logs_.main),
       scrub_(*store_.store, config_, clock_, logs_.main) {}
 
-Result<void> Daemon::listen() {
-  for (const Endpoint& each : config_->http.listen) {
+Result<void> Daemon::listen(Sockets sockets) {
+  for (ListeningSocket& each : sockets.http) {
     const auto serve = [this](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
       return http::HttpSession::serve(http_context_, sessions, std::move(socket), std::move(ticket));
     };
-    LARDER_TRY(http_.listen(each.address, each.port, serve));
+    LARDER_TRY(http_.listen(std::move(each), serve));
   }
-  for (const FtpEndpoint& each : config_->ftp.listen) {
-    const auto serve = [this, passive = each.passive_address](SessionSet& sessions, Socket socket,
-                                                              Admission::Ticket ticket) {
+  const std::vector<FtpEndpoint>& configured = config_->ftp.listen;
+  for (std::size_t i = 0; i < sockets.ftp.size(); ++i) {
+    const std::string passive = i < configured.size() ? configured[i].passive_address : std::string();
+    const auto serve = [this, passive](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
       return ftp::FtpSession::serve(ftp_context_, sessions, passive, std::move(socket), std::move(ticket));
     };
-    LARDER_TRY(ftp_.listen(each.endpoint.address, each.endpoint.port, serve));
+    LARDER_TRY(ftp_.listen(std::move(sockets.ftp[i]), serve));
   }
   return {};
 }
@@ -236,6 +245,7 @@ Result<void> Daemon::stop() {
   if (stopped_) return {};
   stopped_ = true;
   ready_ = false;
+  repository_.stop_jobs();
   reconciler_.request_stop();
   loader_.request_stop();
   writer_behind_.request_stop();
@@ -253,6 +263,7 @@ Result<void> Daemon::stop() {
     // Each ends as soon as the disk answers it; none may outlive what it uses.
     (void)wait_for_sessions(steady_clock::time_point::max());
   }
+  jobs_.stop();
   pool_.stop();
   loops_.stop();
   if (reconciler_.joinable()) reconciler_.join();

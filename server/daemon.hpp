@@ -22,6 +22,7 @@
 #include "server/runtime/disk_pool.hpp"
 #include "server/runtime/loop_group.hpp"
 #include "server/runtime/session_server.hpp"
+#include "server/sockets.hpp"
 #include "server/store/posix_file_system.hpp"
 #include "server/store/store.hpp"
 #include "server/upkeep.hpp"
@@ -40,7 +41,8 @@ Result<OpenStore> open_store(const Config& config, const Clock& clock);
 class Daemon {
  public:
   // Opens everything and accepts connections when it returns.
-  static Result<std::unique_ptr<Daemon>> start(Config config, Logs logs);
+  static Result<std::unique_ptr<Daemon>> start(Config config, Logs logs, Sockets sockets);
+  static Result<std::unique_ptr<Daemon>> start(Config config, Logs logs);  // opens its sockets, too
   ~Daemon();
 
   // Finishes running transfers for up to shutdown_timeout, then ends. May be called twice.
@@ -57,7 +59,7 @@ class Daemon {
  private:
   Daemon(Config config, Logs logs, OpenStore store);
 
-  Result<void> listen();
+  Result<void> listen(Sockets sockets);
   void complete_stat(api::Stat& stat) const;
   void reconcile(std::stop_token stop);  // whenever the store asks for it
   void reconcile_once(const std::stop_token& stop);
@@ -77,6 +79,7 @@ class Daemon {
   // In the order of construction; torn down by stop() from the outside in.
   LoopGroup loops_;
   DiskPool pool_;
+  DiskPool jobs_;
   Repository repository_;
   http::Latency latency_;
   http::Context http_context_;

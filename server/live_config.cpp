@@ -26,6 +26,12 @@ std::vector<std::string> LiveConfig::reload(Config next) {
   keep("content_files", next.content_files, now.content_files);
   keep("disk_threads", next.disk_threads, now.disk_threads);
   keep("loops", next.loops, now.loops);
+  keep("allow_root", next.allow_root, now.allow_root);
+  keep("sandbox", next.sandbox, now.sandbox);
+  if (now.sandbox) {  // it was built around them
+    keep("adopt_from", next.adopt_from, now.adopt_from);
+    keep("checkout_to", next.checkout_to, now.checkout_to);
+  }
   keep("http.listen", next.http.listen, now.http.listen);
   keep("http.max_object_size", next.http.max_object_size, now.http.max_object_size);
   keep("http.max_connections", next.http.max_connections, now.http.max_connections);

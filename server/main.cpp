@@ -12,6 +12,9 @@
 
 #include "server/daemon.hpp"
 #include "server/fsck.hpp"
+#include "server/privileges.hpp"
+#include "server/sandbox.hpp"
+#include "server/sockets.hpp"
 
 extern char** environ;
 
@@ -31,6 +34,7 @@ struct Arguments {
   std::string adopt_namespace;
   std::string adopt_directory;
   bool no_verify = false;
+  bool allow_root = false;
   std::string checked_directory;
   FsckOptions fsck;
 };
@@ -56,6 +60,7 @@ ConfigResult configure(const Arguments& arguments) {
     apply_setting(result, "http.listen", arguments.listen_http, "--listen-http");
   if (!arguments.listen_ftp.empty())
     apply_setting(result, "ftp.listen", arguments.listen_ftp, "--listen-ftp");
+  if (arguments.allow_root) result.config.allow_root = true;
   check_config(result);
   return result;
 }
@@ -99,6 +104,8 @@ void print_adopt_event(const api::AdoptEvent& event) {
 int adopt(const Arguments& arguments) {
   ConfigResult configured = configure(arguments);
   if (report_defects(configured)) return k_usage;
+  const auto owner = check_owner(configured.config, ::geteuid());
+  if (!owner) return fail(owner.error());
   const SystemClock clock;
   auto open = open_store(configured.config, clock);
   if (!open && open.error().code() == Errc::busy) {
@@ -130,6 +137,8 @@ int fsck(Arguments arguments) {
   arguments.data = arguments.checked_directory;
   ConfigResult configured = configure(arguments);
   if (report_defects(configured)) return k_usage;
+  const auto owner = check_owner(configured.config, ::geteuid());
+  if (!owner) return fail(owner.error());
   const auto sound = run_fsck(configured.config, arguments.fsck, std::cout);
   if (!sound) return fail(sound.error());
   return *sound ? k_success : k_failure;
@@ -182,6 +191,32 @@ void raise_descriptor_limit(Config& config, spdlog::logger& log) {
       limit.rlim_cur, connections, sessions);
 }
 
+// With one thread, and before anything a stranger sent is looked at: ports are taken, then rights given up.
+Result<Sockets> confine(const Config& config, const Arguments& arguments, Sandbox& sandbox) {
+  LARDER_TRY(check_user(config, ::geteuid()));
+  LARDER_TRY_ASSIGN(Sockets sockets, open_sockets(config, handed_over_sockets()));
+  LARDER_TRY(drop_privileges());
+  if (!config.sandbox) return sockets;
+  std::error_code failure;
+  std::filesystem::create_directories(config.data, failure);  // its absence is told later
+  const std::string file = arguments.config_file.empty() ? k_default_config : arguments.config_file;
+  LARDER_TRY_ASSIGN(sandbox, enter_sandbox(sandbox_rules(config, file, {arguments.port_file})));
+  return sockets;
+}
+
+void tell_unreachable(const std::string& directory, const Sandbox& sandbox, spdlog::logger& log) {
+  if (std::ranges::count(sandbox.missing, std::filesystem::path(directory)) > 0)
+    log.warn("{} is not there; make it and start larderd again, for its sandbox to let it in", directory);
+}
+
+void tell_sandbox(const Config& config, const Sandbox& sandbox, spdlog::logger& log) {
+  if (!config.sandbox) return log.info("no sandbox (sandbox: false)");
+  if (sandbox.abi == 0) return log.info("no sandbox: this kernel has no Landlock, or one older than 5.19");
+  log.info("in a sandbox: Landlock {} lets larderd reach no files but its own", sandbox.abi);
+  for (const std::string& each : config.adopt_from) tell_unreachable(each, sandbox, log);
+  for (const std::string& each : config.checkout_to) tell_unreachable(each, sandbox, log);
+}
+
 int serve(const Arguments& arguments) {
   ConfigResult configured = configure(arguments);
   if (report_defects(configured)) return k_usage;
@@ -193,11 +228,15 @@ int serve(const Arguments& arguments) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);  // sendfile has no MSG_NOSIGNAL
 
+  Sandbox sandbox;
+  auto sockets = confine(configured.config, arguments, sandbox);
+  if (!sockets) return fail(sockets.error());
   auto logs = make_logs(configured.config.log);
   if (!logs) return fail(logs.error());
   const auto log = logs->main;
   raise_descriptor_limit(configured.config, *log);
-  auto daemon = Daemon::start(std::move(configured.config), std::move(*logs));
+  tell_sandbox(configured.config, sandbox, *log);
+  auto daemon = Daemon::start(std::move(configured.config), std::move(*logs), std::move(*sockets));
   if (!daemon) {
     log->error("{}", daemon.error().message());
     return k_failure;
@@ -234,6 +273,7 @@ int run(int argc, char* argv[]) {
   app.add_option("--data", arguments.data, "Data directory (overrides the configuration)");
   app.add_option("--listen-http", arguments.listen_http, "ADDRESS:PORT to serve HTTP on; may be repeated");
   app.add_option("--listen-ftp", arguments.listen_ftp, "ADDRESS:PORT to serve FTP on; may be repeated");
+  app.add_flag("--allow-root", arguments.allow_root, "Run as root, too; for containers and trials");
   app.add_option("--port-file", arguments.port_file, "Write the listeners' addresses here once they accept");
   app.footer(
       "Exit status: 0 after a clean stop, 1 for a failure, 2 for a wrong command line or configuration.");

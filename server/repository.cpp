@@ -7,10 +7,22 @@
 
 namespace larder {
 
-Repository::Repository(Store& store, DiskPool& pool) : store_(store), pool_(pool) {
+Repository::Repository(Store& store, DiskPool& pool, DiskPool& jobs)
+    : store_(store), pool_(pool), jobs_(jobs) {
   for (const NamespaceConfig& each : store.namespaces())
     activities_.emplace(each.name, std::make_unique<Activity>());
   activities_.emplace("", std::make_unique<Activity>());  // requests for namespaces that are not there
+}
+
+Result<void> Repository::job_error() const {
+  const std::size_t most = jobs_.size();
+  if (stop_jobs_.stop_requested()) return Error(Errc::busy, "the server is stopping");
+  if (jobs_.pending() >= most)
+    return Error(Errc::busy,
+                 std::to_string(most) +
+                     " long jobs (prunes, snapshots, checks, checkouts …) are running already; try again "
+                     "when one of them is done");
+  return {};
 }
 
 // A read of a snapshot counts for its namespace.
@@ -202,7 +214,7 @@ Task<Result<Receipt>> Repository::rename(const ArtifactKey& from, const Artifact
 void Repository::adopt(std::string directory, Store::AdoptOptions options,
                        std::function<void(const api::AdoptEvent&)> report, AdoptDone done,
                        std::stop_token stop) {
-  pool_.post([=, &store = store_] {
+  jobs_.post([=, &store = store_] {
     const auto source = PosixFileSystem::open_root(directory);
     done(source ? store.adopt(**source, options, report, stop) : source.error());
   });
@@ -210,7 +222,7 @@ void Repository::adopt(std::string directory, Store::AdoptOptions options,
 
 void Repository::prune(api::PruneRules rules, Store::PrunePolicy policy, std::string actor,
                        Store::PruneReport report, PruneDone done, std::stop_token stop) {
-  pool_.post([=, &store = store_] { done(store.prune(rules, policy, actor, report, stop)); });
+  jobs_.post([=, &store = store_] { done(store.prune(rules, policy, actor, report, stop)); });
 }
 
 Result<std::vector<api::TrashGeneration>> Repository::list_trash_now(std::size_t limit) {
@@ -228,21 +240,30 @@ Task<Result<std::vector<api::TrashGeneration>>> Repository::list_trash(std::size
 }
 
 Task<Result<api::TrashEvent>> Repository::undo(std::uint64_t generation, std::string actor) {
-  return pool_.run(&Store::undo, &store_, generation, std::move(actor));
+  const auto room = job_error();
+  if (!room) co_return room.error();
+  std::stop_token stop = stop_jobs_.get_token();
+  co_return co_await jobs_.run(&Store::undo, &store_, generation, std::move(actor), std::move(stop));
 }
 
 Result<api::TrashEvent> Repository::empty_trash_now(std::uint64_t generation) {
   Store::TrashSelection selection;
   selection.generation = generation;
-  return store_.empty_trash(selection, {});
+  return store_.empty_trash(selection, stop_jobs_.get_token());
 }
 
 Task<Result<api::TrashEvent>> Repository::empty_trash(std::uint64_t generation) {
-  return pool_.run(&Repository::empty_trash_now, this, generation);
+  const auto room = job_error();
+  if (!room) co_return room.error();
+  co_return co_await jobs_.run(&Repository::empty_trash_now, this, generation);
 }
 
 Task<Result<api::SnapshotStat>> Repository::create_snapshot(api::SnapshotRequest request, std::string actor) {
-  return pool_.run(&Store::create_snapshot, &store_, std::move(request), std::move(actor));
+  const auto room = job_error();
+  if (!room) co_return room.error();
+  std::stop_token stop = stop_jobs_.get_token();
+  co_return co_await jobs_.run(&Store::create_snapshot, &store_, std::move(request), std::move(actor),
+                               std::move(stop));
 }
 
 Task<std::vector<api::SnapshotStat>> Repository::snapshots() {
@@ -254,7 +275,11 @@ Task<Result<api::SnapshotStat>> Repository::remove_snapshot(std::string name, st
 }
 
 Task<Result<api::RestoreResult>> Repository::restore_snapshot(std::string name, std::string actor) {
-  return pool_.run(&Store::restore_snapshot, &store_, std::move(name), std::move(actor));
+  const auto room = job_error();
+  if (!room) co_return room.error();
+  std::stop_token stop = stop_jobs_.get_token();
+  co_return co_await jobs_.run(&Store::restore_snapshot, &store_, std::move(name), std::move(actor),
+                               std::move(stop));
 }
 
 Task<std::vector<std::string>> Repository::pins() {
@@ -273,7 +298,7 @@ void Repository::scrub(ScrubOptions options, ScrubState::Ticket turn,
                        std::function<void(const api::VerifyEvent&)> report, ScrubDone done,
                        std::stop_token stop) {
   // The turn ends before the answer does: who has read it may ask again.
-  pool_.post([=, &store = store_]() mutable {
+  jobs_.post([=, &store = store_]() mutable {
     const auto outcome = store.scrub(options, turn, report, stop);
     turn.reset();
     done(outcome);
@@ -283,7 +308,7 @@ void Repository::scrub(ScrubOptions options, ScrubState::Ticket turn,
 void Repository::checkout(std::string directory, CheckoutOptions options,
                           std::function<void(const api::CheckoutEvent&)> report, CheckoutDone done,
                           std::stop_token stop) {
-  pool_.post([=, &store = store_] {
+  jobs_.post([=, &store = store_] {
     std::error_code failure;
     std::filesystem::create_directory(directory, failure);
     if (failure) return done(posix_error("make directory", directory, failure.value()));

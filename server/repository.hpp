@@ -1,5 +1,7 @@
 // The async face of the store that every front end uses, and nothing else of it.
-// Calls that may wait for the disk are coroutines that wait in the DiskPool;
+// Calls that may wait for the disk are coroutines that wait in the DiskPool; what may
+// take minutes has a pool of its own, so that requests never wait behind it, and a
+// bound: see job_error().
 // peek() answers from memory on the caller's loop. Everything is counted here,
 // so that all front ends count alike.
 #pragma once
@@ -9,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -21,7 +24,12 @@ namespace larder {
 
 class Repository {
  public:
-  Repository(Store& store, DiskPool& pool);
+  Repository(Store& store, DiskPool& pool, DiskPool& jobs);
+
+  // Long jobs: adopting, checks, checkouts, prunes, undo, emptying the trash, snapshots. Errc::busy when so
+  // many wait or run that another one is refused. They end between two steps after stop_jobs().
+  Result<void> job_error() const;
+  void stop_jobs() { stop_jobs_.request_stop(); }
 
   // Reading -----------------------------------------------------------------
 
@@ -65,12 +73,12 @@ class Repository {
   Task<Result<Entry>> remove(const ArtifactKey& key, std::string actor, std::string why);
   Task<Result<Receipt>> rename(const ArtifactKey& from, const ArtifactKey& to, std::string actor);
 
-  // Starts adopting in the pool and returns. `report` and `done` are called there.
+  // Starts adopting as a job and returns. `report` and `done` are called there. Ask job_error() before.
   using AdoptDone = std::function<void(Result<api::AdoptEvent>)>;
   void adopt(std::string directory, Store::AdoptOptions options,
              std::function<void(const api::AdoptEvent&)> report, AdoptDone done, std::stop_token stop);
 
-  // Starts a check in the pool and returns. `report` and `done` are called there. Whose turn it is, is
+  // Starts a check as a job and returns. `report` and `done` are called there. Whose turn it is, is
   // known before: Errc::busy while another one goes on.
   Result<ScrubState::Ticket> enter_scrub() { return store_.enter_scrub(ScrubState::Who::person); }
   using ScrubDone = std::function<void(Result<api::VerifyEvent>)>;
@@ -79,7 +87,7 @@ class Repository {
 
   // Pruning -----------------------------------------------------------------
 
-  // As adopt(): in the pool, `report` and `done` are called there.
+  // As adopt(): a job, `report` and `done` are called there.
   using PruneDone = std::function<void(Result<api::PruneEvent>)>;
   void prune(api::PruneRules rules, Store::PrunePolicy policy, std::string actor, Store::PruneReport report,
              PruneDone done, std::stop_token stop);
@@ -124,6 +132,8 @@ class Repository {
 
   Store& store_;
   DiskPool& pool_;
+  DiskPool& jobs_;
+  std::stop_source stop_jobs_;
   std::map<std::string, std::unique_ptr<Activity>, std::less<>> activities_;  // fixed once made
 };
 

@@ -11,8 +11,7 @@ namespace {
 // batches and not with every upload.
 constexpr double k_high = 0.95;
 constexpr double k_low = 0.85;
-constexpr UnixSeconds k_after_failure =
-    5 * 60;  // all is leased or pinned: looking again at once helps nobody
+constexpr UnixSeconds k_after_failure = 5 * 60;  // at the latest; pins and clocks change
 constexpr UnixSeconds k_between_ages = 60 * 60;
 constexpr UnixSeconds k_between_trash = 60;
 
@@ -49,6 +48,15 @@ std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor,
   return free_bytes >= wanted ? 0 : wanted - free_bytes;
 }
 
+UnixSeconds pause_until(UnixSeconds now, UnixSeconds next_chance) {
+  const UnixSeconds latest = now + k_after_failure;
+  return next_chance == 0 ? latest : std::clamp(next_chance, now + 1, latest);
+}
+
+bool is_over(const Pause& pause, UnixSeconds now, std::uint64_t physical_bytes) {
+  return now >= pause.until || physical_bytes < pause.physical_bytes;
+}
+
 void Upkeep::look(const std::stop_token& stop) {
   const auto cleared = store_.clear_snapshots(stop);
   if (!cleared && cleared.error().code() != Errc::cancelled)
@@ -75,18 +83,20 @@ void Upkeep::empty_old_trash(const std::stop_token& stop) {
   Store::TrashSelection selection;
   selection.removed_before = clock_.now() - seconds(config_->trash_keep) + 1;
   const auto emptied = store_.empty_trash(selection, stop);
+  if (!emptied && emptied.error().code() == Errc::cancelled) return;
   if (!emptied) return log_->error("cannot empty the trash: {}", emptied.error().message());
   if (emptied->names > 0)
     log_->info("the trash was emptied of {} names, {} freed", emptied->names, human_size(emptied->freed));
 }
 
-std::uint64_t Upkeep::empty_trash(const std::string& name_space, std::uint64_t enough,
+std::uint64_t Upkeep::empty_trash(const std::string& name_space, std::optional<std::uint64_t> enough,
                                   const std::stop_token& stop) {
   Store::TrashSelection selection;
   selection.name_space = name_space;
   selection.enough = enough;
   const auto emptied = store_.empty_trash(selection, stop);
-  if (!emptied) log_->error("cannot empty the trash: {}", emptied.error().message());
+  if (!emptied && emptied.error().code() != Errc::cancelled)
+    log_->error("cannot empty the trash: {}", emptied.error().message());
   return emptied ? emptied->freed : 0;
 }
 
@@ -112,23 +122,25 @@ void Upkeep::keep_to_size(const NamespaceConfig& name_space, const std::stop_tok
   const std::uint64_t refused = store_.take_refused(name_space.name);
   const auto reach = size_to_reach(name_space, store_.physical_bytes(name_space.name), refused);
   if (!reach) return;
-  const std::string task = "size of " + name_space.name;
-  if (clock_.now() < next_[task]) return;
+  Pause& pause = pauses_[name_space.name];
+  if (!is_over(pause, clock_.now(), store_.physical_bytes(name_space.name))) return;
   // What was removed already goes first.
   const std::uint64_t takes = store_.physical_bytes(name_space.name);
   (void)empty_trash(name_space.name, takes - std::min(takes, *reach), stop);
   if (!size_to_reach(name_space, store_.physical_bytes(name_space.name), refused)) return;
+  UnixSeconds next_chance = 0;
   const std::uint64_t freed =
-      evict(name_space, *reach, "evicted: " + name_space.name + " reached its max_size", stop);
-  if (freed == 0) next_[task] = clock_.now() + k_after_failure;
+      evict(name_space, *reach, "evicted: " + name_space.name + " reached its max_size", stop, next_chance);
+  if (freed == 0) pause = {pause_until(clock_.now(), next_chance), store_.physical_bytes(name_space.name)};
 }
 
-// The trash would keep the space: what is evicted does not stay in it.
+// The trash would keep the space, and needs some: what is evicted does not go through it.
 std::uint64_t Upkeep::evict(const NamespaceConfig& name_space, std::uint64_t size, const std::string& why,
-                            const std::stop_token& stop) {
+                            const std::stop_token& stop, UnixSeconds& next_chance) {
   api::PruneRules rules;
   rules.name_space = name_space.name;
   rules.max_size = size;
+  rules.no_trash = true;
   rules.apply = true;
   rules.why = why;
   Store::PrunePolicy policy;
@@ -140,32 +152,33 @@ std::uint64_t Upkeep::evict(const NamespaceConfig& name_space, std::uint64_t siz
       log_->error("cannot evict from {}: {}", name_space.name, pruned.error().message());
     return 0;
   }
-  if (pruned->generation == 0) {
+  next_chance = pruned->next_chance;
+  if (pruned->removed.names == 0) {
     log_->warn("{} takes too much, and nothing of it can go: everything is pinned, leased or young",
                name_space.name);
     return 0;
   }
-  Store::TrashSelection selection;
-  selection.generation = pruned->generation;
-  const auto emptied = store_.empty_trash(selection, stop);
-  const std::uint64_t freed = emptied ? emptied->freed : 0;
-  log_->info("{}: {} names evicted, {} freed ({})", name_space.name, pruned->removed.names, human_size(freed),
-             why);
-  return freed;
+  log_->info("{}: {} names evicted, {} freed ({})", name_space.name, pruned->removed.names,
+             human_size(pruned->removed.freed), why);
+  return pruned->removed.freed;
 }
 
 void Upkeep::keep_disk_free(const std::stop_token& stop) {
   const std::uint64_t refused = store_.take_refused("");
-  const auto missing = [this, refused]() -> std::uint64_t {
+  bool few_inodes = false;
+  const auto missing = [this, refused, &few_inodes]() -> std::uint64_t {
     const auto space = store_.disk_space();
     if (!space) return 0;
     const std::uint64_t bytes = bytes_to_free(space->free_bytes, config_->free_space_floor, refused);
-    const bool few_inodes = space->total_inodes > 0 && space->free_inodes < space->total_inodes / 100;
+    few_inodes = space->total_inodes > 0 && space->free_inodes < space->total_inodes / 100;
     return few_inodes ? std::max<std::uint64_t>(bytes, 1) : bytes;
   };
   std::uint64_t needed = missing();
-  if (needed == 0 || clock_.now() < next_["disk"]) return;
-  (void)empty_trash({}, needed, stop);
+  Pause& pause = pauses_[""];
+  if (needed == 0 || !is_over(pause, clock_.now(), 0)) return;
+  // Bytes say nothing about inodes: then all of it goes.
+  (void)empty_trash({}, few_inodes ? std::nullopt : std::optional(needed), stop);
+  UnixSeconds next_chance = 0;
   for (const NamespaceConfig& each : config_->namespaces) {
     needed = missing();
     if (needed == 0 || stop.stop_requested()) return;
@@ -173,10 +186,12 @@ void Upkeep::keep_disk_free(const std::stop_token& stop) {
     // At least a hundredth, so that this does not come back with every upload.
     const std::uint64_t takes = store_.physical_bytes(each.name);
     const std::uint64_t goes = std::max(needed, takes / 100);
+    UnixSeconds chance = 0;
     (void)evict(each, takes - std::min(takes, goes), "evicted: the disk is nearly full (free_space_floor)",
-                stop);
+                stop, chance);
+    if (chance != 0 && (next_chance == 0 || chance < next_chance)) next_chance = chance;
   }
-  if (missing() > 0) next_["disk"] = clock_.now() + k_after_failure;
+  if (missing() > 0) pause = {pause_until(clock_.now(), next_chance), 0};
 }
 
 }  // namespace larder

@@ -28,6 +28,15 @@ std::optional<std::uint64_t> size_to_reach(const NamespaceConfig& name_space, st
 // How many bytes the disk needs to have free in addition; 0 while there is enough.
 std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor, std::uint64_t refused);
 
+// After everything was found leased, young or pinned: when to look again.
+struct Pause {
+  UnixSeconds until = 0;
+  std::uint64_t physical_bytes = 0;  // what the namespace took then; less means that something changed
+};
+// `next_chance`: when the first lease ends, 0 when there is none.
+UnixSeconds pause_until(UnixSeconds now, UnixSeconds next_chance);
+bool is_over(const Pause& pause, UnixSeconds now, std::uint64_t physical_bytes);
+
 class Upkeep {
  public:
   Upkeep(Store& store, const LiveConfig& config, const Clock& clock, std::shared_ptr<spdlog::logger> log)
@@ -41,10 +50,11 @@ class Upkeep {
   void keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_disk_free(const std::stop_token& stop);
-  std::uint64_t empty_trash(const std::string& name_space, std::uint64_t enough, const std::stop_token& stop);
-  // The bytes that this freed.
+  std::uint64_t empty_trash(const std::string& name_space, std::optional<std::uint64_t> enough,
+                            const std::stop_token& stop);
+  // The bytes that this freed. `next_chance`: when the first of what could not go may, 0: unknown.
   std::uint64_t evict(const NamespaceConfig& name_space, std::uint64_t size, const std::string& why,
-                      const std::stop_token& stop);
+                      const std::stop_token& stop, UnixSeconds& next_chance);
   bool is_time(const std::string& task, UnixSeconds pause);
 
   Store& store_;
@@ -52,6 +62,7 @@ class Upkeep {
   const Clock& clock_;
   std::shared_ptr<spdlog::logger> log_;
   std::map<std::string, UnixSeconds> next_;  // by task: not before
+  std::map<std::string, Pause> pauses_;      // of eviction, by namespace; "": the disk
 };
 
 }  // namespace larder

@@ -75,6 +75,7 @@ CommandReader::Step CommandReader::feed(std::string_view bytes) {
     command_.overlong = overlong_;
     line_.clear();
     overlong_ = escaped_ = negotiating_ = false;
+    thrown_away_ = 0;
     return step;
   }
   return step;
@@ -95,7 +96,10 @@ void CommandReader::take(std::uint8_t byte) {
     overlong_ = true;
     line_.clear();
   }
-  if (!overlong_) line_.push_back(static_cast<char>(byte));
+  if (overlong_)
+    ++thrown_away_;
+  else
+    line_.push_back(static_cast<char>(byte));
 }
 
 }  // namespace larder::ftp

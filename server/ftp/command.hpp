@@ -84,13 +84,17 @@ class CommandReader {
   };
   Step feed(std::string_view bytes);
   const Command& command() const { return command_; }
-  bool in_line() const { return !line_.empty() || overlong_; }  // a line has begun
+  bool in_line() const { return !line_.empty() || overlong_; }        // a line has begun
+  bool endless() const { return thrown_away_ > k_most_thrown_away; }  // no client means such a line
 
  private:
   void take(std::uint8_t byte);
 
   std::string line_;
+  static constexpr std::size_t k_most_thrown_away = 1 << 20;  // bytes of one line
+
   bool overlong_ = false;
+  std::size_t thrown_away_ = 0;
   bool escaped_ = false;      // behind IAC
   bool negotiating_ = false;  // behind IAC WILL, WONT, DO or DONT
   Command command_;

@@ -82,7 +82,10 @@ Task<bool> FtpSession::next_command() {
     idle_ = true;
     if (deadline == SteadyTime::max()) deadline = std::chrono::steady_clock::now() + patience();
     connection_.set_deadline(deadline);
-    if (!context_.ready()) co_return false;
+    if (!context_.ready()) {
+      say(421, "This server is shutting down");
+      co_return false;
+    }
     const std::span<char> room(input_);
     const Connection::ReadOutcome outcome = co_await connection_.read_some(room);
     connection_.set_deadline(SteadyTime::max());
@@ -90,6 +93,10 @@ Task<bool> FtpSession::next_command() {
     if (outcome.error) co_return false;
     const std::string_view bytes(input_.data(), outcome.count);
     take_input(bytes);
+    if (pending_.empty() && reader_.endless()) {
+      say(421, "A command line has at most " + std::to_string(k_max_line) + " bytes");
+      co_return false;
+    }
     if (unfinished_ && std::chrono::steady_clock::now() > unfinished_until_) drop_unfinished();
   }
   command_ = std::move(pending_.front());

@@ -39,6 +39,8 @@ Task<void> serve_adopt(Exchange& exchange, const Target& target) {
   auto directory = allowed_directory(exchange, *context.config, wanted);
   if (!directory) co_return co_await exchange.answer_error(directory.error());
 
+  const auto room = context.repository.job_error();
+  if (!room) co_return co_await exchange.answer_error(room.error());
   Store::AdoptOptions options;
   options.name_space = name_space;
   options.verify = query_value(target.query, "verify").value_or("1") != "0";

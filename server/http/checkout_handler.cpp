@@ -68,6 +68,8 @@ Task<void> serve_checkout(Exchange& exchange, const Target& target) {
   auto directory = view_directory(exchange, *context.config, wanted);
   if (!directory) co_return co_await exchange.answer_error(directory.error());
 
+  const auto room = context.repository.job_error();
+  if (!room) co_return co_await exchange.answer_error(room.error());
   std::stop_source stop;
   const auto lines = std::make_shared<JobLines>();
   context.repository.checkout(

@@ -5,8 +5,9 @@
 namespace larder::http {
 
 void JobLines::add(std::string_view json) {
-  const std::lock_guard lock(mutex_);
-  lines_.append(json).append("\n");
+  std::unique_lock lock(mutex_);
+  room_.wait(lock, [this] { return closed_ || lines_.size() < k_most; });
+  if (!closed_) lines_.append(json).append("\n");
 }
 
 void JobLines::finish() {
@@ -22,12 +23,35 @@ void JobLines::fail(const Error& error) {
 std::string JobLines::take(bool& done) {
   const std::lock_guard lock(mutex_);
   done = done_;
+  room_.notify_all();
   return std::exchange(lines_, {});
 }
+
+void JobLines::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  lines_.clear();
+  room_.notify_all();
+}
+
+namespace {
+
+// However the stream ends, the job must not wait for its reader.
+class Closing {
+ public:
+  explicit Closing(JobLines& lines) : lines_(lines) {}
+  ~Closing() { lines_.close(); }
+
+ private:
+  JobLines& lines_;
+};
+
+}  // namespace
 
 Task<void> stream_job(Exchange& exchange, std::shared_ptr<JobLines> lines, std::stop_source stop) {
   using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                            asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
+  const Closing closing(*lines);
   Reply reply(200);
   reply.content_type = "application/x-ndjson";
   co_await exchange.begin_stream(std::move(reply));
@@ -39,6 +63,7 @@ Task<void> stream_job(Exchange& exchange, std::shared_ptr<JobLines> lines, std::
     if (!sent || !exchange.context().ready()) stop.request_stop();
     if (!sent) co_return;
     if (done) break;
+    if (news.size() >= JobLines::k_most / 4) continue;  // there is more where it comes from
     exchange.connection().set_deadline(SteadyTime::max());
     timer.expires_after(std::chrono::milliseconds(100));
     const auto [error] = co_await timer.async_wait(k_as_outcome);

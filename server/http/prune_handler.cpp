@@ -47,6 +47,14 @@ Result<api::PruneRules> prune_rules_from(std::string_view text) {
   if (!api::selects_something(rules))
     return Error(Errc::invalid_argument,
                  "these rules choose nothing; to take everything, say match: [\"*\"]");
+  for (const std::string& each : rules.keep_hashes) {
+    if (!Digest::from_hex(each))
+      return Error(Errc::invalid_argument, "keep_hashes: '" + each + "' is no hash of a task: 64 digits");
+  }
+  for (const std::string& each : rules.keep_names) {
+    const auto key = ArtifactKey::make(rules.name_space, each);
+    if (!key) return Error(Errc::invalid_argument, "keep_names: '" + each + "': " + key.error().message());
+  }
   return rules;
 }
 
@@ -70,6 +78,8 @@ Task<void> serve_prune(Exchange& exchange) {
     const Error missing(Errc::not_found, "there is no namespace '" + rules->name_space + "'");
     co_return co_await exchange.answer_error(missing);
   }
+  const auto room = context.repository.job_error();
+  if (!room) co_return co_await exchange.answer_error(room.error());
   Store::PrunePolicy policy;
   policy.lease = seconds(context.config->lease);
   policy.grace = seconds(context.config->grace_period);

@@ -57,6 +57,8 @@ Task<void> serve_verify(Exchange& exchange, const Target& target) {
   const auto allowed = check_allowed(exchange, *options);
   if (!allowed) co_return co_await exchange.answer_error(allowed.error());
   Repository& repository = exchange.context().repository;
+  const auto room = repository.job_error();
+  if (!room) co_return co_await exchange.answer_error(room.error());
   auto turn = repository.enter_scrub();
   if (!turn) {
     api::Problem problem = problem_of(turn.error());

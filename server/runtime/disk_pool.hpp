@@ -40,6 +40,7 @@ class DiskPool {
   // The same without waiting for it.
   void post(std::function<void()> job);
 
+  std::size_t size() const { return threads_.size(); }
   std::size_t pending() const;  // queued or running
   void stop();                  // finishes what is queued, then joins
 

@@ -1,7 +1,9 @@
 #include "server/runtime/listener.hpp"
 
+#include <sys/socket.h>
+
 #include <boost/asio/dispatch.hpp>
-#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <future>
 
 #include "server/runtime/connection.hpp"
@@ -9,11 +11,10 @@
 namespace larder {
 namespace {
 
-using asio::ip::tcp;
-
-Error listen_error(const std::string& address, std::uint16_t port, const ErrorCode& error) {
-  return posix_error("listen on", (address.empty() ? "*" : address) + ":" + std::to_string(port),
-                     error.value());
+bool is_version_six(int descriptor) {
+  int family = AF_INET;
+  socklen_t size = sizeof family;
+  return ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_INET6;
 }
 
 }  // namespace
@@ -52,55 +53,27 @@ std::uint64_t Admission::refused() const {
   return refused_;
 }
 
-Result<std::unique_ptr<Listener>> Listener::open(LoopGroup& loops, const std::string& address,
-                                                 std::uint16_t port, Admission& admission,
-                                                 OnConnection on_connection) {
-  ErrorCode error;
-  const auto parsed = asio::ip::make_address(address.empty() ? "::" : address, error);
-  if (error)
-    return Error(Errc::invalid_argument, "cannot listen on '" + address + "': this is no IP address");
-
-  tcp::endpoint endpoint(parsed, port);
+Result<std::unique_ptr<Listener>> Listener::open(LoopGroup& loops, ListeningSocket socket,
+                                                 Admission& admission, OnConnection on_connection) {
+  const auto protocol = is_version_six(socket.descriptor.get()) ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
   Acceptor acceptor(loops.at(0).get_executor());
-  acceptor.open(endpoint.protocol(), error);
-  if (error && address.empty()) {  // a kernel without IPv6
-    endpoint = tcp::endpoint(tcp::v4(), port);
-    acceptor.open(endpoint.protocol(), error);
-  }
-  if (error) return listen_error(address, port, error);
-  acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(!address.empty()), error);
-  acceptor.bind(endpoint, error);
-  if (error == boost::system::errc::address_not_available &&
-      address.empty()) {  // IPv6 is compiled in and switched off
-    ErrorCode ignored;
-    acceptor.close(ignored);
-    endpoint = tcp::endpoint(tcp::v4(), port);
-    acceptor.open(endpoint.protocol(), ignored);
-    acceptor.set_option(tcp::acceptor::reuse_address(true), ignored);
-    acceptor.bind(endpoint, error);
-  }
-  if (!error) acceptor.listen(4096, error);
-  if (error) return listen_error(address, port, error);
-  return std::unique_ptr<Listener>(
-      new Listener(loops, std::move(acceptor), address, admission, std::move(on_connection)));
+  ErrorCode error;
+  acceptor.assign(protocol, socket.descriptor.get(), error);
+  if (error) return posix_error("listen on", socket.name(), error.value());
+  socket.descriptor.release();
+  return std::unique_ptr<Listener>(new Listener(loops, std::move(acceptor), socket.name(), socket.port,
+                                                admission, std::move(on_connection)));
 }
 
-Listener::Listener(LoopGroup& loops, Acceptor acceptor, std::string address, Admission& admission,
-                   OnConnection on_connection)
+Listener::Listener(LoopGroup& loops, Acceptor acceptor, std::string name, std::uint16_t port,
+                   Admission& admission, OnConnection on_connection)
     : loops_(loops),
       acceptor_(std::move(acceptor)),
       pause_(loops.at(0).get_executor()),
-      address_(std::move(address)),
-      port_(acceptor_.local_endpoint().port()),
+      name_(std::move(name)),
+      port_(port),
       admission_(admission),
       on_connection_(std::move(on_connection)) {}
-
-std::string Listener::name() const {
-  const bool v6 = address_.find(':') != std::string::npos;
-  const std::string host = address_.empty() ? "*" : v6 ? "[" + address_ + "]" : address_;
-  return host + ":" + std::to_string(port_);
-}
 
 void Listener::start() {
   started_ = true;

@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "common/result.hpp"
+#include "server/runtime/listening_socket.hpp"
 #include "server/runtime/loop_group.hpp"
 
 namespace larder {
@@ -55,13 +56,11 @@ class Listener {
   // Called on the loop that the socket belongs to.
   using OnConnection = std::function<void(Socket socket, std::size_t loop, Admission::Ticket ticket)>;
 
-  // An empty address listens on every address of both families; port 0 takes any.
-  static Result<std::unique_ptr<Listener>> open(LoopGroup& loops, const std::string& address,
-                                                std::uint16_t port, Admission& admission,
-                                                OnConnection on_connection);
+  static Result<std::unique_ptr<Listener>> open(LoopGroup& loops, ListeningSocket socket,
+                                                Admission& admission, OnConnection on_connection);
 
   std::uint16_t port() const { return port_; }
-  std::string name() const;  // "127.0.0.1:8480"
+  const std::string& name() const { return name_; }  // "127.0.0.1:8480"
   void start();
   // Waits for the loop when it was started, from another thread; no connection is accepted afterwards.
   void stop();
@@ -70,7 +69,7 @@ class Listener {
   using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, LoopExecutor>;
   using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                            asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
-  Listener(LoopGroup& loops, Acceptor acceptor, std::string address, Admission& admission,
+  Listener(LoopGroup& loops, Acceptor acceptor, std::string name, std::uint16_t port, Admission& admission,
            OnConnection on_connection);
 
   void accept_next();
@@ -79,8 +78,8 @@ class Listener {
   LoopGroup& loops_;
   Acceptor acceptor_;
   Timer pause_;
-  const std::string address_;
-  std::uint16_t port_ = 0;
+  const std::string name_;
+  const std::uint16_t port_;
   Admission& admission_;
   OnConnection on_connection_;
   std::size_t next_loop_ = 0;

@@ -11,13 +11,13 @@ SessionServer::SessionServer(LoopGroup& loops, Limits limits, OnBug on_bug)
     sessions_.push_back(std::make_unique<SessionSet>(loops.at(i)));
 }
 
-Result<void> SessionServer::listen(const std::string& address, std::uint16_t port, Serve serve) {
+Result<void> SessionServer::listen(ListeningSocket socket, Serve serve) {
   auto on_connection = [this, serve = std::move(serve)](Socket socket, std::size_t loop,
                                                         Admission::Ticket ticket) {
     accept(serve, std::move(socket), loop, std::move(ticket));
   };
   LARDER_TRY_ASSIGN(auto listener,
-                    Listener::open(loops_, address, port, admission_, std::move(on_connection)));
+                    Listener::open(loops_, std::move(socket), admission_, std::move(on_connection)));
   listeners_.push_back(std::move(listener));
   return {};
 }

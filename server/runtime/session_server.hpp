@@ -26,7 +26,7 @@ class SessionServer {
 
   // Serves one connection until it ends; called on the connection's loop.
   using Serve = std::function<Task<void>(SessionSet& sessions, Socket socket, Admission::Ticket ticket)>;
-  Result<void> listen(const std::string& address, std::uint16_t port, Serve serve);
+  Result<void> listen(ListeningSocket socket, Serve serve);
   void start();  // accepts from now on
 
   void stop_listening();

@@ -1,7 +1,5 @@
 #include "server/store/directory_sync.hpp"
 
-#include <algorithm>
-
 namespace larder {
 
 Result<void> DirectorySync::sync(const std::vector<std::string>& changed) {
@@ -19,8 +17,9 @@ Result<void> DirectorySync::sync(const std::vector<std::string>& changed) {
 std::vector<std::string> DirectorySync::with_unsynced_parents(const std::vector<std::string>& changed,
                                                               std::uint64_t& removals) {
   std::vector<std::string> all;
+  std::unordered_set<std::string> added;
   const auto add = [&](const std::string& directory) {
-    if (std::find(all.begin(), all.end(), directory) == all.end()) all.push_back(directory);
+    if (added.insert(directory).second) all.push_back(directory);
   };
   const std::lock_guard lock(mutex_);
   removals = removals_;

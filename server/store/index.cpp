@@ -12,6 +12,7 @@
 #include <array>
 #include <atomic>
 #include <mutex>
+#include <unordered_set>
 
 #include "server/store/name_map.hpp"
 
@@ -78,7 +79,9 @@ class Index::State {
   }
 
   Result<void> write(rocksdb::WriteBatch& batch) {
-    const auto status = db->Write(rocksdb::WriteOptions(), &batch);
+    auto status = db->Write(rocksdb::WriteOptions(), &batch);
+    // After it met a full disk the database takes no writes until it is told to try again.
+    if (status.IsNoSpace() && db->Resume().ok()) status = db->Write(rocksdb::WriteOptions(), &batch);
     if (!status.ok()) return index_error("write to", status);
     return {};
   }
@@ -107,6 +110,11 @@ class Index::State {
   }
 
   using Totals = std::map<std::string, NamespaceTotals, std::less<>>;
+  // What a batch will make of the totals, beginning with what they are. `write_mutex` is held.
+  NamespaceTotals& sum_of(Totals& sums, const std::string& space) {
+    const auto found = sums.find(space);
+    return found != sums.end() ? found->second : sums.emplace(space, totals[space]).first->second;
+  }
 
   // Writes `batch` with the new totals of some spaces. `write_mutex` is held.
   Result<void> write_with_totals(rocksdb::WriteBatch& batch, const Totals& sums) {
@@ -129,6 +137,12 @@ class Index::State {
   // batch at a time: who reads up to last_sequence() has missed nothing.
   mutable std::mutex write_mutex;
   Totals totals;
+};
+
+struct Index::Pending {
+  rocksdb::WriteBatch batch;
+  State::Totals sums;
+  std::unordered_set<Digest> new_objects;
 };
 
 Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -310,19 +324,28 @@ Result<std::optional<ObjectRecord>> Index::object(const Digest& digest) const {
 }
 
 Result<std::uint64_t> Index::apply(const IndexChange& change) {
-  const std::lock_guard lock(state_->write_mutex);
-  rocksdb::WriteBatch batch;
-  const std::uint64_t sequence = state_->sequence + 1;
-  batch.Put(state_->family(State::ledger), encode_sequence(sequence), encode(change.ledger));
-  if (change.key == nullptr) {
-    LARDER_TRY(state_->write(batch));
-    state_->sequence = sequence;
-    return sequence;
-  }
+  return apply(std::span(&change, 1));
+}
 
-  const std::string name_space(change.key->name_space());
-  State::Totals sums;
-  NamespaceTotals& totals = sums.emplace(name_space, state_->totals[name_space]).first->second;
+Result<std::uint64_t> Index::apply(std::span<const IndexChange> changes) {
+  const std::lock_guard lock(state_->write_mutex);
+  Pending pending;
+  std::uint64_t sequence = state_->sequence;
+  for (const IndexChange& change : changes) {
+    pending.batch.Put(state_->family(State::ledger), encode_sequence(++sequence), encode(change.ledger));
+    if (change.key != nullptr) LARDER_TRY(add(change, pending));
+  }
+  LARDER_TRY(state_->write_with_totals(pending.batch, pending.sums));
+  for (const IndexChange& change : changes) {
+    if (change.key != nullptr) state_->remember(*change.key, change.name);
+  }
+  state_->sequence = sequence;
+  return sequence;
+}
+
+Result<void> Index::add(const IndexChange& change, Pending& pending) const {
+  rocksdb::WriteBatch& batch = pending.batch;
+  NamespaceTotals& totals = state_->sum_of(pending.sums, std::string(change.key->name_space()));
   LARDER_TRY_ASSIGN(const std::optional<NameRecord> before, name(*change.key));
   if (before) {
     totals.artifacts -= 1;
@@ -342,18 +365,15 @@ Result<std::uint64_t> Index::apply(const IndexChange& change) {
   }
   if (change.new_object && change.name) {
     LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(change.name->digest));
-    if (!known) {
+    if (!known && pending.new_objects.insert(change.name->digest).second) {
       batch.Put(state_->family(State::objects), slice(change.name->digest.raw()), encode(*change.new_object));
-      const std::string& charged_to = change.new_object->charged_to;  // of a snapshot's name: its namespace
-      NamespaceTotals& charged = sums.try_emplace(charged_to, state_->totals[charged_to]).first->second;
+      // Of a snapshot's name: its namespace.
+      NamespaceTotals& charged = state_->sum_of(pending.sums, change.new_object->charged_to);
       charged.objects += 1;
       charged.physical_bytes += change.new_object->size;
     }
   }
-  LARDER_TRY(state_->write_with_totals(batch, sums));
-  state_->remember(*change.key, change.name);
-  state_->sequence = sequence;
-  return sequence;
+  return {};
 }
 
 Result<void> Index::forget_object(const Digest& digest) {
@@ -534,8 +554,14 @@ Result<void> Index::learn_trash(std::uint64_t generation, const ArtifactKey& key
 }
 
 Result<void> Index::forget_trash(std::uint64_t generation, const ArtifactKey& key) {
+  const ArtifactKey* const one = &key;
+  return forget_trash(generation, std::span(&one, 1));
+}
+
+Result<void> Index::forget_trash(std::uint64_t generation, std::span<const ArtifactKey* const> keys) {
   rocksdb::WriteBatch batch;
-  batch.Delete(state_->family(State::trash), trash_key(generation, key.str()));
+  for (const ArtifactKey* key : keys)
+    batch.Delete(state_->family(State::trash), trash_key(generation, key->str()));
   return state_->write(batch);
 }
 

@@ -70,7 +70,9 @@ class Index {
   Result<std::vector<std::optional<NameRecord>>> names(std::span<const ArtifactKey> keys) const;
   Result<std::optional<ObjectRecord>> object(const Digest& digest) const;
 
-  Result<std::uint64_t> apply(const IndexChange& change);                       // the ledger sequence it got
+  Result<std::uint64_t> apply(const IndexChange& change);  // the ledger sequence it got
+  // All of them or none, in one write; the sequence of the last one. No key comes twice.
+  Result<std::uint64_t> apply(std::span<const IndexChange> changes);
   Result<void> forget_object(const Digest& digest);                             // its last link is gone
   Result<void> learn_object(const Digest& digest, const ObjectRecord& record);  // reconcile: unknown so far
   Result<void> note_verified(const Digest& digest, UnixSeconds when);           // nothing when unknown
@@ -107,6 +109,7 @@ class Index {
   Result<std::optional<TrashRecord>> trash(std::uint64_t generation, const ArtifactKey& key) const;
   Result<void> learn_trash(std::uint64_t generation, const ArtifactKey& key, const TrashRecord& record);
   Result<void> forget_trash(std::uint64_t generation, const ArtifactKey& key);
+  Result<void> forget_trash(std::uint64_t generation, std::span<const ArtifactKey* const> keys);
 
   // Ledger lines with a sequence above `since`, oldest first, until `visit` returns false.
   using LedgerVisitor = std::function<bool(std::uint64_t sequence, const LedgerRecord& record)>;
@@ -119,6 +122,9 @@ class Index {
 
  private:
   class State;
+  struct Pending;  // a batch, and what it makes of the totals
+  Result<void> add(const IndexChange& change, Pending& pending) const;
+
   explicit Index(std::unique_ptr<State> state);
 
   std::unique_ptr<State> state_;

@@ -128,18 +128,6 @@ Descriptor open_beneath(int root, const std::string& path, int flags, unsigned m
 
 }  // namespace
 
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  if (this != &other) {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = std::exchange(other.fd_, -1);
-  }
-  return *this;
-}
-
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Result<std::unique_ptr<PosixFileSystem>> PosixFileSystem::open_root(const std::filesystem::path& root) {
   Descriptor descriptor(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!descriptor) return posix_error("open directory", root.string(), errno);

@@ -5,25 +5,10 @@
 
 #include <filesystem>
 
+#include "common/descriptor.hpp"
 #include "server/store/file_system.hpp"
 
 namespace larder {
-
-// An owned file descriptor.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();
-
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 class PosixFileSystem final : public FileSystem {
  public:

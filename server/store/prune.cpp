@@ -2,6 +2,7 @@
 // PrunePlanner, and its execution in steps.
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "common/tree_rules.hpp"
 #include "server/store/prune_planner.hpp"
@@ -10,7 +11,7 @@
 namespace larder {
 namespace {
 
-constexpr std::size_t k_step = 64;            // groups between two rests
+constexpr std::size_t k_step = 128;           // names that go at once, or a group more; then comes a rest
 constexpr std::size_t k_report_every = 1024;  // groups
 
 class Pruner {
@@ -30,9 +31,16 @@ class Pruner {
     if (rules_.name_space.starts_with('@'))
       return Error(Errc::forbidden, "a snapshot is frozen: remove it, or prune its namespace");
     LARDER_TRY_ASSIGN(const PrunePlan plan, make_plan(*config));
+    const bool has_lists = !rules_.keep_hashes.empty() || !rules_.keep_names.empty();
+    if (has_lists && plan.listed == 0 && plan.considered > 0)
+      return Error(Errc::invalid_argument,
+                   "of what is to be kept, nothing is in " + rules_.name_space +
+                       ": this list would keep nothing, and was probably made for something else");
     event_.by_reason = plan.by_reason;
     event_.kept = plan.kept;
     event_.considered = plan.considered;
+    event_.next_chance = plan.next_chance;
+    reason_ = plan.reason;
     if (rules_.list) tell_names(plan);
     if (rules_.apply) LARDER_TRY(apply(plan));
     event_.done = true;
@@ -94,88 +102,110 @@ class Pruner {
   }
 
   void tell_names(const PrunePlan& plan) {
-    for (const PlannedGroup& planned : plan.groups) {
-      for (const PruneMember& member : planned.group.members) {
+    for (const PlanTable::Group& group : plan.table.groups()) {
+      for (std::uint32_t i = 0; i < group.count; ++i) {
+        const PlanTable::Member& member = plan.table.member(group, i);
         api::PruneEvent event;
-        event.path = rules_.name_space + "/" + member.path;
-        event.reason = planned.reason;
+        event.path = rules_.name_space + "/" + PlanTable::path_of(group, member);
+        event.reason = plan.reason;
         event.size = member.size;
-        event.last_use = planned.last_use;
+        event.last_use = group.last_use;
         if (report_) report_(event);
+        if (stop_.stop_requested()) return;
       }
     }
   }
 
   Result<void> apply(const PrunePlan& plan) {
     std::size_t count = 0;
-    for (const PlannedGroup& planned : plan.groups) {
-      if (stop_.stop_requested())
-        return Error(Errc::cancelled, "pruning was stopped; what has gone is in the trash");
-      LARDER_TRY(remove_group(planned));
-      if (++count % k_step == 0) rest();
-      if (report_ && count % k_report_every == 0) report_(event_);
+    for (const PlanTable::Group& group : plan.table.groups()) {
+      if (stop_.stop_requested()) {
+        LARDER_TRY(remove_step());
+        return Error(Errc::cancelled, rules_.no_trash ? "pruning was stopped; what has gone is gone"
+                                                      : "pruning was stopped; what has gone is in the trash");
+      }
+      take(plan.table, group);
+      if (step_.size() >= k_step) LARDER_TRY(remove_step());
+      if (report_ && ++count % k_report_every == 0) report_(event_);
     }
-    return {};
+    return remove_step();
   }
 
-  Result<void> remove_group(const PlannedGroup& planned) {
-    if (is_pinned_now(planned) || (!rules_.ignore_lease && was_used_since(planned))) {
-      ++event_.changed;
-      return {};
-    }
-    bool gone = false;
-    for (const PruneMember& member : planned.group.members) {
-      const auto key = ArtifactKey::make(rules_.name_space, member.path);
+  // Into the next step, unless it was pinned or used since it was planned.
+  void take(const PlanTable& table, const PlanTable::Group& group) {
+    const std::size_t first = step_.size();
+    bool stays = false;
+    for (std::uint32_t i = 0; i < group.count && !stays; ++i) {
+      const PlanTable::Member& member = table.member(group, i);
+      auto key = ArtifactKey::make(rules_.name_space, PlanTable::path_of(group, member));
       if (!key) continue;
-      if (event_.generation == 0) event_.generation = core_.new_generation();
-      StoreCore::Removal removal;
-      removal.actor = actor_;
-      removal.why = rules_.why.empty() ? "prune: " + std::string(planned.reason) : rules_.why;
-      removal.expected = member.digest;
-      removal.stored = member.stored;
-      removal.generation = event_.generation;
-      removal.synced = false;
-      const auto removed = core_.remove(*key, removal);
-      const bool changed = !removed && (removed.error().code() == Errc::not_found ||
-                                        removed.error().code() == Errc::precondition);
-      if (changed) continue;
-      if (!removed) return removed.error();
-      gone = true;
-      ++event_.removed.names;
-      event_.removed.bytes += member.size;
+      stays = core_.pins.holds(key->str()) || (!rules_.ignore_lease && was_used_since(*key, group.last_use));
+      step_.push_back({std::move(*key), member.digest, member.stored});
+      sizes_.push_back(member.size);
     }
-    if (!gone) ++event_.changed;
-    if (!gone) return {};
-    ++event_.removed.groups;
-    event_.removed.freed += planned.freed;
+    if (!stays) return groups_.push_back({step_.size(), group.freed});
+    ++event_.changed;
+    step_.erase(step_.begin() + static_cast<std::ptrdiff_t>(first), step_.end());
+    sizes_.resize(first);
+  }
+
+  // A removal and its ledger line each, but one write of the index for all.
+  Result<void> remove_step() {
+    if (step_.empty()) return {};
+    StoreCore::Removal removal;
+    removal.actor = actor_;
+    const bool kept = !rules_.no_trash;
+    if (kept && event_.generation == 0) event_.generation = core_.new_generation();
+    removal.generation = event_.generation;
+    std::uint64_t freed = 0;
+    Result<void> outcome;
+    removal.why = rules_.why.empty() ? "prune: " + std::string(reason_) : rules_.why;
+    const auto removed =
+        core_.remove_all(step_, removal, kept ? StoreCore::Into::trash : StoreCore::Into::nothing);
+    if (removed) freed = *removed;
+    if (!removed) outcome = removed.error();
+    count_step(freed);
+    LARDER_TRY(outcome);
+    rest();
     return {};
   }
 
-  bool is_pinned_now(const PlannedGroup& planned) const {
-    const auto& members = planned.group.members;
-    return std::any_of(members.begin(), members.end(), [&](const PruneMember& member) {
-      return core_.pins.holds(rules_.name_space + "/" + member.path);
-    });
+  void count_step(std::uint64_t freed) {
+    std::size_t first = 0;
+    for (const auto& [end, planned] : groups_) {  // where it ends, and what the plan says it frees
+      bool gone = false;
+      for (; first < end; ++first) {
+        if (!step_[first].gone) continue;
+        gone = true;
+        ++event_.removed.names;
+        event_.removed.bytes += sizes_[first];
+      }
+      if (!gone) ++event_.changed;
+      if (!gone) continue;
+      ++event_.removed.groups;
+      if (!rules_.no_trash) event_.removed.freed += planned;
+    }
+    event_.removed.freed += freed;
+    names_since_rest_ += step_.size();
+    step_.clear();
+    sizes_.clear();
+    groups_.clear();
   }
 
   // Between the plan and now a build may have asked for it.
-  bool was_used_since(const PlannedGroup& planned) {
-    for (const PruneMember& member : planned.group.members) {
-      const auto key = ArtifactKey::make(rules_.name_space, member.path);
-      if (!key) continue;
-      const RecencyRecord noted = core_.recency.unwritten(core_.index->hash_of(*key));
-      const auto written = core_.index->recency(*key);
-      const RecencyRecord known = written && *written ? **written : RecencyRecord();
-      if (std::max({noted.used, noted.seen, known.used, known.seen}) > planned.last_use) return true;
-    }
-    return false;
+  bool was_used_since(const ArtifactKey& key, UnixSeconds last_use) {
+    const RecencyRecord noted = core_.recency.unwritten(core_.index->hash_of(key));
+    const auto written = core_.index->recency(key);
+    const RecencyRecord known = written && *written ? **written : RecencyRecord();
+    return std::max({noted.used, noted.seen, known.used, known.seen}) > last_use;
   }
 
   // Others get the disk and the core in between.
   void rest() {
     using std::chrono::milliseconds;
     constexpr std::uint64_t k_slice = 100;  // a stop is noticed within
-    std::uint64_t left = rules_.rate == 0 ? 1 : std::max<std::uint64_t>(1, k_step * 1000 / rules_.rate);
+    const std::uint64_t names = std::exchange(names_since_rest_, 0);
+    std::uint64_t left = rules_.rate == 0 ? 1 : std::max<std::uint64_t>(1, names * 1000 / rules_.rate);
     for (; left > 0 && !stop_.stop_requested(); left -= std::min(left, k_slice))
       std::this_thread::sleep_for(milliseconds(std::min(left, k_slice)));
   }
@@ -187,6 +217,17 @@ class Pruner {
   const Store::PruneReport& report_;
   const std::stop_token stop_;
   api::PruneEvent event_;
+  std::string_view reason_;
+
+  // The step that is being put together: names, and where in them each group ends.
+  struct StepGroup {
+    std::size_t end = 0;
+    std::uint64_t freed = 0;  // as planned
+  };
+  std::vector<StoreCore::Doomed> step_;
+  std::vector<std::uint64_t> sizes_;
+  std::vector<StepGroup> groups_;
+  std::uint64_t names_since_rest_ = 0;
 };
 
 }  // namespace

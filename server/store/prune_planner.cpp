@@ -38,6 +38,7 @@ PrunePlanner::PrunePlanner(api::PruneRules rules, Facts facts)
 
 void PrunePlanner::consider(PruneGroup group) {
   ++plan_.considered;
+  if (is_listed(group)) ++plan_.listed;
   const UnixSeconds last_use = last_use_of(group);
   const auto name = parse_sstate_name(group.path);
   if (rules_.newest && name) {
@@ -56,16 +57,16 @@ void PrunePlanner::consider(PruneGroup group) {
       return group_role(facts_.kind, member.path) == GroupRole::siginfo;
     });
   if (group.members.empty()) return;
-  const std::string_view kept = protection(group);
-  if (!kept.empty()) {
-    ++plan_.kept[std::string(kept)];
+  const Protection kept = protection(group);
+  if (!kept.reason.empty()) {
+    ++plan_.kept[std::string(kept.reason)];
+    if (kept.until != 0 && (plan_.next_chance == 0 || kept.until < plan_.next_chance))
+      plan_.next_chance = kept.until;
     return;
   }
-  PlannedGroup planned;
-  planned.group = std::move(group);
-  planned.last_use = last_use;
-  planned.reason = reason();
-  plan_.groups.push_back(std::move(planned));
+  plan_.table.add_group(group.path, last_use);
+  for (const PruneMember& member : group.members)
+    plan_.table.add_member(member.path, member.digest, member.size, member.stored);
 }
 
 bool PrunePlanner::is_meant(const PruneGroup& group) const {
@@ -104,22 +105,29 @@ bool PrunePlanner::is_due(const PruneGroup& group, UnixSeconds last_use) const {
   });
 }
 
-std::string_view PrunePlanner::protection(const PruneGroup& group) const {
-  const auto name = parse_sstate_name(group.path);
-  if (name && keep_hashes_.count(std::string(name->hash)) > 0) return "listed";
-  if (keep_names_.count(group.path) > 0) return "listed";
+// Whether a list to keep names it, or a member of it.
+bool PrunePlanner::is_listed(const PruneGroup& group) const {
+  if (keep_hashes_.empty() && keep_names_.empty()) return false;
+  const auto name = keep_hashes_.empty() ? std::nullopt : parse_sstate_name(group.path);
+  if (name && keep_hashes_.count(std::string(name->hash)) > 0) return true;
+  if (keep_names_.count(group.path) > 0) return true;
+  return std::any_of(group.members.begin(), group.members.end(),
+                     [&](const PruneMember& member) { return keep_names_.count(member.path) > 0; });
+}
+
+PrunePlanner::Protection PrunePlanner::protection(const PruneGroup& group) const {
+  if (is_listed(group)) return {"listed"};
   UnixSeconds asked = 0;
   UnixSeconds stored = 0;
   for (const PruneMember& member : group.members) {
-    if (keep_names_.count(member.path) > 0) return "listed";
-    if (facts_.is_pinned(member.path)) return "pinned";
+    if (facts_.is_pinned(member.path)) return {"pinned"};
     asked = std::max({asked, member.used, member.seen});
     stored = std::max(stored, member.stored);
   }
   if (rules_.ignore_lease) return {};
   // BitBake turns red when what answered its HEAD is gone at the GET.
-  if (asked > facts_.now - facts_.lease) return "leased";
-  if (stored > facts_.now - facts_.grace) return "young";
+  if (asked > facts_.now - facts_.lease) return {"leased", asked + facts_.lease};
+  if (stored > facts_.now - facts_.grace) return {"young", stored + facts_.grace};
   return {};
 }
 
@@ -137,55 +145,77 @@ void PrunePlanner::drop_newest() {
   for (const auto& [key, groups] : newest_) {
     for (const auto& [last_use, path] : groups) stay.insert(path);
   }
-  std::erase_if(plan_.groups,
-                [&](const PlannedGroup& planned) { return stay.count(planned.group.path) > 0; });
+  std::erase_if(plan_.table.groups(),
+                [&](const PlanTable::Group& group) { return stay.count(group.path) > 0; });
 }
 
 PrunePlan PrunePlanner::finish() {
   drop_newest();
-  std::sort(plan_.groups.begin(), plan_.groups.end(), [](const PlannedGroup& one, const PlannedGroup& other) {
-    return std::tie(one.last_use, one.group.path) < std::tie(other.last_use, other.group.path);
+  auto& groups = plan_.table.groups();
+  std::sort(groups.begin(), groups.end(), [](const PlanTable::Group& one, const PlanTable::Group& other) {
+    return one.last_use != other.last_use ? one.last_use < other.last_use
+                                          : std::string_view(one.path) < other.path;
   });
+  plan_.reason = reason();
   account();
   return std::move(plan_);
+}
+
+// Whether the content goes with this name.
+bool PrunePlanner::frees(PlanTable::Member& member, Left& left) const {
+  if (member.size == 0) return false;
+  auto found = left.find(member.digest);
+  if (found == left.end()) {
+    const std::uint64_t holders = facts_.holders(member.digest);
+    member.is_sole = holders == 1;
+    if (member.is_sole) return true;
+    found = left.emplace(member.digest, holders).first;
+  }
+  return found->second != 0 && --found->second == 0;
 }
 
 // What each group frees, given that those before it go: a content goes with its last holder. For a
 // size, the plan ends where the namespace is small enough, and leaves out what frees nothing: what a
 // snapshot or another namespace holds as well would go for nothing.
 void PrunePlanner::account() {
-  std::map<Digest, std::uint64_t> left;  // holders that are not in the plan up to here
+  Left left;
+  PlanTable& table = plan_.table;
   std::uint64_t takes = facts_.physical_bytes;
   std::size_t count = 0;
-  for (PlannedGroup& planned : plan_.groups) {
+  for (PlanTable::Group& group : table.groups()) {
     if (rules_.max_size && takes <= *rules_.max_size) break;
     ++count;
-    for (const PruneMember& member : planned.group.members) {
-      if (member.size == 0) continue;
-      const auto [found, fresh] = left.try_emplace(member.digest, 0);
-      if (fresh) found->second = facts_.holders(member.digest);
-      if (found->second == 0 || --found->second > 0) continue;
-      planned.freed += member.size;
+    for (std::uint32_t i = 0; i < group.count; ++i) {
+      PlanTable::Member& member = table.member(group, i);
+      if (!frees(member, left)) continue;
+      group.freed += member.size;
       if (rules_.max_size && facts_.is_charged(member.digest)) takes -= std::min(takes, member.size);
     }
   }
-  plan_.groups.resize(count);
-  if (rules_.max_size)
-    std::erase_if(plan_.groups, [&](const PlannedGroup& planned) {
-      return std::none_of(
-          planned.group.members.begin(), planned.group.members.end(), [&](const PruneMember& member) {
-            return member.size > 0 && left.at(member.digest) == 0 && facts_.is_charged(member.digest);
-          });
-    });
-  for (const PlannedGroup& planned : plan_.groups) {
-    api::PruneSum& sum = plan_.by_reason[std::string(planned.reason)];
+  table.groups().resize(count);
+  if (rules_.max_size) leave_out_what_frees_nothing(left);
+  if (table.groups().empty()) return;
+  api::PruneSum& sum = plan_.by_reason[std::string(plan_.reason)];
+  for (const PlanTable::Group& group : table.groups()) {
     ++sum.groups;
-    sum.freed += planned.freed;
-    for (const PruneMember& member : planned.group.members) {
-      ++sum.names;
-      sum.bytes += member.size;
-    }
+    sum.freed += group.freed;
+    sum.names += group.count;
+    for (std::uint32_t i = 0; i < group.count; ++i) sum.bytes += table.member(group, i).size;
   }
+}
+
+void PrunePlanner::leave_out_what_frees_nothing(const Left& left) {
+  const PlanTable& table = plan_.table;
+  std::erase_if(plan_.table.groups(), [&](const PlanTable::Group& group) {
+    for (std::uint32_t i = 0; i < group.count; ++i) {
+      const PlanTable::Member& member = table.member(group, i);
+      if (member.size == 0) continue;
+      const auto shared = left.find(member.digest);
+      const bool goes = shared == left.end() ? member.is_sole : shared->second == 0;
+      if (goes && facts_.is_charged(member.digest)) return false;
+    }
+    return true;
+  });
 }
 
 }  // namespace larder

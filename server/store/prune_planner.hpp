@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "common/digest.hpp"
 #include "common/namespace_kind.hpp"
 #include "common/prune_api.hpp"
+#include "server/store/plan_table.hpp"
 
 namespace larder {
 
@@ -34,18 +36,17 @@ struct PruneGroup {
   std::vector<PruneMember> members;
 };
 
-struct PlannedGroup {
-  PruneGroup group;
-  UnixSeconds last_use = 0;
-  std::string_view reason;  // as in api::PruneEvent; a literal
-  std::uint64_t freed = 0;  // bytes on disk, given that all before it in the plan go, too
-};
-
 struct PrunePlan {
-  std::vector<PlannedGroup> groups;  // in the order to remove them: oldest use first
+  // In the order to remove them: oldest use first. `freed`: bytes on disk, given that all before it
+  // in the plan go, too.
+  PlanTable table;
+  std::string_view reason;  // why they go, as in api::PruneEvent; a literal
   std::map<std::string, api::PruneSum> by_reason;
   std::map<std::string, std::uint64_t> kept;
   std::uint64_t considered = 0;
+  std::uint64_t listed = 0;  // groups that a list to keep names, meant by the rules or not
+  // When the first of those that stay for their lease or their youth may go; 0: there are none.
+  UnixSeconds next_chance = 0;
 };
 
 class PrunePlanner {
@@ -75,10 +76,19 @@ class PrunePlanner {
 
   bool is_meant(const PruneGroup& group) const;
   bool is_due(const PruneGroup& group, UnixSeconds last_use) const;
-  std::string_view protection(const PruneGroup& group) const;  // empty: none
+  struct Protection {
+    std::string_view reason;  // empty: none
+    UnixSeconds until = 0;    // 0: for as long as it is asked for
+  };
+  Protection protection(const PruneGroup& group) const;
+  bool is_listed(const PruneGroup& group) const;
   std::string_view reason() const;
   void drop_newest();
   void account();
+  // Names that hold a content and are not in the plan up to here; those that are the only one are not in it.
+  using Left = std::unordered_map<Digest, std::uint64_t>;
+  bool frees(PlanTable::Member& member, Left& left) const;
+  void leave_out_what_frees_nothing(const Left& left);
 
   const api::PruneRules rules_;
   const Facts facts_;

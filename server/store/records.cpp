@@ -55,6 +55,11 @@ class Reader {
     const std::uint64_t length = little_endian(take(4));
     return std::string(take(length));
   }
+  bool flag() {
+    const std::uint8_t value = byte();
+    if (value > 1) sound_ = false;
+    return value == 1;
+  }
   bool finished() const { return sound_ && rest_.empty(); }
 
  private:
@@ -157,7 +162,7 @@ Writer& write(Writer& writer, const NameRecord& record) {
 
 NameRecord read_name(Reader& reader) {
   NameRecord record;
-  record.declared = (reader.byte() & 1) != 0;
+  record.declared = reader.flag();
   record.digest = reader.digest();
   record.size = reader.number();
   record.stored = reader.time();

@@ -1,5 +1,7 @@
 // StoreCore, the part that gives a content another name. A link under the new
 // name first, the old one away last: in between both lead to the same bytes.
+#include <array>
+
 #include "common/hasher.hpp"
 #include "common/name_list.hpp"
 #include "server/store/layout.hpp"
@@ -37,6 +39,8 @@ Result<void> StoreCore::copy_bytes(const std::string& from, const Digest& digest
 Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor) {
   if (to.path() == k_name_list)
     return Error(Errc::invalid_name, "index.txt is the list of names and cannot be stored");
+  LARDER_TRY(check_live(from));
+  LARDER_TRY(check_live(to));
   LARDER_TRY_ASSIGN(const std::optional<NameRecord> record, find(from));
   if (!record) return Error(Errc::not_found, "there is no " + from.str());
   const NamespaceConfig* const target = find_namespace(to.name_space());
@@ -48,6 +52,14 @@ Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to
     LARDER_TRY_ASSIGN(reservation, quota.reserve(std::string(to.name_space()), record->size));
   }
 
+  // Both names are locked over both steps: a rename in the other direction, of the same bytes, would
+  // find its new name there as well, and each would take the other's old name away.
+  const std::array<const ArtifactKey*, 2> both = {&from, &to};
+  const auto locks = key_locks.lock_all(both);
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> still, find_locked(from));
+  if (!still) return Error(Errc::not_found, "there is no " + from.str());
+  if (still->digest != record->digest)
+    return Error(Errc::busy, "cannot rename " + from.str() + ": it changed meanwhile; try again");
   Content content;
   content.digest = record->digest;
   content.size = record->size;
@@ -57,17 +69,14 @@ Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to
   Origin origin;
   origin.actor = actor;
   origin.declared = record->declared;
-  LARDER_TRY_ASSIGN(Receipt receipt, publish(to, content, origin));
+  LARDER_TRY_ASSIGN(Receipt receipt, publish_locked(to, content, origin));
   if (receipt.outcome == Receipt::Outcome::conflict || from == to) return receipt;
   Removal removal;
   removal.actor = actor;
   removal.why = "renamed to " + to.str();
-  removal.expected = record->digest;
-  const auto removed = remove(from, removal);
-  // Somebody else has removed or replaced the old name: then it is not ours to take away.
-  const bool changed =
-      !removed && (removed.error().code() == Errc::not_found || removed.error().code() == Errc::precondition);
-  if (!removed && !changed) return removed.error().within(to.str() + " is there, but the old name stays");
+  const auto removed = remove_locked(from, *still, removal);
+  const bool gone = !removed && removed.error().code() == Errc::not_found;
+  if (!removed && !gone) return removed.error().within(to.str() + " is there, but the old name stays");
   return receipt;
 }
 

@@ -4,6 +4,8 @@
 //   objects  every object: its place, its mode, and the bytes that no name led to
 //   rows     every row of a name: is there a file
 //   records  every row of an object: is there an object
+//   trash    every file that was removed: its row, its size
+//   and every row of the trash: is there a file
 // A change in flight is no defect: what looks wrong is looked at twice more, under
 // the lock that uploads hold, or after a while where there is none.
 //
@@ -38,7 +40,7 @@ ScrubPass::ScrubPass(StoreCore& core, const ScrubOptions& options,
 Result<api::VerifyEvent> ScrubPass::run() {
   LARDER_TRY(begin());
   Result<void> outcome;
-  while (outcome && phase_ <= records) {
+  while (outcome && phase_ <= trash_rows) {
     outcome = run_phase();
     if (!outcome) break;
     ++phase_;
@@ -90,10 +92,13 @@ Result<void> ScrubPass::begin() {
 
 Result<void> ScrubPass::run_phase() {
   switch (phase_) {
-    case tree: return walk_tree(layout::k_tree, std::string(cursor_.position));
+    case tree: return walk_tree(layout::k_tree, std::string(cursor_.position), &ScrubPass::check_entry);
     case objects: return walk_objects();
     case rows: return check_rows();
-    default: return check_records();
+    case records: return check_records();
+    case trash:
+      return walk_tree(layout::k_trash, std::string(cursor_.position), &ScrubPass::check_trash_file);
+    default: return check_trash_rows();
   }
 }
 

@@ -35,8 +35,8 @@ enum class Defect {
   lost_object,     // a name whose file is gone from objects/
   apart,           // a name with a file of its own, beside the object of the same bytes
   orphan,          // an object that no name leads to
-  stale_row,       // in the index, and not in the tree
-  unknown_file,    // in the tree, and not in the index
+  stale_row,       // in the index, and not in the tree or the trash
+  unknown_file,    // in the tree or the trash, and not in the index
   wrong_row,       // the index tells another size than the file has, whose bytes are right
   wrong_record,    // what the index knows of an object is not so
   wrong_mode,      // not read-only

@@ -25,7 +25,7 @@ class ScrubPass {
   Result<api::VerifyEvent> run();
 
  private:
-  enum Phase : std::uint8_t { tree, objects, rows, records };
+  enum Phase : std::uint8_t { tree, objects, rows, records, trash, trash_rows };
 
   // The pass: scrub.cpp
   bool is_background() const { return options_.cursor == k_background_cursor; }
@@ -56,7 +56,9 @@ class ScrubPass {
     bool there = false;  // a file of this name
     bool fits = false;   // and it is the one the row tells of, as far as can be told without reading it
   };
-  Result<void> walk_tree(const std::string& directory, const std::string& after);
+  // Every file below `directory`, from behind `after`, to `check`.
+  using CheckFile = Result<void> (ScrubPass::*)(const std::string& path, FileType type);
+  Result<void> walk_tree(const std::string& directory, const std::string& after, CheckFile check);
   Result<void> check_entry(const std::string& path, FileType type);
   Result<Look> look_at(const ArtifactKey& key);
   Result<Look> look_twice_more(const ArtifactKey& key);
@@ -95,6 +97,12 @@ class ScrubPass {
   Result<void> check_records();
   Result<void> check_object_record(const Digest& digest);
   Result<void> learn_inodes();
+
+  // The trash: scrub_trash.cpp
+  Result<void> check_trash_file(const std::string& path, FileType type);
+  Result<void> check_trash_rows();
+  Result<void> check_kept(std::uint64_t generation, const ArtifactKey& key);
+  Result<void> check_unknown_kept(std::uint64_t generation, const ArtifactKey& key, const FileStatus& file);
 
   StoreCore& core_;
   const ScrubOptions& options_;

@@ -16,7 +16,7 @@ using Kind = ContentCheck::Finding::Kind;
 using std::chrono::milliseconds;
 
 // From behind `after`, a path below data/; "" for all.
-Result<void> ScrubPass::walk_tree(const std::string& directory, const std::string& after) {
+Result<void> ScrubPass::walk_tree(const std::string& directory, const std::string& after, CheckFile check) {
   const auto entries = sorted_entries(directory);
   if (!entries && entries.error().code() == Errc::not_found) return {};  // removed meanwhile
   if (!entries && is_of_the_file(entries.error())) {
@@ -33,11 +33,11 @@ Result<void> ScrubPass::walk_tree(const std::string& directory, const std::strin
     const std::string path = directory + "/" + entry.name;
     if (entry.type == FileType::directory) {
       const bool foreign_namespace = directory == layout::k_tree && !core_.find_namespace(entry.name);
-      if (!foreign_namespace) LARDER_TRY(walk_tree(path, after));
+      if (!foreign_namespace) LARDER_TRY(walk_tree(path, after, check));
       continue;
     }
     if (goes_on && entry.name == first) continue;
-    LARDER_TRY(check_entry(path, entry.type));
+    LARDER_TRY((this->*check)(path, entry.type));
     LARDER_TRY(reached(path));
   }
   return {};

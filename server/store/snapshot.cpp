@@ -14,6 +14,7 @@ namespace larder {
 namespace {
 
 constexpr std::size_t k_batch = 1024;  // rows written at once
+constexpr std::size_t k_thawed = 128;  // names restored at once, their locks held together
 
 using Rows = std::vector<std::pair<std::string, NameRecord>>;
 
@@ -105,7 +106,7 @@ Result<void> StoreCore::freeze(const ArtifactKey& live, const NameRecord& row, c
 }
 
 Result<api::SnapshotStat> Store::create_snapshot(const api::SnapshotRequest& request,
-                                                 const std::string& actor) {
+                                                 const std::string& actor, const std::stop_token& stop) {
   const std::string& name = request.name;
   if (!is_snapshot_name(name))
     return Error(Errc::invalid_name,
@@ -135,7 +136,7 @@ Result<api::SnapshotStat> Store::create_snapshot(const api::SnapshotRequest& req
   const auto fill = [&]() -> Result<void> {
     Selection selection(request);
     for (const std::string& each : namespaces) {
-      LARDER_TRY_ASSIGN(const api::SnapshotStat::Space space, fill_snapshot(name, each, selection));
+      LARDER_TRY_ASSIGN(const api::SnapshotStat::Space space, fill_snapshot(name, each, selection, stop));
       if (space.artifacts > 0) stat.namespaces.push_back(space);
     }
     stat.missing = selection.missing();
@@ -146,7 +147,7 @@ Result<api::SnapshotStat> Store::create_snapshot(const api::SnapshotRequest& req
   const Result<void> filled = fill();
   if (!filled) {
     (void)core_->disk.publish(directory_of(name), hidden);  // when it was the last step that failed
-    (void)clear_snapshot(name, {});
+    (void)clear_snapshot(name, stop);  // what a stop leaves of it, the next start clears away
     return filled.error();
   }
   stat.created = core_->clock.now();
@@ -158,7 +159,8 @@ Result<api::SnapshotStat> Store::create_snapshot(const api::SnapshotRequest& req
 // Links first, rows behind them: a row of a snapshot that is not there yet answers nobody.
 template <typename Chooser>
 Result<api::SnapshotStat::Space> Store::fill_snapshot(const std::string& snapshot,
-                                                      const std::string& name_space, Chooser& chooser) {
+                                                      const std::string& name_space, Chooser& chooser,
+                                                      const std::stop_token& stop) {
   api::SnapshotStat::Space space;
   space.name = name_space;
   const std::string prefix = name_space + "/";
@@ -174,6 +176,11 @@ Result<api::SnapshotStat::Space> Store::fill_snapshot(const std::string& snapsho
   LARDER_TRY(core_->index->scan_names(prefix, {}, [&](std::string_view text, const NameRecord& row) {
     Index::Step step;
     const std::string_view path = text.substr(prefix.size());
+    if (stop.stop_requested()) {
+      failed = Error(Errc::cancelled, "the snapshot was stopped; there is none");
+      step.kind = Index::Step::Kind::stop;
+      return step;
+    }
     if (!chooser.holds(name_space, path)) return step;
     const auto live = ArtifactKey::parse(text);
     if (!live) return step;
@@ -259,7 +266,8 @@ Result<api::SnapshotStat> Store::remove_snapshot(const std::string& name, const 
   return stat;
 }
 
-Result<api::RestoreResult> Store::restore_snapshot(const std::string& name, const std::string& actor) {
+Result<api::RestoreResult> Store::restore_snapshot(const std::string& name, const std::string& actor,
+                                                   const std::stop_token& stop) {
   if (!core_->snapshots.holds(name)) return Error(Errc::not_found, "there is no snapshot " + name);
   api::RestoreResult result;
   for (const NamespaceConfig& each : core_->options.namespaces) {
@@ -270,29 +278,53 @@ Result<api::RestoreResult> Store::restore_snapshot(const std::string& name, cons
       LARDER_TRY(core_->index->scan_names(prefix, after, [&](std::string_view key, const NameRecord& row) {
         page.emplace_back(key, row);
         Index::Step step;
-        if (page.size() == k_batch) step.kind = Index::Step::Kind::stop;
+        if (page.size() == k_thawed) step.kind = Index::Step::Kind::stop;
         return step;
       }));
-      for (const auto& [key, row] : page) LARDER_TRY(core_->thaw(key, row, actor, result));
-      more = page.size() == k_batch;
+      if (stop.stop_requested())
+        return Error(Errc::cancelled,
+                     "restoring was stopped; what is back is back, and doing it again goes on");
+      LARDER_TRY(core_->thaw(page, actor, result));
+      more = page.size() == k_thawed;
       if (more) after = page.back().first;
     }
   }
   return result;
 }
 
-// One name of a snapshot back into its namespace, unless other bytes are there.
-Result<void> StoreCore::thaw(const std::string& frozen, const NameRecord& row, const std::string& actor,
-                             api::RestoreResult& result) {
-  const auto source = ArtifactKey::parse(frozen);
-  if (!source) return {};
-  LARDER_TRY_ASSIGN(const ArtifactKey live,
-                    ArtifactKey::make(namespace_of(source->name_space()), source->path()));
+// Names of a snapshot back into their namespaces, unless other bytes are there.
+Result<void> StoreCore::thaw(std::span<const std::pair<std::string, NameRecord>> frozen,
+                             const std::string& actor, api::RestoreResult& result) {
+  std::vector<ArtifactKey> live;
+  std::vector<const ArtifactKey*> keys;
+  live.reserve(frozen.size());
+  keys.reserve(frozen.size());
+  for (const auto& [text, row] : frozen) {
+    LARDER_TRY_ASSIGN(const ArtifactKey source, ArtifactKey::parse(text));
+    LARDER_TRY_ASSIGN(ArtifactKey key, ArtifactKey::make(namespace_of(source.name_space()), source.path()));
+    live.push_back(std::move(key));
+  }
+  for (const ArtifactKey& each : live) keys.push_back(&each);
+  const auto locks = key_locks.lock_all(keys);
+  std::vector<Placed> placed;
+  Result<void> failed;
+  for (std::size_t i = 0; i < live.size() && failed; ++i)
+    failed = place_frozen(frozen[i].first, frozen[i].second, live[i], actor, placed, result);
+  LARDER_TRY(record_placed(placed));
+  result.restored += placed.size();
+  for (const ArtifactKey& each : live) note(each, Access::seen);
+  return failed;
+}
+
+Result<void> StoreCore::place_frozen(const std::string& frozen, const NameRecord& row,
+                                     const ArtifactKey& live, const std::string& actor,
+                                     std::vector<Placed>& placed, api::RestoreResult& result) {
+  LARDER_TRY_ASSIGN(const ArtifactKey source, ArtifactKey::parse(frozen));
   Content content;
   content.digest = row.digest;
   content.size = row.size;
   content.place = [&](const std::string& path) -> Result<void> {
-    const std::string from = layout::tree_path(*source);
+    const std::string from = layout::tree_path(source);
     return row.size == 0 ? disk.link(from, path) : copy_bytes(from, row.digest, path);
   };
   Origin origin;
@@ -301,15 +333,15 @@ Result<void> StoreCore::thaw(const std::string& frozen, const NameRecord& row, c
   origin.declared = row.declared;
   origin.keep_existing = true;
   origin.record = row;
-  const auto receipt = publish(live, content, origin);
-  if (receipt) note(live, Access::seen);
-  if (!receipt && receipt.error().code() != Errc::conflict) return receipt.error();
-  if (!receipt || receipt->outcome == Receipt::Outcome::conflict)
+  Placed place;
+  const auto settled = place_name(live, content, origin, place);
+  if (!settled && settled.error().code() != Errc::conflict) return settled.error();
+  if (!settled || (*settled && (*settled)->outcome == Receipt::Outcome::conflict))
     ++result.conflicts;
-  else if (receipt->outcome == Receipt::Outcome::present)
+  else if (*settled)
     ++result.present;
   else
-    ++result.restored;
+    placed.push_back(std::move(place));
   return {};
 }
 

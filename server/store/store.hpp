@@ -149,7 +149,9 @@ class Store {
   Result<void> list_trash(
       const std::function<bool(const api::TrashGeneration&)>& visit) const;  // oldest first
   // Back to where they were; 0 is the newest generation. Errc::not_found: there is none.
-  Result<api::TrashEvent> undo(std::uint64_t generation, const std::string& actor);
+  // Errc::cancelled: stopped between two batches; again, it goes on.
+  Result<api::TrashEvent> undo(std::uint64_t generation, const std::string& actor,
+                               const std::stop_token& stop = {});
   struct TrashSelection {
     std::uint64_t generation = 0;               // 0: all
     std::string name_space;                     // empty: of all
@@ -160,14 +162,18 @@ class Store {
 
   // Snapshots: everything, or what is asked for, by name and for good. Read like namespaces, as
   // "@name/namespace". Errc::exists, Errc::invalid_name, Errc::not_found (a namespace).
-  Result<api::SnapshotStat> create_snapshot(const api::SnapshotRequest& request, const std::string& actor);
+  // Errc::cancelled: stopped, and there is none.
+  Result<api::SnapshotStat> create_snapshot(const api::SnapshotRequest& request, const std::string& actor,
+                                            const std::stop_token& stop = {});
   std::vector<api::SnapshotStat> snapshots() const;
   bool has_snapshot(std::string_view name) const;  // never waits for the disk
   // It is a miss at once; clear_snapshots() frees what it took.
   Result<api::SnapshotStat> remove_snapshot(const std::string& name, const std::string& actor);
   // Clears away what was removed, and what a crash left of one that was being made. Takes its time.
   Result<void> clear_snapshots(const std::stop_token& stop);
-  Result<api::RestoreResult> restore_snapshot(const std::string& name, const std::string& actor);
+  // Errc::cancelled: stopped between two batches; again, it goes on.
+  Result<api::RestoreResult> restore_snapshot(const std::string& name, const std::string& actor,
+                                              const std::stop_token& stop = {});
 
   std::vector<std::string> pins() const;
   Result<std::size_t> pin(const std::vector<std::string>& lines, const std::string& actor);
@@ -219,7 +225,7 @@ class Store {
 
   template <typename Chooser>
   Result<api::SnapshotStat::Space> fill_snapshot(const std::string& snapshot, const std::string& name_space,
-                                                 Chooser& chooser);
+                                                 Chooser& chooser, const std::stop_token& stop);
   Result<std::vector<std::optional<Entry>>> find_all(std::span<const ArtifactKey> keys);
   bool is_there(std::string_view space) const;
   api::SnapshotStat stat_of_snapshot(const std::string& name) const;

@@ -177,24 +177,45 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
 }
 
 Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& content, const Origin& origin) {
+  const auto lock = key_locks.lock(key);
+  return publish_locked(key, content, origin);
+}
+
+Result<Receipt> StoreCore::publish_locked(const ArtifactKey& key, const Content& content,
+                                          const Origin& origin) {
+  Placed placed;
+  LARDER_TRY_ASSIGN(const std::optional<Receipt> settled, place_name(key, content, origin, placed));
+  if (settled) return *settled;
+  LARDER_TRY(record_placed(std::span(&placed, 1)));
+  Receipt receipt;
+  receipt.outcome = placed.replaced ? Receipt::Outcome::replaced : Receipt::Outcome::created;
+  receipt.entry = to_entry(*placed.change.name);
+  receipt.offered = content.digest;
+  return receipt;
+}
+
+Result<std::optional<Receipt>> StoreCore::place_name(const ArtifactKey& key, const Content& content,
+                                                     const Origin& origin, Placed& placed) {
   const NamespaceConfig* const name_space = find_namespace(key.name_space());
   if (name_space == nullptr)
     return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
   LARDER_TRY(check_live(key));
-  const auto lock = key_locks.lock(key);
   LARDER_TRY_ASSIGN(std::optional<NameRecord> existing, find_locked(key));
   if (existing && origin.create_only)
     return Error(Errc::precondition, "cannot store " + key.str() + ": it exists (If-None-Match: *)");
   if (origin.expected && (!existing || existing->digest != *origin.expected))
     return Error(Errc::precondition, "cannot store " + key.str() + ": it changed meanwhile (If-Match)");
+  const auto refused = [&]() -> Result<std::optional<Receipt>> {
+    LARDER_TRY_ASSIGN(const Receipt receipt, refuse(key, content, origin, *existing));
+    return std::optional(receipt);
+  };
   const bool fixed = overwrite_rule(name_space->kind, key.path()) == OverwriteRule::write_once;
-  if (existing && (fixed || origin.keep_existing || existing->digest == content.digest))
-    return refuse(key, content, origin, *existing);
+  if (existing && (fixed || origin.keep_existing || existing->digest == content.digest)) return refused();
 
   auto linked = link_name(key, content, existing.has_value());
   if (!linked && linked.error().code() == Errc::exists) {  // the tree had it and the index did not know
     LARDER_TRY_ASSIGN(existing, enter_locked(key, nullptr));
-    if (existing) return refuse(key, content, origin, *existing);
+    if (existing) return refused();
     return Error(Errc::conflict, "cannot store " + key.str() + ": there is a directory of that name");
   }
   if (!linked && linked.error().code() == Errc::conflict)
@@ -218,24 +239,36 @@ Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& conten
     change.new_object->verified = clock.now();
     change.new_object->charged_to = key.name_space();
   }
-  Result<void> recorded = directories.sync(linked->directories);
+  placed.key = &key;
+  placed.replaced = std::move(existing);
+  placed.change = std::move(change);
+  placed.directories = std::move(linked->directories);
+  return std::optional<Receipt>();
+}
+
+Result<void> StoreCore::record_placed(std::span<const Placed> all) {
+  std::vector<std::string> changed;
+  std::vector<IndexChange> changes;
+  changes.reserve(all.size());
+  for (const Placed& each : all) {
+    changed.insert(changed.end(), each.directories.begin(), each.directories.end());
+    changes.push_back(each.change);
+  }
+  if (all.empty()) return {};
+  Result<void> recorded = directories.sync(changed);
   if (recorded) {
-    const auto sequence = index->apply(change);
+    const auto sequence = index->apply(changes);
     if (!sequence) recorded = sequence.error();
   }
-  if (!recorded) {  // not acknowledged, so not there
-    take_back(key, existing);
-    if (recorded.error().code() == Errc::not_found) recorded = Error(Errc::io, recorded.error().message());
-    collect(content.digest);
-    return recorded.error();
+  for (const Placed& each : all) {
+    if (recorded && each.replaced) collect(each.replaced->digest);
+    if (recorded) continue;
+    take_back(*each.key, each.replaced);  // not acknowledged, so not there
+    collect(each.change.name->digest);
   }
-  if (existing) collect(existing->digest);
-
-  Receipt receipt;
-  receipt.outcome = existing ? Receipt::Outcome::replaced : Receipt::Outcome::created;
-  receipt.entry = to_entry(*change.name);
-  receipt.offered = content.digest;
-  return receipt;
+  if (!recorded && recorded.error().code() == Errc::not_found)
+    return Error(Errc::io, recorded.error().message());
+  return recorded;
 }
 
 Result<ObjectStore::Linked> StoreCore::link_name(const ArtifactKey& key, const Content& content,
@@ -316,56 +349,23 @@ Result<void> StoreCore::move_file(const std::string& from, const std::string& to
   return Error(Errc::io, "cannot move " + from + " to " + to + ": its directory keeps vanishing");
 }
 
-Result<std::string> StoreCore::move_to_trash(const ArtifactKey& key, std::uint64_t generation) {
-  const std::string name = layout::tree_path(key);
-  const std::string trash = layout::trash_path(generation, key);
-  LARDER_TRY(move_file(name, trash, Existing::replace));
-  return trash;
-}
-
 // A move that cannot be recorded is undone: the error means that nothing changed.
-Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::string>& trash,
-                                    const IndexChange& change, bool synced) {
+Result<void> StoreCore::record_move(const ArtifactKey& key, const Result<std::string>& moved,
+                                    const IndexChange& change) {
   const std::string name = layout::tree_path(key);
   Result<void> recorded;
-  if (trash && synced) recorded = directories.sync({parent_of(*trash), parent_of(name)});
+  if (moved) recorded = directories.sync({parent_of(*moved), parent_of(name)});
   if (recorded) {
     const auto sequence = index->apply(change);
     if (!sequence) recorded = sequence.error();
   }
   if (recorded) return recorded;
-  if (trash) {
-    if (!move_file(*trash, name, Existing::keep)) distrust_index();
+  if (moved) {
+    if (!move_file(*moved, name, Existing::keep)) distrust_index();
   }
   // Whatever the disk called it: that the name is missing it does not mean.
   if (recorded.error().code() == Errc::not_found) return Error(Errc::io, recorded.error().message());
   return recorded;
-}
-
-Result<Entry> StoreCore::remove(const ArtifactKey& key, const Removal& removal) {
-  LARDER_TRY(check_live(key));
-  const auto lock = key_locks.lock(key);
-  LARDER_TRY_ASSIGN(const std::optional<NameRecord> existing, find_locked(key));
-  if (!existing) return Error(Errc::not_found, "there is no " + key.str());
-  const bool changed = (removal.expected && existing->digest != *removal.expected) ||
-                       (removal.stored && existing->stored != *removal.stored);
-  if (changed) return Error(Errc::precondition, "cannot remove " + key.str() + ": it changed meanwhile");
-
-  const std::uint64_t generation = removal.generation != 0 ? removal.generation : new_generation();
-  const auto moved = move_to_trash(key, generation);
-  if (!moved && moved.error().code() != Errc::not_found) return moved.error();
-  const LedgerAction action = moved ? LedgerAction::remove : LedgerAction::vanished;
-  IndexChange change = change_of(key, action, existing->digest, existing->size);
-  change.ledger.actor = removal.actor;
-  change.ledger.why = removal.why;
-  if (moved) change.trash = generation;
-  const Result<void> recorded = record_move(key, moved, change, removal.synced);
-  if (!recorded) return recorded.error();
-  recency.forget(index->hash_of(key));
-  contents.evict(existing->digest);
-  directories.remove_empty(parent_of(layout::tree_path(key)), layout::namespace_path(key.name_space()));
-  if (!moved) return Error(Errc::not_found, "there is no " + key.str());
-  return to_entry(*existing);
 }
 
 }  // namespace larder

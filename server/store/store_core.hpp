@@ -6,12 +6,14 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <unordered_map>
 
 #include "common/clock.hpp"
 #include "common/namespace_kind.hpp"
+#include "common/prune_api.hpp"
 #include "common/snapshot_api.hpp"
 #include "server/config.hpp"
 #include "server/store/content_cache.hpp"
@@ -63,26 +65,46 @@ class StoreCore {
   };
   Result<Receipt> publish(const ArtifactKey& key, const Content& content, const Origin& origin);
 
+  // Removal (removal.cpp) ------------------------------------------------------
+
   struct Removal {
     std::string actor;
     std::string why;
-    std::optional<Digest> expected;     // Errc::precondition when the name holds anything else,
-    std::optional<UnixSeconds> stored;  // or got it at another time
-    std::uint64_t generation = 0;       // of the trash; 0: one of its own
-    // No sync: after a power cut the name may be back, which is no harm when many go at once.
-    bool synced = true;
+    std::uint64_t generation = 0;  // of the trash; 0: one of its own
   };
+  // Into the trash. Errc::not_found, Errc::no_space: the trash needs an entry for it.
   Result<Entry> remove(const ArtifactKey& key, const Removal& removal);
+
+  // One of many names to go, when it still holds what is said, stored at that time.
+  struct Doomed {
+    ArtifactKey key;
+    Digest digest;
+    UnixSeconds stored = 0;
+    bool gone = false;  // out
+  };
+  // For good: needs no room on the disk, and gives some; says how many bytes.
+  enum class Into { trash, nothing };
+  // All at once: their locks are held together, and the index is written once. Not synced: after a
+  // power cut some may be back, which is no harm. On an error `gone` tells what went before it.
+  Result<std::uint64_t> remove_all(std::span<Doomed> names, const Removal& removal, Into into);
 
   // The trash (trash.cpp) ------------------------------------------------------
 
   std::uint64_t new_generation();
   Result<void> learn_generations();  // at the start: what trash/ holds
-  // Gives a name in the trash its place back, with the times it had. Outcome::conflict: other
-  // bytes are there now, and it stays in the trash. Errc::not_found: it is not in the trash.
-  Result<Receipt> restore(std::uint64_t generation, const ArtifactKey& key, const std::string& actor);
-  // Out of the trash for good; the bytes on disk that this freed.
-  Result<std::uint64_t> purge(std::uint64_t generation, const ArtifactKey& key);
+  // Names in one generation of the trash.
+  struct Kept {
+    ArtifactKey key;
+    TrashRecord record;
+  };
+  // Gives names in the trash their places back, with the times they had; `event` counts them. Those whose
+  // place is taken by other bytes stay in the trash, and count as refused.
+  Result<void> restore(std::uint64_t generation, std::span<const Kept> names, const std::string& actor,
+                       api::TrashEvent& event);
+  // Out of the trash for good; the bytes on disk that this freed. Needs no room on the disk.
+  enum class Objects { may_go, have_names };  // have_names: no need to look
+  Result<std::uint64_t> purge(std::uint64_t generation, std::span<const Kept> names,
+                              Objects of_names = Objects::may_go);
   // The content of `from` under the name `to`, then `from` removed. Interrupted, both are there.
   // What holds for an upload of these bytes to `to` holds here; Outcome::conflict leaves both as they were.
   Result<Receipt> rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor);
@@ -94,7 +116,8 @@ class StoreCore {
   Result<void> clear_frozen(const std::string& path, const std::string& space_prefix,
                             const std::stop_token& stop);
   Result<void> freeze(const ArtifactKey& live, const NameRecord& row, const std::string& frozen);
-  Result<void> thaw(const std::string& frozen, const NameRecord& row, const std::string& actor,
+  // Rows of a snapshot, by their names: back into the live namespaces, together.
+  Result<void> thaw(std::span<const std::pair<std::string, NameRecord>> frozen, const std::string& actor,
                     api::RestoreResult& result);
   // Notes that a name was read or asked for; never waits for the disk.
   void note(KeyView key, Access access);
@@ -182,12 +205,45 @@ class StoreCore {
   // again when a removal next door takes an empty one away. Errc::not_found: there is no `from`.
   enum class Existing { replace, keep };
   Result<void> move_file(const std::string& from, const std::string& to, Existing existing);
-  Result<std::string> move_to_trash(const ArtifactKey& key, std::uint64_t generation);  // where it is now
-  Result<std::string> move_to_quarantine(const ArtifactKey& key);                       // likewise
+  Result<std::string> move_to_quarantine(const ArtifactKey& key);  // where it is now
   Result<void> visit_links(const std::string& directory, std::uint64_t inode, const ToldPath& visit);
   Result<void> tell_corrupt(const std::string& path, const Digest& digest, const std::string& why);
-  Result<void> record_move(const ArtifactKey& key, const Result<std::string>& trash,
-                           const IndexChange& change, bool synced = true);
+  Result<void> record_move(const ArtifactKey& key, const Result<std::string>& moved,
+                           const IndexChange& change);
+
+  // Publishing in two steps, so that many can share the second. The key's lock is held over both.
+  struct Placed {
+    const ArtifactKey* key = nullptr;
+    std::optional<NameRecord> replaced;
+    IndexChange change;
+    std::vector<std::string> directories;  // to be synced
+  };
+  // The tree is changed, or a receipt says why there is nothing to change.
+  Result<std::optional<Receipt>> place_name(const ArtifactKey& key, const Content& content,
+                                            const Origin& origin, Placed& placed);
+  // Syncs and writes the index. All of them, or on an error none: the tree is as it was.
+  Result<void> record_placed(std::span<const Placed> all);
+  Result<void> place_frozen(const std::string& frozen, const NameRecord& row, const ArtifactKey& live,
+                            const std::string& actor, std::vector<Placed>& placed,
+                            api::RestoreResult& result);
+  Result<void> place_kept(std::uint64_t generation, std::span<const Kept> names, const std::string& actor,
+                          std::vector<Placed>& placed, std::vector<Kept>& back, api::TrashEvent& event);
+  Result<Receipt> publish_locked(const ArtifactKey& key, const Content& content, const Origin& origin);
+
+  // Likewise for removals.
+  struct TakenOut {
+    const ArtifactKey* key = nullptr;
+    NameRecord row;
+    bool vanished = false;  // there was no file
+    IndexChange change;
+  };
+  Result<TakenOut> take_out(const ArtifactKey& key, const NameRecord& row, const Removal& removal, Into into);
+  enum class Sync { now, never };
+  Result<std::uint64_t> record_taken_out(std::span<const TakenOut> all, Into into, Sync sync);  // bytes freed
+  void put_back(const TakenOut& taken);
+  // The objects that were only there for these names; the bytes on disk that this freed.
+  std::uint64_t free_objects(const std::vector<const NameRecord*>& rows);
+  Result<Entry> remove_locked(const ArtifactKey& key, const NameRecord& row, const Removal& removal);
   Result<void> check_size(const ArtifactKey& key, std::uint64_t size) const;
   Result<void> copy_bytes(const std::string& from, const Digest& digest, const std::string& to);
   Result<Receipt> refuse(const ArtifactKey& key, const Content& content, const Origin& origin,

@@ -34,89 +34,147 @@ Result<void> StoreCore::learn_generations() {
   return {};
 }
 
-Result<Receipt> StoreCore::restore(std::uint64_t generation, const ArtifactKey& key,
-                                   const std::string& actor) {
-  LARDER_TRY_ASSIGN(const std::optional<TrashRecord> row, index->trash(generation, key));
-  if (!row) return Error(Errc::not_found, "the trash has no " + key.str());
-  const std::string trash = layout::trash_path(generation, key);
-  const auto status = disk.status(trash);
-  if (!status && status.error().code() == Errc::not_found) {  // a crash, or somebody empties the trash
-    LARDER_TRY(index->forget_trash(generation, key));
-    return Error(Errc::not_found, "the trash has no " + key.str());
-  }
-  Content content;
-  content.digest = row->name.digest;
-  content.size = row->name.size;
-  content.place = [&](const std::string& path) -> Result<void> {
-    return content.size == 0 ? disk.link(trash, path) : copy_bytes(trash, content.digest, path);
-  };
-  Origin origin;
-  origin.actor = actor;
-  origin.action = LedgerAction::restore;
-  origin.declared = row->name.declared;
-  origin.keep_existing = true;
-  origin.record = row->name;
-  LARDER_TRY_ASSIGN(Receipt receipt, publish(key, content, origin));
-  if (receipt.outcome == Receipt::Outcome::conflict) return receipt;
-  note(key, Access::seen);  // somebody wants it: the next prune does not take it again
-  LARDER_TRY(purge(generation, key));
-  return receipt;
+namespace {
+
+std::vector<const NameRecord*> pointers_to(const std::vector<NameRecord>& rows) {
+  std::vector<const NameRecord*> pointers;
+  pointers.reserve(rows.size());
+  for (const NameRecord& each : rows) pointers.push_back(&each);
+  return pointers;
 }
 
-Result<std::uint64_t> StoreCore::purge(std::uint64_t generation, const ArtifactKey& key) {
-  const auto lock = key_locks.lock(key);
-  LARDER_TRY_ASSIGN(const std::optional<TrashRecord> row, index->trash(generation, key));
-  if (!row) return std::uint64_t{0};
-  const std::string trash = layout::trash_path(generation, key);
-  const Result<void> removed = disk.remove(trash);
-  if (!removed && removed.error().code() != Errc::not_found) return removed.error();
-  LARDER_TRY(index->forget_trash(generation, key));
-  directories.remove_empty(parent_of(trash), layout::k_trash);
+}  // namespace
+
+Result<void> StoreCore::restore(std::uint64_t generation, std::span<const Kept> names,
+                                const std::string& actor, api::TrashEvent& event) {
+  std::vector<const ArtifactKey*> keys;
+  keys.reserve(names.size());
+  for (const Kept& each : names) keys.push_back(&each.key);
+  std::vector<Kept> back;
+  {
+    const auto locks = key_locks.lock_all(keys);
+    std::vector<Placed> placed;
+    const Result<void> all_placed = place_kept(generation, names, actor, placed, back, event);
+    if (!placed.empty()) LARDER_TRY(record_placed(placed));
+    for (const Kept& each : back) {
+      // Somebody wants it: the next prune does not take it again.
+      note(each.key, Access::seen);
+      ++event.names;
+      event.bytes += each.record.name.size;
+    }
+    LARDER_TRY(all_placed);
+  }
+  LARDER_TRY(purge(generation, back, Objects::have_names));
+  return {};
+}
+
+// Links what can be linked. `placed` waits to be recorded, `back` is what needs no place in the trash then.
+Result<void> StoreCore::place_kept(std::uint64_t generation, std::span<const Kept> names,
+                                   const std::string& actor, std::vector<Placed>& placed,
+                                   std::vector<Kept>& back, api::TrashEvent& event) {
+  for (const Kept& each : names) {
+    LARDER_TRY_ASSIGN(const std::optional<TrashRecord> row, index->trash(generation, each.key));
+    if (!row) continue;
+    const std::string trash = layout::trash_path(generation, each.key);
+    const auto status = disk.status(trash);
+    if (!status && status.error().code() == Errc::not_found) {  // a crash, or somebody empties the trash
+      LARDER_TRY(index->forget_trash(generation, each.key));
+      continue;
+    }
+    Content content;
+    content.digest = row->name.digest;
+    content.size = row->name.size;
+    content.place = [&](const std::string& path) -> Result<void> {
+      return content.size == 0 ? disk.link(trash, path) : copy_bytes(trash, content.digest, path);
+    };
+    Origin origin;
+    origin.actor = actor;
+    origin.action = LedgerAction::restore;
+    origin.declared = row->name.declared;
+    origin.keep_existing = true;
+    origin.record = row->name;
+    Placed place;
+    const auto settled = place_name(each.key, content, origin, place);
+    if (!settled && settled.error().code() == Errc::not_found) continue;  // its namespace is gone
+    if (!settled && settled.error().code() != Errc::conflict) return settled.error();
+    if (!settled || (*settled && (*settled)->outcome == Receipt::Outcome::conflict)) {
+      ++event.refused;
+      continue;
+    }
+    if (!*settled) placed.push_back(std::move(place));
+    back.push_back(each);
+  }
+  return {};
+}
+
+Result<std::uint64_t> StoreCore::purge(std::uint64_t generation, std::span<const Kept> names,
+                                       Objects of_names) {
+  std::vector<const ArtifactKey*> keys;
+  keys.reserve(names.size());
+  for (const Kept& each : names) keys.push_back(&each.key);
+  const auto locks = key_locks.lock_all(keys);
+  std::vector<NameRecord> gone;
+  Result<void> failed;
+  for (const Kept& each : names) {
+    auto row = index->trash(generation, each.key);
+    const Result<void> removed = row ? disk.remove(layout::trash_path(generation, each.key)) : row.error();
+    if (!removed && removed.error().code() != Errc::not_found) failed = removed;
+    if (!failed) break;
+    if (*row) gone.push_back(std::move((*row)->name));
+  }
+  if (failed) failed = index->forget_trash(generation, keys);
   std::uint64_t freed = 0;
-  if (row->name.size == 0) return freed;
-  contents.evict(row->name.digest);  // what is open takes space
-  LARDER_TRY(objects.collect(row->name.digest, [&] {
-    freed = row->name.size;
-    (void)index->forget_object(row->name.digest);
-  }));
+  if (of_names == Objects::may_go) freed = free_objects(pointers_to(gone));
+  // A full disk: there is room now. If not, rows without files stay, until somebody meets them.
+  if (!failed && failed.error().code() == Errc::no_space) {
+    failed = index->forget_trash(generation, keys);
+    if (!failed && failed.error().code() == Errc::no_space) failed = {};
+    (void)free_objects(pointers_to(gone));  // their records, that could not be written before
+  }
+  const Result<void> forgotten = failed;
+  LARDER_TRY(forgotten);
+  for (const Kept& each : names)
+    directories.remove_empty(parent_of(layout::trash_path(generation, each.key)), layout::k_trash);
   return freed;
 }
 
 namespace {
 
-struct TrashName {
-  std::uint64_t generation = 0;
-  ArtifactKey key;
-  TrashRecord record;
-};
+constexpr std::size_t k_batch = 128;  // names whose locks are held at once
 
-enum class Choice { take, skip, stop };
+enum class Choice { take, skip, move_first, stop };  // move_first: what is taken up to here, then ask again
 using Chooser =
     std::function<Choice(std::uint64_t generation, std::string_view key, const TrashRecord& record)>;
+// Names of one generation, some at a time.
+using Mover = std::function<Result<void>(std::uint64_t generation, std::span<const StoreCore::Kept> names)>;
 
-// Calls `move` for what `choose` takes, a page at a time, because moving changes what is scanned.
-Result<void> each_in_trash(StoreCore& core, std::uint64_t first, const Chooser& choose,
-                           const std::function<Result<void>(const TrashName&)>& move,
+// Calls `move` for what `choose` takes, some at a time, because moving changes what is scanned.
+Result<void> each_in_trash(StoreCore& core, std::uint64_t first, const Chooser& choose, const Mover& move,
                            const std::stop_token& stop) {
-  constexpr std::size_t k_page = 512;
   std::string after;
-  for (bool more = true; more && !stop.stop_requested();) {
+  for (bool more = true; more;) {
+    if (stop.stop_requested())
+      return Error(Errc::cancelled, "it was stopped; what is done is done, and doing it again goes on");
     more = false;
-    std::vector<TrashName> page;
+    std::vector<StoreCore::Kept> page;
+    std::uint64_t generation_of_page = 0;
     const auto visit = [&](std::uint64_t generation, std::string_view text, const TrashRecord& row) {
       const Choice choice = choose(generation, text, row);
       if (choice == Choice::stop) return false;
+      more = choice == Choice::move_first || page.size() == k_batch ||
+             (!page.empty() && generation != generation_of_page);
+      if (more) return false;
       first = generation;
       after = text;
       auto key = ArtifactKey::parse(text);
-      if (choice == Choice::take && key) page.push_back({generation, std::move(*key), row});
-      more = page.size() == k_page;
-      return !more;
+      if (choice == Choice::take && key) page.push_back({std::move(*key), row});
+      generation_of_page = generation;
+      return true;
     };
     const std::uint64_t from = first;
     const std::string behind = after;
     LARDER_TRY(core.index->scan_trash(from, behind, visit));
-    for (const TrashName& each : page) LARDER_TRY(move(each));
+    if (!page.empty()) LARDER_TRY(move(generation_of_page, page));
   }
   return {};
 }
@@ -149,7 +207,8 @@ Result<void> Store::list_trash(const std::function<bool(const api::TrashGenerati
   return {};
 }
 
-Result<api::TrashEvent> Store::undo(std::uint64_t generation, const std::string& actor) {
+Result<api::TrashEvent> Store::undo(std::uint64_t generation, const std::string& actor,
+                                    const std::stop_token& stop) {
   if (generation == 0) {  // the newest
     LARDER_TRY(
         core_->index->scan_trash(0, {}, [&](std::uint64_t found, std::string_view, const TrashRecord&) {
@@ -162,19 +221,10 @@ Result<api::TrashEvent> Store::undo(std::uint64_t generation, const std::string&
   const auto choose = [&](std::uint64_t found, std::string_view, const TrashRecord&) {
     return found == generation ? Choice::take : Choice::stop;
   };
-  const auto put_back = [&](const TrashName& each) -> Result<void> {
-    const auto receipt = core_->restore(each.generation, each.key, actor);
-    if (!receipt && receipt.error().code() == Errc::not_found) return {};
-    if (!receipt && receipt.error().code() != Errc::conflict) return receipt.error();
-    if (!receipt || receipt->outcome == Receipt::Outcome::conflict) {
-      ++event.refused;
-      return {};
-    }
-    ++event.names;
-    event.bytes += each.record.name.size;
-    return {};
+  const auto put_back = [&](std::uint64_t from, std::span<const StoreCore::Kept> names) {
+    return core_->restore(from, names, actor, event);
   };
-  LARDER_TRY(each_in_trash(*core_, generation, choose, put_back, {}));
+  LARDER_TRY(each_in_trash(*core_, generation, choose, put_back, stop));
   if (event.names + event.refused == 0)
     return Error(Errc::not_found, generation == 0
                                       ? "the trash is empty"
@@ -185,17 +235,21 @@ Result<api::TrashEvent> Store::undo(std::uint64_t generation, const std::string&
 Result<api::TrashEvent> Store::empty_trash(const TrashSelection& selection, const std::stop_token& stop) {
   api::TrashEvent event;
   event.generation = selection.generation;
+  std::uint64_t expected = 0;  // freed by those that are chosen, at most
   const auto choose = [&](std::uint64_t generation, std::string_view key, const TrashRecord& row) {
     if (selection.generation != 0 && generation != selection.generation) return Choice::stop;
     if (selection.enough && event.freed >= *selection.enough) return Choice::stop;
+    if (selection.enough && event.freed + expected >= *selection.enough) return Choice::move_first;
     if (!selection.name_space.empty() && !key.starts_with(selection.name_space + "/")) return Choice::skip;
-    return selection.removed_before && row.removed >= *selection.removed_before ? Choice::skip : Choice::take;
+    if (selection.removed_before && row.removed >= *selection.removed_before) return Choice::skip;
+    expected += row.name.size;
+    return Choice::take;
   };
-  const auto purge = [&](const TrashName& each) -> Result<void> {
-    if (selection.enough && event.freed >= *selection.enough) return {};
-    LARDER_TRY_ASSIGN(const std::uint64_t freed, core_->purge(each.generation, each.key));
-    ++event.names;
-    event.bytes += each.record.name.size;
+  const auto purge = [&](std::uint64_t generation, std::span<const StoreCore::Kept> names) -> Result<void> {
+    expected = 0;
+    LARDER_TRY_ASSIGN(const std::uint64_t freed, core_->purge(generation, names));
+    event.names += names.size();
+    for (const StoreCore::Kept& each : names) event.bytes += each.record.name.size;
     event.freed += freed;
     return {};
   };

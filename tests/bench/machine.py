@@ -64,7 +64,7 @@ def pinned(core, command):
     return ["taskset", "--cpu-list", str(core), *command] if shutil.which("taskset") else command
 
 
-def _family(pid):
+def family(pid):
     """A process and its children."""
     family = [pid]
     for entry in os.listdir("/proc"):
@@ -83,7 +83,7 @@ def cpu_seconds(pid):
     """User and system time of a process and its children so far. The same as utime + stime
     of /proc/PID/stat, but in nanoseconds where that has hundredths of a second: it is the
     clock that clock_getcpuclockid(3) gives."""
-    return sum(time.clock_gettime((~each << 3) | 2) for each in _family(pid))
+    return sum(time.clock_gettime((~each << 3) | 2) for each in family(pid))
 
 
 def memory(pid):

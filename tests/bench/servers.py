@@ -137,7 +137,7 @@ class Larderd(Server):
         self.log = data + ".log"
         self.config = data + ".yaml"
         self.ftp_port = unused_port() if with_ftp else None
-        settings = {"data": data, "write": "loopback", "log": {"access": access},
+        settings = {"data": data, "write": "loopback", "allow_root": True, "log": {"access": access},
                     "http": {"listen": ["127.0.0.1:%d" % self.port], **(http_more or {})},
                     "ftp": {"listen": ["127.0.0.1:%d" % self.ftp_port] if with_ftp else []}, **settings}
         with open(self.config, "w") as file:

@@ -30,6 +30,8 @@ BROWSER_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.
 
 # Daemons that a test starts by hand do not meet on the default port.
 os.environ["LARDER_LISTEN_FTP"] = "127.0.0.1:0"
+# Containers run their tests as root.
+os.environ["LARDER_ALLOW_ROOT"] = "true"
 
 # Long enough for a sanitizer build on a busy machine; nothing waits that long
 # when all is well.

@@ -53,6 +53,15 @@ class Sessions(FtpTest):
         self.assert_code(500, control.ask("WHAT is this"))
         self.assert_code(200, control.ask("NOOP"))
 
+    def test_a_line_without_an_end_ends_the_session(self):
+        control = self.control(login=False)
+        try:
+            for _ in range(64):
+                control.send(b"x" * 65536)
+            self.assertIn(control.reply()[:3], ("", "421"))
+        except ConnectionError:
+            pass  # closed with bytes unread: it is reset
+
     def test_a_web_page_cannot_speak_through_a_browser(self):
         self.server.put("/downloads/target", b"x")
         control = self.control(login=False)

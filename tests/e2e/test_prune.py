@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import threading
 import time
 import unittest
 
@@ -110,6 +111,55 @@ class Pruning(PruneTest):
         self.assertEqual(self.prune("sstate-cache", "--recipe", "glibc", "--yes")[-1]["removed"]["names"], 1)
         self.server.client("prune", "sstate-cache", "--match", "x", "--keep-stamps", self.temporary_directory(), expect=2)
 
+    def test_a_list_to_keep_that_keeps_nothing_is_refused(self):
+        before = self.server.index("sstate-cache")
+        for content in (b"", b"# nothing\n\n", b"../up\n", b"no/such/name\n"):
+            keep = os.path.join(self.temporary_directory(), "keep.txt")
+            harness.write_file(keep, content)
+            done = self.server.client("prune", "sstate-cache", "--match", "*", "--keep-list", keep, "--yes", expect=None)
+            self.assertNotEqual(done.returncode, 0, content)
+            self.assertRegex(done.stderr, "keep|no name", content)
+        stamps = os.path.join(self.temporary_directory(), "stamps")  # of another build
+        harness.write_file(os.path.join(stamps, "x/1.0-r0.do_compile.sigdata." + "f" * 64), b"")
+        done = self.server.client("prune", "sstate-cache", "--match", "*", "--keep-stamps", stamps, "--yes", expect=None)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("keep nothing", done.stderr)
+        self.assertEqual(self.server.index("sstate-cache"), before)
+        # With the namespace before it a name means the same.
+        harness.write_file(keep, ("sstate-cache/" + archive("glibc", "4") + "\n").encode())
+        self.assertEqual(self.prune("sstate-cache", "--match", "*", "--keep-list", keep)[-1]["kept"], {"listed": 1})
+        rules = {"namespace": "sstate-cache", "match": ["*"], "keep_hashes": ["abc"]}
+        self.assertEqual(self.server.request("POST", "/-/v1/prune", body=json.dumps(rules).encode()).status, 400)
+
+    def test_a_pattern_takes_whole_groups(self):
+        planned = self.prune("sstate-cache", "--match", "*.siginfo")[-1]["by_reason"]["selected"]
+        self.assertEqual((planned["groups"], planned["names"]), (3, 6))
+
+    def test_without_the_trash_it_is_gone_at_once(self):
+        before = disk_usage(os.path.join(self.server.data, "objects"))
+        done = self.server.client("prune", "sstate-cache", "--recipe", "busybox", "--no-trash", "--yes")
+        self.assertIn("Gone for good", done.stdout)
+        freed = before - disk_usage(os.path.join(self.server.data, "objects"))
+        self.assertTrue(140000 <= freed <= 140000 + 7 * 4096, freed)
+        self.assertEqual(self.server.client("trash").stdout, "the trash is empty\n")
+
+    def test_requests_go_on_beside_a_prune(self):
+        for number in range(1000):
+            self.put("downloads/d%d/%d" % (number % 100, number), b"%d" % number)
+        self.put("generic/x", b"x")
+        prune = threading.Thread(target=lambda: self.prune("downloads", "--match", "*", "--yes", "--rate", "2000"))
+        prune.start()
+        waited = []
+        while prune.is_alive():
+            began = time.monotonic()
+            self.assertEqual(self.server.get("/generic/x").body, b"x")
+            self.assertEqual(self.server.head("/sstate-cache/" + quoted(archive("glibc", "4"))).status, 200)
+            waited.append(time.monotonic() - began)
+        prune.join()
+        self.assertGreater(len(waited), 5)
+        self.assertLess(sorted(waited)[len(waited) // 2], 0.25, "two requests, at the median")
+        self.assertEqual(self.server.index("downloads"), [])
+
     def test_what_makes_no_sense_is_refused(self):
         for arguments in (("sstate-cache",), ("sstate-cache", "--unused-for", "soon"), ("sstate-cache", "--yes")):
             self.server.client("prune", *arguments, expect=2)
@@ -202,6 +252,102 @@ class Evicting(PruneTest):
         again = self.own_server({"namespaces": NAMESPACES, "trash_keep": 0}, data=server.data)
         wait_until(lambda: again.client("trash").stdout == "the trash is empty\n", "the trash is empty")
         wait_until(lambda: again.stat()["objects"] == 0, "and so are the objects")
+
+
+class LongJobs(PruneTest):
+    def test_so_many_at_a_time_and_none_outlives_the_daemon(self):
+        server = self.own_server(self.config)
+        for number in range(4 * 130):
+            self.put("downloads/%d/%d" % (number % 4, number), b"%d" % number)
+
+        def slow(number):  # a step, and then a rest of minutes
+            server.client("prune", "downloads", "--match", "%d/*" % number, "--rate", "1", "--yes", expect=None)
+
+        jobs = [threading.Thread(target=slow, args=(number,)) for number in range(4)]
+        for job in jobs:
+            job.start()
+        rules = json.dumps({"namespace": "downloads", "match": ["*"]}).encode()
+        wait_until(lambda: len(server.index("downloads")) <= 4 * 2, "all of them have made their first step")
+        for target, body in (("/-/v1/prune", rules), ("/-/v1/undo", b""), ("/-/v1/snapshots", b'{"name": "s"}')):
+            refused = server.request("POST", target, body=body)
+            self.assertEqual(refused.status, 503, target)
+            self.assertIn(b"try again", refused.body)
+        self.assertEqual(server.head("/downloads/0/516").status, 200)
+        began = time.monotonic()
+        self.assertEqual(server.stop(), 0)
+        self.assertLess(time.monotonic() - began, 15)
+        for job in jobs:
+            job.join()
+        again = self.own_server(self.config, data=server.data)
+        while again.client("trash").stdout != "the trash is empty\n":
+            again.client("undo")
+        self.assertEqual(len(again.index("downloads")), 4 * 130)
+
+
+class FullDisk(PruneTest):
+    """On a file system of its own that is full to the last inode, or to the last byte."""
+
+    def setUp(self):
+        self.disk = self.temporary_directory()
+        options = "size=48m,nr_inodes=800"
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.disk], stderr=subprocess.DEVNULL, check=False)
+        if done.returncode != 0:
+            self.skipTest("may not mount a file system")
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", self.disk], check=True))
+
+    def serve(self, **settings):
+        namespaces = [{"name": "generic", "kind": "generic"}, {"name": "sstate-cache", "kind": "sstate"}]
+        self.own_server({"namespaces": namespaces, "grace_period": 0, "lease": 0, "free_space_floor": 0, **settings},
+                        data=os.path.join(self.disk, "data"))
+
+    def fill_up(self, what):
+        """Until nothing more goes there."""
+        with self.assertRaises(OSError):
+            for number in range(10**6):
+                with open(os.path.join(self.disk, "junk-%d-%d" % (what, number)), "wb") as junk:
+                    junk.write(b"x" * what)
+
+    def free_inodes(self):
+        return os.statvfs(self.disk).f_ffree
+
+    def test_without_an_inode_things_can_be_removed(self):
+        self.serve()
+        for number in range(40):
+            self.put("generic/d%d/x" % number, os.urandom(1000))
+        self.server.request("DELETE", "/generic/d0/x")
+        self.fill_up(0)
+        self.assertEqual(self.free_inodes(), 0)
+        self.assertEqual(self.server.request("DELETE", "/generic/d1/x").status, 507)
+        self.assertEqual(self.server.get("/generic/d1/x").status, 200)
+        self.prune("generic", "--match", "d2/*", "--no-trash", "--yes")
+        self.assertEqual(self.server.get("/generic/d2/x").status, 404)
+        self.assertGreater(self.free_inodes(), 0)
+        free = self.free_inodes()
+        self.server.client("trash", "empty")
+        self.assertGreater(self.free_inodes(), free)
+        self.put("generic/d2/x", b"and again")
+
+    def test_without_a_byte_things_can_be_removed(self):
+        self.serve()
+        for number in range(40):
+            self.put("generic/d%d/x" % number, os.urandom(100000))
+        self.fill_up(1 << 20)
+        self.fill_up(4096)
+        self.assertLess(os.statvfs(self.disk).f_bavail, 2)
+        self.prune("generic", "--match", "*", "--no-trash", "--yes")
+        self.assertEqual(self.server.get("/generic/d2/x").status, 404)
+        wait_until(lambda: os.statvfs(self.disk).f_bavail * 4096 > 3000000, "space is there again")
+        wait_until(lambda: self.server.put("/generic/d2/x", b"again").status in (200, 201), "uploads go on")
+        self.assertEqual(self.server.stop(), 0)
+
+    def test_the_daemon_makes_room_by_itself(self):
+        self.serve(free_space_floor="2MiB")
+        for number in range(60):
+            self.put("sstate-cache/d%d/x" % number, os.urandom(100000))
+        self.fill_up(1 << 20)
+        self.fill_up(4096)
+        wait_until(lambda: os.statvfs(self.disk).f_bavail * 4096 >= 2 << 20, "it evicts")
+        self.assertEqual(self.server.get("/-/health").status, 200)
 
 
 if __name__ == "__main__":

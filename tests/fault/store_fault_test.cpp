@@ -96,6 +96,18 @@ void check_old_is_there(StoreBench& bench) {
 
 void check_nothing(StoreBench&) {}
 
+bool prune_two(StoreBench& bench, bool no_trash) {
+  if (!bench.put("generic/a/one", text_of(3000, '1')) || !bench.put("generic/b/two", text_of(3000, '2')))
+    return false;
+  api::PruneRules rules;
+  rules.name_space = "generic";
+  rules.match = {"*"};
+  rules.apply = true;
+  rules.no_trash = no_trash;
+  rules.ignore_lease = true;
+  return bench.store->prune(rules, {}, "somebody", {}, {}).ok();
+}
+
 std::vector<Step> steps() {
   return {
       {"an upload", [](StoreBench& bench) { return bench.put(k_new, text_of(9000, 'n')).ok(); },
@@ -141,6 +153,31 @@ std::vector<Step> steps() {
          REQUIRE(content);
          CHECK(*content == text_of(5000, 'g'));
        }},
+      // What goes in bulk is not synced: it may be back after a power cut, but whole, as all is.
+      {"a prune", [](StoreBench& bench) { return prune_two(bench, false); }, &check_nothing, &check_nothing},
+      {"a prune for good", [](StoreBench& bench) { return prune_two(bench, true); }, &check_nothing,
+       &check_nothing},
+      {"an undo",
+       [](StoreBench& bench) {
+         return bench.remove(k_tarball).ok() && bench.store->undo(0, "somebody").ok();
+       },
+       [](StoreBench& bench) {
+         const auto content = bench.get(k_tarball);
+         REQUIRE(content);
+         CHECK(*content == text_of(5000, 'g'));
+       },
+       // Not back is still in the trash.
+       [](StoreBench& bench) {
+         if (!bench.has(k_tarball)) REQUIRE(bench.store->undo(0, "somebody"));
+         const auto content = bench.get(k_tarball);
+         REQUIRE(content);
+         CHECK(*content == text_of(5000, 'g'));
+       }},
+      {"emptying the trash",
+       [](StoreBench& bench) {
+         return bench.remove(k_tarball).ok() && bench.store->empty_trash({}, {}).ok();
+       },
+       [](StoreBench& bench) { CHECK_FALSE(bench.has(k_tarball)); }, &check_nothing},
   };
 }
 
@@ -319,6 +356,48 @@ TEST_CASE("an upload leaves nothing behind when the disk fills midway", "[store]
   start->upload.reset();
   check_no_leftovers(bench);
   check_old_is_there(bench);
+}
+
+TEST_CASE("with no inode left, what is evicted and what is in the trash can still go",
+          "[store][prune][fault]") {
+  StoreBench bench;
+  prepare(bench);
+  bench.clock.set(1'000'000);
+  REQUIRE(bench.put("generic/deep/er/one", text_of(3000, '1')));
+  REQUIRE(bench.put("generic/deep/er/two", text_of(3000, '2')));
+  REQUIRE(bench.put("generic/three", text_of(3000, '3')));
+  REQUIRE(bench.remove("generic/three"));
+  bench.disk.refuse_entries(true);
+
+  const auto refused = bench.remove("generic/deep/er/one");  // there is no room for it in the trash
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == Errc::no_space);
+  CHECK(refused.error().message().find("--no-trash") != std::string::npos);
+  CHECK(bench.get("generic/deep/er/one").ok());
+
+  const auto emptied = bench.store->empty_trash({}, {});
+  REQUIRE(emptied);
+  CHECK(emptied->freed == 3000);
+
+  api::PruneRules rules;
+  rules.name_space = "generic";
+  rules.match = {"deep/*"};
+  rules.ignore_lease = true;
+  rules.apply = true;
+  rules.no_trash = true;
+  const auto pruned = bench.store->prune(rules, {}, "somebody", {}, {});
+  REQUIRE(pruned);
+  CHECK(pruned->removed.names == 2);
+  CHECK(pruned->removed.freed == 6000);
+  CHECK(pruned->generation == 0);
+  CHECK_FALSE(bench.has("generic/deep/er/one"));
+  LedgerQuery query;
+  query.match = "generic/deep/er/*";
+  query.action = LedgerAction::remove;
+  CHECK(bench.store->ledger(query, bench.store->generation() + 1, 10)->lines.size() == 2);
+
+  bench.disk.refuse_entries(false);
+  check_agreement(bench);
 }
 
 TEST_CASE("adopting is whole after any one operation failed, and goes on when run again", "[store][fault]") {

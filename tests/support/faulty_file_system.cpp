@@ -1,5 +1,7 @@
 #include "tests/support/faulty_file_system.hpp"
 
+#include <cerrno>
+
 namespace larder {
 
 class FaultyFileSystem::FaultyFile final : public File {
@@ -56,8 +58,13 @@ Result<void> FaultyFileSystem::step(const char* operation, const std::string& su
   return posix_error(operation, subject, error_number_);
 }
 
+Result<void> FaultyFileSystem::new_entry(const char* operation, const std::string& subject) {
+  if (refuses_entries_) return posix_error(operation, subject, ENOSPC);
+  return step(operation, subject);
+}
+
 Result<std::unique_ptr<File>> FaultyFileSystem::create(const std::string& path) {
-  LARDER_TRY(step("create", path));
+  LARDER_TRY(new_entry("create", path));
   LARDER_TRY_ASSIGN(auto file, disk_.create(path));
   return std::unique_ptr<File>(new FaultyFile(*this, std::move(file), path));
 }
@@ -74,22 +81,22 @@ Result<FileStatus> FaultyFileSystem::status(const std::string& path) {
 }
 
 Result<void> FaultyFileSystem::link(const std::string& from, const std::string& to) {
-  LARDER_TRY(step("link", to));
+  LARDER_TRY(new_entry("link", to));
   return disk_.link(from, to);
 }
 
 Result<void> FaultyFileSystem::link_file(File& file, const std::string& to) {
-  LARDER_TRY(step("link", to));
+  LARDER_TRY(new_entry("link", to));
   return disk_.link_file(static_cast<FaultyFile&>(file).inner(), to);
 }
 
 Result<void> FaultyFileSystem::publish(const std::string& from, const std::string& to) {
-  LARDER_TRY(step("publish", to));
+  LARDER_TRY(new_entry("publish", to));
   return disk_.publish(from, to);
 }
 
 Result<void> FaultyFileSystem::replace(const std::string& from, const std::string& to) {
-  LARDER_TRY(step("rename", to));
+  LARDER_TRY(new_entry("rename", to));
   return disk_.replace(from, to);
 }
 
@@ -99,7 +106,7 @@ Result<void> FaultyFileSystem::remove(const std::string& path) {
 }
 
 Result<void> FaultyFileSystem::make_directory(const std::string& path) {
-  LARDER_TRY(step("make directory", path));
+  LARDER_TRY(new_entry("make directory", path));
   return disk_.make_directory(path);
 }
 

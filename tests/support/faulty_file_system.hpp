@@ -16,6 +16,8 @@ class FaultyFileSystem final : public FileSystem {
   enum class Mode { once, from_then_on };
   // The `nth` operation from now on (1: the next) fails, unperformed, with `error_number`.
   void fail(std::uint64_t nth, Mode mode, int error_number);
+  // From now on nothing new gets an entry (ENOSPC), as when no inode is left; false: it does again.
+  void refuse_entries(bool refuse) { refuses_entries_ = refuse; }
   void heal();
   bool struck() const { return struck_; }  // the failure has happened
   std::uint64_t operations() const { return count_; }
@@ -39,6 +41,7 @@ class FaultyFileSystem final : public FileSystem {
  private:
   class FaultyFile;
   Result<void> step(const char* operation, const std::string& subject);
+  Result<void> new_entry(const char* operation, const std::string& subject);
 
   FileSystem& disk_;
   std::atomic<std::uint64_t> count_{0};
@@ -46,6 +49,7 @@ class FaultyFileSystem final : public FileSystem {
   Mode mode_ = Mode::once;
   int error_number_ = 0;
   std::atomic<bool> struck_{false};
+  std::atomic<bool> refuses_entries_{false};
 };
 
 }  // namespace larder

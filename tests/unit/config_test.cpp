@@ -73,8 +73,10 @@ TEST_CASE("each key of the configuration changes the configuration", "[config]")
   for (const auto& key : config_keys()) {
     ConfigResult result;
     // One of these is a good value for every key, and no default.
-    for (const std::string value : {"17", "17s", "json", "none", "nobody", "127.0.0.1:17", "1700-1717"}) {
-      if (key.set(result.config, {value}).ok()) break;
+    for (const std::string value :
+         {"17", "17s", "json", "none", "nobody", "127.0.0.1:17", "1700-1717", "true", "false"}) {
+      (void)key.set(result.config, {value});
+      if (!(result.config == Config{})) break;
     }
     INFO(key.path);
     CHECK_FALSE(result.config == Config{});
@@ -183,6 +185,7 @@ TEST_CASE("what a configuration cannot be is said in one line", "[config]") {
       {"data: ''\n", "f.yaml:1: data needs a directory"},
       {"\ndata: [a, b]\n", "f.yaml:2: data takes one value, not a list"},
       {"adopt_from:\n  - [a]\n", "f.yaml:2: adopt_from needs a list of plain values"},
+      {"allow_root: perhaps\n", "f.yaml:1: allow_root needs true or false, not 'perhaps'"},
       {"adopt_from: [relative]\n", "f.yaml:1: adopt_from needs absolute directories, not 'relative'"},
       {"checkout_to: [views]\n", "f.yaml:1: checkout_to needs absolute directories, not 'views'"},
       {"? [a]\n: b\n", "f.yaml:1: a key is a plain word"},
@@ -253,6 +256,7 @@ TEST_CASE("the largest and smallest values allowed are accepted", "[config]") {
       "free_space_floor: 0\n",
       "http: {max_connections: 4096}\n",
       "adopt_from: []\n",
+      "allow_root: true\nsandbox: false\n",
       "log: {access: 'off'}\n",
       "namespaces:\n  - {name: a, max_object_size: 64GiB}\n",
       "namespaces:\n  - {name: a, max_size: 1GiB, max_object_size: 1GiB}\n",

@@ -96,6 +96,16 @@ TEST_CASE("command lines are cut the same wherever the stream is", "[ftp]") {
   }
 }
 
+TEST_CASE("a line without an end is told from one that is only too long", "[ftp]") {
+  CommandReader reader;
+  (void)reader.feed(std::string(1 << 20, 'x'));
+  CHECK_FALSE(reader.endless());
+  (void)reader.feed(std::string(k_max_line, 'x'));
+  CHECK(reader.endless());
+  CHECK(reader.feed("\n").complete);
+  CHECK_FALSE(reader.endless());
+}
+
 TEST_CASE("a line that is too long is one command, and the next one is read", "[ftp]") {
   const std::string longest = "RETR " + std::string(k_max_line - 7, 'x');
   for (std::size_t piece : {1U, 2U, 69U, 4095U, 4096U, 100000U}) {

@@ -70,8 +70,9 @@ struct World {
 
 std::vector<std::string> paths(const PrunePlan& plan) {
   std::vector<std::string> all;
-  for (const PlannedGroup& planned : plan.groups) {
-    for (const PruneMember& member : planned.group.members) all.push_back(member.path);
+  for (const PlanTable::Group& group : plan.table.groups()) {
+    for (std::uint32_t i = 0; i < group.count; ++i)
+      all.push_back(PlanTable::path_of(group, plan.table.member(group, i)));
   }
   return all;
 }

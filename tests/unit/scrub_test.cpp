@@ -419,3 +419,61 @@ TEST_CASE("damage found by a read goes into the quarantine, not into the trash",
   for (const std::string& file : bench.memory.files()) CHECK_FALSE(file.starts_with("trash/"));
   CHECK(scrub(bench).sound());
 }
+
+TEST_CASE("a file that vanished from the trash is told, and its row dropped", "[scrub][trash]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.remove(k_name));
+  REQUIRE(bench.remove(k_other));
+  CHECK(scrub(bench).sound());
+  for (const std::string& file : bench.memory.files()) {
+    if (file.starts_with("trash/") && file.ends_with(k_name)) REQUIRE(bench.memory.remove(file));
+  }
+  const Found found = scrub(bench, ScrubLevel::quick);
+  INFO(text_of(found));
+  CHECK(found.count("stale_row") == 1);
+  CHECK(found.last.defects == 2);  // and an object that no name leads to
+  CHECK(repair(bench).last.repaired == 2);
+  CHECK(scrub(bench).sound());
+  CHECK(bench.store->undo(0, "somebody")->names == 1);
+}
+
+TEST_CASE("a file of the trash without a row is told, and can be brought back again", "[scrub][trash]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.remove(k_name));
+  std::string kept;
+  for (const std::string& file : bench.memory.files()) {
+    if (file.starts_with("trash/")) kept = file;
+  }
+  const std::string strange = "trash/12345/" + k_name;
+  REQUIRE(make_directories(bench.memory, parent_of(strange)));
+  REQUIRE(bench.memory.link(kept, strange));
+  const Found found = scrub(bench, ScrubLevel::quick);
+  INFO(text_of(found));
+  CHECK(found.defects.size() == 1);
+  CHECK(found.count("unknown_file", strange) == 1);
+  CHECK(repair(bench).last.repaired == 1);
+  CHECK(scrub(bench).sound());
+  CHECK(bench.store->undo(12345, "somebody")->names == 1);
+  CHECK(*bench.get(k_name) == "content");
+}
+
+TEST_CASE("a file of the trash that somebody put another one in place of is told", "[scrub][trash]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.remove(k_name));
+  for (const std::string& file : bench.memory.files()) {
+    if (!file.starts_with("trash/")) continue;
+    REQUIRE(bench.memory.remove(file));
+    REQUIRE(bench.memory.link("tree/" + k_other, file));
+  }
+  const Found found = scrub(bench, ScrubLevel::quick);
+  INFO(text_of(found));
+  CHECK(found.count("wrong_row") == 1);
+  const Found mended = repair(bench);
+  INFO(text_of(mended));
+  CHECK(mended.count("wrong_row") == 1);
+  CHECK(scrub(bench, ScrubLevel::quick).sound());
+  CHECK(*bench.get(k_other) == "other bytes");
+}

@@ -68,6 +68,7 @@ TEST_CASE("a snapshot is frozen", "[snapshot]") {
   CHECK(bench.remove("@r1/downloads/c").error().code() == Errc::forbidden);
   CHECK(bench.store->rename(bench.key("@r1/downloads/c"), bench.key("downloads/d"), "x").error().code() ==
         Errc::forbidden);
+  CHECK_FALSE(bench.has("downloads/d"));
   CHECK(bench.has("@r1/downloads/c"));
 }
 

@@ -146,6 +146,69 @@ TEST_CASE("the trash empties by age, by need and by generation", "[prune]") {
   CHECK(bench.trash().size() == 1);
 }
 
+TEST_CASE("more names than go at once go, and come back, each with its line in the ledger", "[prune]") {
+  PruneBench bench;
+  constexpr std::size_t k_names = 300;
+  for (std::size_t i = 0; i < k_names; ++i)
+    bench.put_at("downloads/d" + std::to_string(i % 7) + "/" + std::to_string(i), std::to_string(i % 100),
+                 40);
+  CHECK(bench.prune(PruneBench::unused_for(30)).removed.names == k_names);
+  const auto trash = bench.trash();
+  REQUIRE(trash.size() == 1);
+  CHECK(trash[0].names == k_names);
+  CHECK(bench.store->totals()->namespaces[1].artifacts == 0);
+  const auto undone = bench.store->undo(0, "tester");
+  REQUIRE(undone);
+  CHECK(undone->names == k_names);
+  CHECK(bench.store->totals()->namespaces[1].artifacts == k_names);
+  CHECK(bench.store->totals()->objects == 100);
+  LedgerQuery query;
+  query.action = LedgerAction::restore;
+  CHECK(bench.store->ledger(query, bench.store->generation() + 1, 1000)->lines.size() == k_names);
+  CHECK(bench.trash().empty());
+  REQUIRE(bench.store->reconcile({}));
+}
+
+TEST_CASE("a stopped undo goes on when asked again", "[prune]") {
+  PruneBench bench;
+  for (int i = 0; i < 10; ++i) bench.put_at("downloads/" + std::to_string(i), "x" + std::to_string(i), 40);
+  (void)bench.prune(PruneBench::unused_for(30));
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK(bench.store->undo(0, "tester", stop.get_token()).error().code() == Errc::cancelled);
+  CHECK(bench.store->empty_trash({}, stop.get_token()).error().code() == Errc::cancelled);
+  CHECK(bench.store->undo(0, "tester")->names == 10);
+}
+
+TEST_CASE("a list to keep that names nothing there is refused", "[prune]") {
+  PruneBench bench;
+  bench.put_at("downloads/a", "a", 40);
+  bench.put_at("downloads/b", "b", 1);
+  api::PruneRules rules = PruneBench::unused_for(30);
+  rules.keep_names = {"no/such/name"};
+  const auto refused = bench.store->prune(rules, {}, "tester", {}, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == Errc::invalid_argument);
+  CHECK(bench.has("downloads/a"));
+  rules.keep_names = {"b"};  // there, though these rules do not mean it
+  CHECK(bench.prune(rules).removed.names == 1);
+}
+
+TEST_CASE("a plan tells when the first lease ends", "[prune]") {
+  PruneBench bench;
+  bench.put_at("downloads/a", "a", 40);
+  bench.put_at("downloads/b", "b", 40);
+  bench.store->note(bench.key("downloads/b"), Access::seen);
+  bench.clock.set(bench.clock.now() + 100);
+  bench.store->note(bench.key("downloads/a"), Access::seen);
+  api::PruneRules rules;
+  rules.name_space = "downloads";
+  rules.max_size = 0;
+  const api::PruneEvent event = bench.prune(rules);
+  CHECK(event.kept.at("leased") == 2);
+  CHECK(event.next_chance == bench.clock.now() - 100 + k_day / 2);
+}
+
 TEST_CASE("a name that was stored anew is not overwritten by undo", "[prune]") {
   PruneBench bench;
   bench.put_at("downloads/a", "first", 40);

@@ -40,3 +40,16 @@ TEST_CASE("the disk keeps twice its floor free before uploads are refused", "[up
   CHECK(bytes_to_free(0, ByteSize{100}, 0) == 200);
   CHECK(bytes_to_free(200, ByteSize{100}, 50) == 50);
 }
+
+TEST_CASE("eviction looks again when the first lease ends, or when something went", "[upkeep]") {
+  CHECK(pause_until(1000, 0) == 1300);     // pinned: nobody tells
+  CHECK(pause_until(1000, 1060) == 1060);  // a lease
+  CHECK(pause_until(1000, 90'000) == 1300);
+  CHECK(pause_until(1000, 900) == 1001);
+  const Pause pause{1060, 5000};
+  CHECK_FALSE(is_over(pause, 1059, 5000));
+  CHECK_FALSE(is_over(pause, 1059, 6000));  // what came since is younger still
+  CHECK(is_over(pause, 1060, 5000));
+  CHECK(is_over(pause, 1001, 4999));
+  CHECK(is_over(Pause(), 1, 0));
+}
