@@ -14,6 +14,10 @@ std::string_view component_defect(std::string_view component) {
   if (component.size() > k_max_component) return "a component longer than 255 bytes";
   for (std::size_t i = 0; i < component.size();) {
     const auto byte = static_cast<std::uint8_t>(component[i]);
+    if (byte >= 0x20 && byte < 0x7F) {  // nearly all of them
+      ++i;
+      continue;
+    }
     if (byte < 0x20 || byte == 0x7F) return "a control character";
     const std::size_t length = utf8_sequence(component.substr(i));
     if (length == 0) return "bytes that are not UTF-8";
@@ -87,6 +91,13 @@ Result<ArtifactKey> ArtifactKey::parse(std::string_view text) {
   if (slash == std::string_view::npos)
     return Error(Errc::invalid_name, "a name needs a namespace and a path");
   return make(text.substr(0, slash), text.substr(slash + 1));
+}
+
+std::optional<KeyView> KeyView::of_live(std::string_view text) {
+  const auto slash = text.find('/');
+  if (slash == std::string_view::npos || !is_namespace_name(text.substr(0, slash))) return std::nullopt;
+  if (!path_defect(text.substr(slash + 1)).empty()) return std::nullopt;
+  return KeyView(text, slash);
 }
 
 std::string_view ArtifactKey::file_name() const {

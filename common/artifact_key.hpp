@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -55,6 +56,26 @@ class ArtifactKey {
 
   std::string text_;
   std::size_t split_;  // position of the slash behind the namespace
+};
+
+// A checked name in somebody else's memory, where it has to stay for as long as this is used.
+class KeyView {
+ public:
+  KeyView(const ArtifactKey& key) : text_(key.str()), split_(key.name_space().size()) {}
+  // "namespace/path" of a namespace itself, not of a snapshot; nothing when that is no name.
+  static std::optional<KeyView> of_live(std::string_view text);
+
+  std::string_view str() const { return text_; }
+  std::string_view name_space() const { return text_.substr(0, split_); }
+  std::string_view path() const { return text_.substr(split_ + 1); }
+  std::string_view file_name() const { return text_.substr(text_.rfind('/') + 1); }
+  bool is_frozen() const { return text_.starts_with('@'); }
+
+ private:
+  KeyView(std::string_view text, std::size_t split) : text_(text), split_(split) {}
+
+  std::string_view text_;
+  std::size_t split_;
 };
 
 }  // namespace larder

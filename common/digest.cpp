@@ -49,12 +49,16 @@ std::optional<Digest> Digest::from_base64(std::string_view text) {
 }
 
 std::string Digest::hex() const {
+  const Hex digits = hex_digits();
+  return {digits.data(), digits.size()};
+}
+
+Digest::Hex Digest::hex_digits() const {
   constexpr char k_digits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * k_bytes);
-  for (const std::uint8_t byte : bytes_) {
-    text.push_back(k_digits[byte >> 4]);
-    text.push_back(k_digits[byte & 15]);
+  Hex text;
+  for (std::size_t i = 0; i < k_bytes; ++i) {
+    text[2 * i] = k_digits[bytes_[i] >> 4];
+    text[2 * i + 1] = k_digits[bytes_[i] & 15];
   }
   return text;
 }

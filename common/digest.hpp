@@ -26,6 +26,8 @@ class Digest {
   static std::optional<Digest> from_base64(std::string_view text);  // as HTTP digest fields carry it
 
   std::string hex() const;  // 64 lower-case digits
+  using Hex = std::array<char, 2 * k_bytes>;
+  Hex hex_digits() const;  // the same, where a string would be too much
   std::string base64() const;
   const Bytes& bytes() const { return bytes_; }
   std::string_view raw() const { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }

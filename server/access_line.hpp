@@ -22,16 +22,16 @@ struct AccessRecord {
   std::uint64_t bytes_in = 0;  // of bodies
   std::uint64_t bytes_out = 0;
   std::chrono::microseconds duration{0};
-  std::string_view user;  // by its TLS certificate; empty: not known
 };
 
 // A target of the absolute form without a user and a password in it: "http://ci:secret@host/x" is
 // "http://host/x" in a log.
 std::string without_userinfo(std::string_view target);
 
-// One line without its end, in UTF-8. Values a client chose cannot forge another
+// Appends one line without its end, in UTF-8. Values a client chose cannot forge another
 // line or field: quotes, backslashes, control characters and bytes that are not
 // UTF-8 are escaped.
-std::string format_access(const AccessRecord& record, LogFormat format, std::int64_t unix_milliseconds);
+void append_access(std::string& out, const AccessRecord& record, LogFormat format,
+                   std::int64_t unix_milliseconds);
 
 }  // namespace larder

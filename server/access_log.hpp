@@ -1,30 +1,26 @@
 // One line for every request, written by a thread of its own: a loop hands the
-// line over and goes on. When the writer cannot keep up, the oldest lines are
-// dropped rather than a request delayed. Thread-safe.
+// line over and goes on. Thread-safe.
 #pragma once
 
 #include <memory>
 
 #include "server/access_line.hpp"
-
-namespace spdlog {
-class logger;
-}
+#include "server/log_writer.hpp"
 
 namespace larder {
 
 class AccessLog {
  public:
   AccessLog() = default;  // off
-  explicit AccessLog(std::shared_ptr<spdlog::logger> logger, LogFormat format)
-      : logger_(std::move(logger)), format_(format) {}
+  AccessLog(std::shared_ptr<LogWriter> writer, LogFormat format)
+      : writer_(std::move(writer)), format_(format) {}
 
-  bool on() const { return logger_ != nullptr; }
+  bool on() const { return writer_ != nullptr; }
   void write(const AccessRecord& record);
   void flush();
 
  private:
-  std::shared_ptr<spdlog::logger> logger_;
+  std::shared_ptr<LogWriter> writer_;
   LogFormat format_ = LogFormat::text;
 };
 

@@ -3,30 +3,19 @@
 // exact one by one, not as a set.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-#include <map>
-#include <memory>
-#include <string>
+#include "common/counter.hpp"
 
 namespace larder {
 
 struct Activity {
-  using Counter = std::atomic<std::uint64_t>;
-
-  Counter hits{0};
-  Counter misses{0};
-  Counter uploads{0};
-  Counter duplicates{0};
-  Counter rejects{0};
-  Counter removals{0};
-  Counter bytes_sent{0};
-  Counter bytes_received{0};
-
-  static void add(Counter& counter, std::uint64_t amount = 1) {
-    counter.fetch_add(amount, std::memory_order_relaxed);
-  }
-  static std::uint64_t read(const Counter& counter) { return counter.load(std::memory_order_relaxed); }
+  Counter hits;
+  Counter misses;
+  Counter uploads;
+  Counter duplicates;
+  Counter rejects;
+  Counter removals;
+  Counter bytes_sent;
+  Counter bytes_received;
 };
 
 }  // namespace larder

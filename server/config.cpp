@@ -303,6 +303,7 @@ void check_limits(const Config& config, Checker& check) {
   const std::string positive = "must be more than 0";
   check.require(!config.data.empty(), "data", "needs a directory");
   check.require(config.index_cache.bytes > 0, "index_cache", positive);
+  check.require(config.content_files <= 100000, "content_files", "can be 100000 at most");
   check.require(config.disk_threads > 0, "disk_threads", positive);
   check.require(config.disk_threads <= 1024, "disk_threads", "can be 1024 at most");
   check.require(config.loops <= 1024, "loops", "can be 1024 at most");

@@ -175,6 +175,10 @@ struct Config {
   std::chrono::milliseconds grace_period = std::chrono::hours(1);  // nor what was stored
   std::chrono::milliseconds trash_keep = std::chrono::days(7);     // how long a removal can be undone
   ByteSize index_cache = 64_MiB;
+  ByteSize index_memory =
+      1_GiB;  // of all names; more of them are looked up through index_cache; 0: so are all
+  ByteSize content_memory = 256_MiB;   // of small objects that were read; 0: none are kept
+  std::uint32_t content_files = 1000;  // open descriptors of larger ones; 0: none are kept
   std::uint32_t disk_threads = 16;
   std::uint32_t loops = 0;  // 0: one for each core
   WriteAccess write = WriteAccess::loopback;

@@ -33,6 +33,11 @@ std::uint64_t resident_bytes() {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+std::uint64_t descriptor_limit() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
 void tell_bug(spdlog::logger& log, const char* bug) {
   log.error("a connection ended by a bug in larderd: {}", bug);
 }
@@ -45,6 +50,8 @@ StoreOptions store_options(const Config& config) {
   options.durability = config.durability;
   options.free_space_floor = config.free_space_floor;
   options.max_object_size = config.http.max_object_size;
+  options.content.bytes = config.content_memory.bytes;
+  options.content.files = std::min<std::uint64_t>(config.content_files, descriptor_limit() / 2);
   return options;
 }
 
@@ -78,6 +85,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs, Sockets 
   daemon->ftp_.start();
   daemon->reconciler_ =
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->reconcile(std::move(stop)); });
+  daemon->loader_ =
+      std::jthread([raw = daemon.get()](const std::stop_token& stop) { raw->load_names(stop); });
   daemon->writer_behind_ =
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->write_behind(std::move(stop)); });
   daemon->keeper_ =
@@ -214,22 +223,40 @@ void Daemon::reconcile_once(const std::stop_token& stop) {
                    report->names, report->found, report->vanished, report->orphans);
 }
 
-// What gathers in memory goes to the disk: the access log every second, so that
-// people can follow it, and last uses every few.
+// All names into memory, while requests are answered without them.
+void Daemon::load_names(const std::stop_token& stop) {
+  const auto began = steady_clock::now();
+  const auto loaded = store_.store->load_names(config_->index_memory, stop);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - began);
+  if (!loaded && loaded.error().code() != Errc::cancelled)
+    logs_.main->warn("the names are not kept in memory (see index_memory); checks take a little longer: {}",
+                     loaded.error().message());
+  const std::uint64_t bytes = store_.store->bytes_of_names();
+  if (loaded && bytes > 0)
+    logs_.main->debug("all names are in memory: {} after {} ms", human_size(bytes), took.count());
+}
+
+// What gathers in memory goes to the disk every few seconds, or when there is much of it.
 void Daemon::write_behind(std::stop_token stop) {
   lower_priority();
   std::mutex mutex;
   std::condition_variable_any wake;
   std::unique_lock lock(mutex);
   constexpr std::chrono::seconds k_period(1);
-  constexpr unsigned k_periods_between_uses = 5;
+  constexpr unsigned k_periods_between_uses = 15;
+  std::uint64_t told_of = 0;
   for (unsigned period = 1; !stop.stop_requested(); ++period) {
     wake.wait_for(lock, stop, k_period, [] { return false; });
-    logs_.access.flush();
     access_.refresh();  // what `larderd token` changed
-    if (period % k_periods_between_uses != 0) continue;
+    if (period % k_periods_between_uses != 0 && !store_.store->recency_is_pressing()) continue;
     const auto flushed = store_.store->flush_recency();
     if (!flushed) logs_.main->warn("cannot note what was used: {}", flushed.error().message());
+    const std::uint64_t dropped = store_.store->uses_dropped();
+    if (dropped > told_of)
+      logs_.main->warn(
+          "the disk is too slow to note what is used: {} uses will be forgotten at the next start",
+          dropped - told_of);
+    told_of = dropped;
   }
 }
 
@@ -261,6 +288,7 @@ Result<void> Daemon::stop() {
   ready_ = false;
   repository_.stop_jobs();
   reconciler_.request_stop();
+  loader_.request_stop();
   writer_behind_.request_stop();
   keeper_.request_stop();
   scrubber_.request_stop();
@@ -280,12 +308,12 @@ Result<void> Daemon::stop() {
   pool_.stop();
   loops_.stop();
   if (reconciler_.joinable()) reconciler_.join();
+  if (loader_.joinable()) loader_.join();
   if (writer_behind_.joinable()) writer_behind_.join();
   if (keeper_.joinable()) keeper_.join();
   if (scrubber_.joinable()) scrubber_.join();
   const Result<void> closed = store_.store->close();
   logs_.access.flush();
-  logs_.close();
   return closed;
 }
 

@@ -69,6 +69,7 @@ class Daemon {
   void complete_stat(api::Stat& stat) const;
   void reconcile(std::stop_token stop);  // whenever the store asks for it
   void reconcile_once(const std::stop_token& stop);
+  void load_names(const std::stop_token& stop);
   void write_behind(std::stop_token stop);
   void keep_up(std::stop_token stop);  // trash, eviction, certificates
   bool wait_for_sessions(std::chrono::steady_clock::time_point deadline) const;
@@ -96,6 +97,7 @@ class Daemon {
   ftp::Context ftp_context_;
   SessionServer ftp_;
   std::jthread reconciler_;
+  std::jthread loader_;
   std::jthread writer_behind_;
   Upkeep upkeep_;
   std::jthread keeper_;

@@ -21,6 +21,9 @@ std::vector<std::string> LiveConfig::reload(Config next) {
   keep("durability", next.durability, now.durability);
   keep("free_space_floor", next.free_space_floor, now.free_space_floor);
   keep("index_cache", next.index_cache, now.index_cache);
+  keep("index_memory", next.index_memory, now.index_memory);
+  keep("content_memory", next.content_memory, now.content_memory);
+  keep("content_files", next.content_files, now.content_files);
   keep("disk_threads", next.disk_threads, now.disk_threads);
   keep("loops", next.loops, now.loops);
   keep("allow_root", next.allow_root, now.allow_root);

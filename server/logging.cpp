@@ -1,6 +1,5 @@
 #include "server/logging.hpp"
 
-#include <spdlog/async.h>
 #include <spdlog/details/file_helper.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/null_sink.h>
@@ -74,7 +73,6 @@ spdlog::sink_ptr make_sink(const std::string& file, Reopeners& reopeners) {
 Result<Logs> make_logs(const LogConfig& config) {
   Logs logs;
   auto reopeners = std::make_shared<Reopeners>();
-  std::shared_ptr<spdlog::details::thread_pool> writer;
   try {
     const bool terminal = config.file.empty() && ::isatty(STDERR_FILENO) == 1;
     const LogFormat format = chosen_format(config.format, terminal);
@@ -86,25 +84,20 @@ Result<Logs> make_logs(const LogConfig& config) {
     logs.main->set_level(spdlog::level::from_str(config.level));
     logs.main->flush_on(spdlog::level::info);
 
-    if (!config.access.empty() && config.access != "off") {
-      constexpr std::size_t k_queue = 65536;  // lines
-      writer = std::make_shared<spdlog::details::thread_pool>(k_queue, 1);
-      auto access =
-          std::make_shared<spdlog::async_logger>("access", make_sink(config.access, *reopeners), writer,
-                                                 spdlog::async_overflow_policy::overrun_oldest);
-      access->set_pattern("%v");
-      const bool access_terminal = config.access == "stderr" && ::isatty(STDERR_FILENO) == 1;
-      logs.access = AccessLog(access, chosen_format(config.format, access_terminal));
-    }
   } catch (const spdlog::spdlog_ex& failure) {
     return Error(Errc::io, std::string("cannot open the log: ") + failure.what());
   }
-  logs.reopen = [reopeners] {
+  std::shared_ptr<LogWriter> access;
+  if (!config.access.empty() && config.access != "off") {
+    LARDER_TRY_ASSIGN(access, LogWriter::open(config.access == "stderr" ? std::string() : config.access));
+    const bool access_terminal = config.access == "stderr" && ::isatty(STDERR_FILENO) == 1;
+    logs.access = AccessLog(access, chosen_format(config.format, access_terminal));
+  }
+  logs.reopen = [reopeners, access, log = logs.main] {
     for (const auto& sink : *reopeners) sink->reopen();
+    const auto reopened = access ? access->reopen() : Result<void>();
+    if (!reopened) log->error("{}; going on with the one that is open", reopened.error().message());
   };
-  // The writer's thread ends with the last reference: the queue is written first.
-  auto held = std::make_shared<std::shared_ptr<spdlog::details::thread_pool>>(std::move(writer));
-  logs.close = [held] { held->reset(); };
   return logs;
 }
 
@@ -112,7 +105,6 @@ Logs silent_logs() {
   Logs logs;
   logs.main = std::make_shared<spdlog::logger>("silent", std::make_shared<spdlog::sinks::null_sink_mt>());
   logs.reopen = [] {};
-  logs.close = [] {};
   return logs;
 }
 

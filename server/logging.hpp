@@ -19,7 +19,6 @@ struct Logs {
   std::shared_ptr<spdlog::logger> main;
   AccessLog access;
   std::function<void()> reopen;  // after a rotation: files are opened anew under their names
-  std::function<void()> close;   // writes what is queued; nothing may be logged afterwards
 };
 
 Result<Logs> make_logs(const LogConfig& config);

@@ -31,7 +31,7 @@ Activity& Repository::activity(std::string_view space) const {
   return found == activities_.end() ? *activities_.find("")->second : *found->second;
 }
 
-std::optional<ArtifactKey> Repository::fallback(const ArtifactKey& key) const {
+std::optional<ArtifactKey> Repository::fallback(KeyView key) const {
   const std::string_view path = key.path();
   if (std::count(path.begin(), path.end(), '/') != 1) return std::nullopt;
   const NamespaceConfig* const name_space = store_.find_namespace(key.name_space());
@@ -49,7 +49,7 @@ std::string Repository::overlaid_space(std::string_view space) const {
 }
 
 // One level: what a lane overlays is no lane, so that this ends.
-std::optional<ArtifactKey> Repository::overlaid(const ArtifactKey& key) const {
+std::optional<ArtifactKey> Repository::overlaid(KeyView key) const {
   const std::string space = overlaid_space(key.name_space());
   if (space.empty()) return std::nullopt;
   auto below = ArtifactKey::make(space, key.path());
@@ -57,14 +57,34 @@ std::optional<ArtifactKey> Repository::overlaid(const ArtifactKey& key) const {
   return std::move(*below);
 }
 
-Index::Found Repository::peek(const ArtifactKey& key, Entry& entry) const {
-  Index::Found found = store_.peek(key, entry);
-  if (found != Index::Found::miss) return found;
+Found Repository::peek(KeyView key, Entry& entry) const {
+  Found found = store_.peek(key, entry);
+  if (found != Found::miss) return found;
   const auto other = fallback(key);
   if (other) found = store_.peek(*other, entry);
   if (found != Index::Found::miss) return found;
   const auto below = overlaid(key);
   return below ? peek(*below, entry) : found;
+}
+
+Found Repository::check_now(KeyView key, Access access, Entry& entry) {
+  Found found = store_.check(key, access, entry);
+  if (found != Found::miss) return found;
+  const auto other = fallback(key);
+  if (other) found = store_.check(*other, access, entry);
+  if (found != Found::miss) return found;
+  const auto below = overlaid(key);
+  return below ? check_now(*below, access, entry) : found;
+}
+
+Found Repository::check(KeyView key, Access access, Entry& entry) {
+  const Found found = check_now(key, access, entry);
+  if (found == Found::hit) activity(key.name_space()).hits.add();
+  return found;
+}
+
+bool Repository::ready_content(const Entry& entry, OpenArtifact& artifact) {
+  return store_.ready_content(entry, artifact);
 }
 
 Result<Entry> Repository::stat_now(const ArtifactKey& key) {
@@ -95,30 +115,30 @@ Task<Result<OpenArtifact>> Repository::open(const ArtifactKey& key) {
   return pool_.run(&Repository::open_now, this, key);
 }
 
-void Repository::count_hit(const ArtifactKey& key, Access access) {
-  Activity::add(activity(key.name_space()).hits);
+void Repository::count_hit(KeyView key, Access access) {
+  activity(key.name_space()).hits.add();
   note(key, access);
 }
 
 // Whichever of the two names it was that is there: a prune must not take it for unused.
-void Repository::note(const ArtifactKey& key, Access access) {
+void Repository::note(KeyView key, Access access) {
   const auto below = overlaid(key);
   Entry ignored;
   // What a lane was asked for and has not is what it overlays that was used.
-  const Index::Found own = below ? store_.peek(key, ignored) : Index::Found::hit;
-  if (below && own != Index::Found::hit) note(*below, access);
-  if (below && own == Index::Found::miss) return;
+  const Found own = below ? store_.peek(key, ignored) : Found::hit;
+  if (below && own != Found::hit) note(*below, access);
+  if (below && own == Found::miss) return;
   store_.note(key, access);
   const auto other = fallback(key);
   if (other) store_.note(*other, access);
 }
 
-void Repository::count_miss(const ArtifactKey& key) {
-  Activity::add(activity(key.name_space()).misses);
+void Repository::count_miss(KeyView key) {
+  activity(key.name_space()).misses.add();
 }
 
-void Repository::count_sent(const ArtifactKey& key, std::uint64_t bytes) {
-  Activity::add(activity(key.name_space()).bytes_sent, bytes);
+void Repository::count_sent(KeyView key, std::uint64_t bytes) {
+  activity(key.name_space()).bytes_sent.add(bytes);
 }
 
 Task<Result<Store::DirectoryPage>> Repository::list_directory(std::string name_space, std::string path,
@@ -189,7 +209,7 @@ Result<std::vector<bool>> Repository::find_missing_now(const std::string& name_s
 
 Result<UploadStart> Repository::begin_upload_now(const ArtifactKey& key, UploadRequest request) {
   auto start = store_.begin_upload(key, std::move(request));
-  if (!start) Activity::add(activity(key.name_space()).rejects);
+  if (!start) activity(key.name_space()).rejects.add();
   if (start && start->settled) count_receipt(key, *start->settled);
   return start;
 }
@@ -202,22 +222,40 @@ void Repository::count_receipt(const ArtifactKey& key, const Receipt& receipt) {
   Activity& counters = activity(key.name_space());
   switch (receipt.outcome) {
     case Receipt::Outcome::created:
-    case Receipt::Outcome::replaced: Activity::add(counters.uploads); break;
-    case Receipt::Outcome::present: Activity::add(counters.duplicates); break;
-    case Receipt::Outcome::conflict: Activity::add(counters.rejects); break;
+    case Receipt::Outcome::replaced: counters.uploads.add(); break;
+    case Receipt::Outcome::present: counters.duplicates.add(); break;
+    case Receipt::Outcome::conflict: counters.rejects.add(); break;
   }
 }
 
 Task<Result<void>> Repository::append(Upload& upload, std::span<const std::byte> bytes) {
-  Activity::add(activity(upload.key().name_space()).bytes_received, bytes.size());
+  activity(upload.key().name_space()).bytes_received.add(bytes.size());
   return pool_.run(&Upload::append, &upload, bytes);
 }
 
-Task<Result<Receipt>> Repository::commit(Upload& upload) {
-  const auto receipt = co_await pool_.run(&Upload::commit, &upload);
+Result<Receipt> Repository::commit_now(Upload& upload) {
+  auto receipt = upload.commit();
   if (receipt) count_receipt(upload.key(), *receipt);
-  if (!receipt) Activity::add(activity(upload.key().name_space()).rejects);
-  co_return receipt;
+  if (!receipt) activity(upload.key().name_space()).rejects.add();
+  return receipt;
+}
+
+Task<Result<Receipt>> Repository::commit(Upload& upload) {
+  return pool_.run(&Repository::commit_now, this, std::ref(upload));
+}
+
+Result<Receipt> Repository::store_now(const ArtifactKey& key, UploadRequest request,
+                                      std::span<const std::byte> bytes) {
+  LARDER_TRY_ASSIGN(const UploadStart start, begin_upload_now(key, std::move(request)));
+  if (start.settled) return *start.settled;
+  LARDER_TRY(start.upload->append(bytes));
+  return commit_now(*start.upload);
+}
+
+Task<Result<Receipt>> Repository::store(const ArtifactKey& key, UploadRequest request,
+                                        std::span<const std::byte> bytes) {
+  activity(key.name_space()).bytes_received.add(bytes.size());
+  return pool_.run(&Repository::store_now, this, key, std::move(request), bytes);
 }
 
 void Repository::release(std::unique_ptr<Upload> upload) {
@@ -227,7 +265,7 @@ void Repository::release(std::unique_ptr<Upload> upload) {
 
 Task<Result<Entry>> Repository::remove(const ArtifactKey& key, std::string actor, std::string why) {
   const auto entry = co_await pool_.run(&Store::remove, &store_, key, std::move(actor), std::move(why));
-  if (entry) Activity::add(activity(key.name_space()).removals);
+  if (entry) activity(key.name_space()).removals.add();
   co_return entry;
 }
 
@@ -357,14 +395,14 @@ Result<api::Stat> Repository::stat_all_now() {
   LARDER_TRY_ASSIGN(api::Stat stat, store_.totals());
   for (api::NamespaceStat& row : stat.namespaces) {
     const Activity& counters = activity(row.name);
-    row.hits = Activity::read(counters.hits);
-    row.misses = Activity::read(counters.misses);
-    row.uploads = Activity::read(counters.uploads);
-    row.duplicates = Activity::read(counters.duplicates);
-    row.rejects = Activity::read(counters.rejects);
-    row.removals = Activity::read(counters.removals);
-    row.bytes_sent = Activity::read(counters.bytes_sent);
-    row.bytes_received = Activity::read(counters.bytes_received);
+    row.hits = counters.hits.read();
+    row.misses = counters.misses.read();
+    row.uploads = counters.uploads.read();
+    row.duplicates = counters.duplicates.read();
+    row.rejects = counters.rejects.read();
+    row.removals = counters.removals.read();
+    row.bytes_sent = counters.bytes_sent.read();
+    row.bytes_received = counters.bytes_received.read();
   }
   return stat;
 }

@@ -36,16 +36,20 @@ class Repository {
   // From memory or not at all. Where a namespace of kind downloads has no
   // "<package>/<file>", its "<file>" answers, as Buildroot's layout wants it; where a
   // lane has nothing, what it overlays does.
-  Index::Found peek(const ArtifactKey& key, Entry& entry) const;
+  Found peek(KeyView key, Entry& entry) const;
+  // The same for who answers at once: a hit is counted, and noted before it can be answered.
+  Found check(KeyView key, Access access, Entry& entry);
+  // The content of what check() found, where it is at hand: nothing is waited for.
+  bool ready_content(const Entry& entry, OpenArtifact& artifact);
   Task<Result<Entry>> stat(const ArtifactKey& key);
   Task<Result<OpenArtifact>> open(const ArtifactKey& key);
 
   // What a front end has to say of an answer, for the counters and for recency.
-  void count_hit(const ArtifactKey& key, Access access);
-  void count_miss(const ArtifactKey& key);
+  void count_hit(KeyView key, Access access);
+  void count_miss(KeyView key);
   // For a front end that learns only later that what it sent was read. Counts nothing.
-  void note_used(const ArtifactKey& key) { note(key, Access::used); }
-  void count_sent(const ArtifactKey& key, std::uint64_t bytes);
+  void note_used(KeyView key) { note(key, Access::used); }
+  void count_sent(KeyView key, std::uint64_t bytes);
 
   Task<Result<Store::DirectoryPage>> list_directory(std::string name_space, std::string path,
                                                     std::string after, std::size_t limit);
@@ -62,6 +66,9 @@ class Repository {
   Task<Result<UploadStart>> begin_upload(const ArtifactKey& key, UploadRequest request);
   Task<Result<void>> append(Upload& upload, std::span<const std::byte> bytes);
   Task<Result<Receipt>> commit(Upload& upload);
+  // All of it at once, for what is small: one way to the pool and back. `bytes` stay until then.
+  Task<Result<Receipt>> store(const ArtifactKey& key, UploadRequest request,
+                              std::span<const std::byte> bytes);
   // Drops an upload (or what commit left of it) without making the caller wait.
   void release(std::unique_ptr<Upload> upload);
   Task<Result<Entry>> remove(const ArtifactKey& key, std::string actor, std::string why);
@@ -119,18 +126,21 @@ class Repository {
 
  private:
   Activity& activity(std::string_view space) const;
-  std::optional<ArtifactKey> fallback(const ArtifactKey& key) const;
+  std::optional<ArtifactKey> fallback(KeyView key) const;
   std::string overlaid_space(std::string_view space) const;  // empty: it is no lane
-  std::optional<ArtifactKey> overlaid(const ArtifactKey& key) const;
+  std::optional<ArtifactKey> overlaid(KeyView key) const;
   Result<std::vector<bool>> find_missing_now(const std::string& name_space,
                                              std::span<const WantedName> wanted);
   Result<bool> is_directory_now(const std::string& name_space, const std::string& path);
-  void note(const ArtifactKey& key, Access access);
+  void note(KeyView key, Access access);
+  Found check_now(KeyView key, Access access, Entry& entry);
   Result<Entry> stat_now(const ArtifactKey& key);
   Result<OpenArtifact> open_now(const ArtifactKey& key);
   Result<api::Stat> stat_all_now();
   Result<std::vector<api::TrashGeneration>> list_trash_now(std::size_t limit);
   Result<api::TrashEvent> empty_trash_now(std::uint64_t generation);
+  Result<Receipt> store_now(const ArtifactKey& key, UploadRequest request, std::span<const std::byte> bytes);
+  Result<Receipt> commit_now(Upload& upload);
   Result<UploadStart> begin_upload_now(const ArtifactKey& key, UploadRequest request);
   void count_receipt(const ArtifactKey& key, const Receipt& receipt);
 

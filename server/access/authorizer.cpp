@@ -237,7 +237,8 @@ IdentityPtr Authorizer::check_password(const Credentials& credentials, Origin or
     if (verified_.size() >= k_most_verified) verified_.clear();
     verified_[verification_key(credentials)] = Verified{now + k_verified_for, seen, credentials.user};
   }
-  return user(credentials.user, origin);
+  const std::shared_lock lock(mutex_);
+  return make_user(credentials.user, origin);
 }
 
 FailureGate::Delay Authorizer::failed(std::string_view address, std::string_view user,

@@ -404,7 +404,7 @@ Task<void> FtpSession::remove(const Action& action) {
   }
   std::string actor = visitor_.actor();
   std::string why = "DELE";
-  const auto entry = co_await context_.repository.remove(*key, std::move(by), std::move(why));
+  const auto entry = co_await context_.repository.remove(*key, std::move(actor), std::move(why));
   if (!entry) {
     say_error(entry.error(), Doing::removing);
     co_return end_record(code_of(entry.error().code(), Doing::removing), "absent");

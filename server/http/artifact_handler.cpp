@@ -10,8 +10,8 @@
 namespace larder::http {
 namespace {
 
-constexpr std::string_view k_missing = "not here\n";
 constexpr std::size_t k_body_piece = 256 << 10;  // bytes handed to the disk pool at once
+constexpr std::size_t k_small_body = 64 << 10;   // bytes that are taken in whole before anything is stored
 
 Reply describe(const Entry& entry, const std::string& etag) {
   Reply reply(200);
@@ -39,12 +39,9 @@ Reply bodiless(int status, const Reply& full) {
   return reply;
 }
 
-void answer_not_found(Exchange& exchange, const ArtifactKey& key) {
+void answer_not_found(Exchange& exchange, KeyView key) {
   exchange.context().repository.count_miss(key);
-  exchange.set_outcome("miss");
-  Reply reply(404);
-  reply.content_type = "text/plain";
-  exchange.answer_now(std::move(reply), k_missing);
+  exchange.answer_missing();
 }
 
 void answer_head(Exchange& exchange, const ArtifactKey& key, const Entry& entry) {
@@ -96,6 +93,10 @@ Task<void> send_artifact(Exchange& exchange, const ArtifactKey& key, const OpenA
 Task<void> get(Exchange& exchange, const ArtifactKey& key) {
   Repository& repository = exchange.context().repository;
   if (exchange.request().method == Method::head) {
+    Entry known;
+    const Found found = repository.peek(key, known);
+    if (found == Found::hit) co_return answer_head(exchange, key, known);
+    if (found == Found::miss) co_return co_await answer_missing(exchange, key);
     const auto entry = co_await repository.stat(key);
     if (entry) co_return answer_head(exchange, key, *entry);
     if (entry.error().code() == Errc::not_found) co_return co_await answer_missing(exchange, key);
@@ -171,13 +172,14 @@ Task<void> answer_receipt(Exchange& exchange, const ArtifactKey& key, const Rece
 // Takes the body in; an error has been answered when it returns false.
 Task<Result<Receipt>> receive(Exchange& exchange, Upload& upload) {
   Repository& repository = exchange.context().repository;
-  std::vector<std::byte> piece;
+  BodyBytes piece;
   while (true) {
     piece.clear();
     const auto count = co_await exchange.read_body(piece, k_body_piece);
     if (!count) co_return count.error();
     if (*count == 0) break;
-    const auto appended = co_await repository.append(upload, piece);
+    const std::span<const std::byte> bytes(piece.data(), piece.size());
+    const auto appended = co_await repository.append(upload, bytes);
     if (!appended) co_return appended.error();
   }
   const auto receipt = co_await repository.commit(upload);
@@ -197,6 +199,16 @@ Result<UploadRequest> upload_request(const Exchange& exchange) {
 std::string build_of(const Request& request) {
   constexpr std::size_t k_longest = 200;  // bytes; an id, and no story
   return request.larder_build.empty() ? std::string() : "build " + request.larder_build.substr(0, k_longest);
+}
+
+Task<void> put_small(Exchange& exchange, const ArtifactKey& key, UploadRequest upload) {
+  BodyBytes body;
+  const auto count = co_await exchange.read_body(body, k_small_body);
+  if (!count) co_return co_await exchange.answer_error(count.error());
+  const std::span<const std::byte> bytes(body.data(), body.size());
+  const auto receipt = co_await exchange.context().repository.store(key, std::move(upload), bytes);
+  if (!receipt) co_return co_await exchange.answer_error(receipt.error());
+  co_await answer_receipt(exchange, key, *receipt);
 }
 
 Task<void> put(Exchange& exchange, const ArtifactKey& key) {
@@ -231,6 +243,9 @@ Task<void> put(Exchange& exchange, const ArtifactKey& key) {
   wanted->may_replace = exchange.visitor().may().may(Right::replace, key.name_space());
   wanted->why = build_of(request);
   UploadRequest upload = std::move(*wanted);
+  // Who waits for 100 is not made to send what may not be wanted.
+  if (request.content_length && *request.content_length <= k_small_body && !request.expects_continue)
+    co_return co_await put_small(exchange, key, std::move(upload));
   auto start = co_await repository.begin_upload(key, std::move(upload));
   if (!start) co_return co_await exchange.answer_error(start.error());
   if (start->settled) co_return co_await answer_receipt(exchange, key, *start->settled);
@@ -262,24 +277,34 @@ Task<void> remove(Exchange& exchange, const ArtifactKey& key) {
 
 }  // namespace
 
-bool answer_check_from_memory(Exchange& exchange, const ArtifactKey& key) {
-  const Request& request = exchange.request();
-  const bool head = request.method == Method::head;
-  if (!head && request.method != Method::get) return false;
-  if (request.has_body()) return false;
+AtOnce answer_at_once(Exchange& exchange, KeyView key, OpenArtifact& artifact) {
+  Repository& repository = exchange.context().repository;
+  const bool head = exchange.request().method == Method::head;
   Entry entry;
-  const Index::Found found = exchange.context().repository.peek(key, entry);
-  if (found == Index::Found::unknown) return false;
-  if (found == Index::Found::hit && !head) return false;
-  // Somebody who can read a listing may have meant a directory.
-  if (found == Index::Found::miss && choose_listing_format(request.accept) != ListingFormat::none)
-    return false;
-  exchange.set_artifact(key);
-  if (found == Index::Found::hit)
-    answer_head(exchange, key, entry);
-  else
+  const Found found = head ? repository.check(key, Access::seen, entry) : repository.peek(key, entry);
+  if (found == Found::unknown) return AtOnce::no;
+  if (found == Found::miss) {
+    exchange.set_artifact(key);
     answer_not_found(exchange, key);
-  return true;
+    return AtOnce::answered;
+  }
+  artifact.entry = entry;
+  if (!head && !repository.ready_content(entry, artifact))
+    return AtOnce::no;  // the pool opens it, and counts
+  exchange.set_artifact(key);
+  if (!head) repository.count_hit(key, Access::used);
+  if (!head && !artifact.body) return AtOnce::have_file;
+  exchange.answer_artifact(artifact);
+  if (!head) repository.count_sent(key, entry.size);
+  return AtOnce::answered;
+}
+
+Task<void> answer_whole(Exchange& exchange, KeyView key, const OpenArtifact& artifact) {
+  exchange.set_outcome("hit");
+  const std::string etag = artifact.entry.digest.hex();
+  Reply reply = describe(artifact.entry, etag);
+  co_await exchange.answer_file(std::move(reply), artifact, 0);
+  exchange.context().repository.count_sent(key, artifact.entry.size);
 }
 
 Task<void> answer_missing(Exchange& exchange, const ArtifactKey& key) {

@@ -6,9 +6,16 @@
 
 namespace larder::http {
 
-// Answers a HEAD, or a GET of something missing, when memory alone can tell:
-// the storm of availability checks. False: nothing was done, ask serve_artifact().
-bool answer_check_from_memory(Exchange& exchange, const ArtifactKey& key);
+// What can be done at once for a GET or HEAD that asks for nothing special, which is nearly all of them:
+// memory alone tells. Whether the client may read is not asked here: that belongs into HttpSession::run(),
+// before this way and the other.
+enum class AtOnce {
+  answered,   // a HEAD, something missing, something small
+  have_file,  // `artifact` is open, and answer_whole() sends it
+  no,         // nothing was done: ask serve_artifact()
+};
+AtOnce answer_at_once(Exchange& exchange, KeyView key, OpenArtifact& artifact);
+Task<void> answer_whole(Exchange& exchange, KeyView key, const OpenArtifact& artifact);
 
 Task<void> serve_artifact(Exchange& exchange, const ArtifactKey& key);
 

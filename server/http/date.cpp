@@ -52,7 +52,9 @@ std::int64_t day_number(const Civil& date) {
 Civil civil_of(std::int64_t day_since_epoch) {
   const std::int64_t day = day_since_epoch + k_epoch_day;
   Civil date;
-  date.year = static_cast<int>(day / 366) + 1;  // never too late, and soon put right
+  date.year = static_cast<int>(day * 400 /
+                               146097);  // 400 years have so many days; never too late, and soon put right
+  date.year = std::max(date.year, 1);
   while (days_before_year(date.year + 1) <= day) ++date.year;
   auto left = static_cast<int>(day - days_before_year(date.year));
   date.month = 1;
@@ -167,17 +169,23 @@ bool read_asctime(Reader reader, Moment& moment) {
 }  // namespace
 
 std::string format_http_date(UnixSeconds time) {
+  std::string text;
+  append_http_date(text, time);
+  return text;
+}
+
+void append_http_date(std::string& out, UnixSeconds time) {
   const Moment moment = moment_of(time);
   // 0001-01-01 was a Monday.
   const auto weekday = static_cast<std::size_t>((day_number(moment.date) + k_epoch_day + 1) % 7);
 
-  std::string text = "Sun, 00 Jan 0000 00:00:00 GMT";
-  k_days[weekday].copy(text.data(), 3);
+  char text[] = "Sun, 00 Jan 0000 00:00:00 GMT";
+  k_days[weekday].copy(text, 3);
   put_number(&text[5], moment.date.day, 2);
   k_months[static_cast<std::size_t>(moment.date.month - 1)].copy(&text[8], 3);
   put_number(&text[12], moment.date.year, 4);
   put_time(&text[17], moment.seconds);
-  return text;
+  out.append(text, sizeof text - 1);
 }
 
 std::string format_iso_date(UnixSeconds time) {

@@ -35,7 +35,12 @@ void InputBuffer::consume(std::size_t count) {
 
 std::span<char> InputBuffer::room() {
   assert(begin_ == 0 && end_ == 0);
+  if (bytes_.empty()) bytes_.resize(k_usual);
   return bytes_;
+}
+
+void InputBuffer::release() {
+  if (begin_ == end_) std::vector<char>().swap(bytes_);
 }
 
 void InputBuffer::grow_for_body() {
@@ -43,9 +48,10 @@ void InputBuffer::grow_for_body() {
 }
 
 void InputBuffer::shrink() {
-  if (bytes_.size() == k_usual || end_ > k_usual) return;
-  bytes_.resize(k_usual);
-  bytes_.shrink_to_fit();
+  if (bytes_.size() <= k_usual || end_ > k_usual) return;
+  std::vector<char> usual(k_usual);
+  std::copy_n(bytes_.begin(), end_, usual.begin());
+  bytes_.swap(usual);
 }
 
 namespace {
@@ -81,10 +87,11 @@ void Exchange::begin(SteadyTime now) {
   outcome_ = {};
 }
 
-void Exchange::finish() {
-  const auto duration = std::chrono::steady_clock::now() - started_;
+SteadyTime Exchange::finish() {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  const auto duration = now - started_;
   context_.latency.observe(latency_kind(request().method, artifact_), duration);
-  if (!context_.access_log.on()) return;
+  if (!context_.access_log.on()) return now;
   AccessRecord record;
   record.client = connection_.peer_text();
   record.user = visitor_.identity().name;
@@ -99,25 +106,61 @@ void Exchange::finish() {
   record.bytes_out = bytes_out_;
   record.duration = std::chrono::duration_cast<std::chrono::microseconds>(duration);
   context_.access_log.write(record);
+  return now;
 }
 
-void Exchange::set_artifact(const ArtifactKey& key) {
+void Exchange::set_artifact(KeyView key) {
   artifact_ = true;
   if (context_.access_log.on()) name_space_ = key.name_space();
 }
 
-Task<bool> Exchange::flush() {
-  if (output_.empty()) co_return !broken_;
-  if (broken_) co_return false;
-  const HttpConfig& limits = context_.config->http;
-  connection_.set_deadline(std::chrono::steady_clock::now() + limits.body_timeout);
-  const ErrorCode error = co_await connection_.write(output_);
-  connection_.set_deadline(SteadyTime::max());
+bool Exchange::flush_now() {
+  if (!has_output()) return true;
+  const std::string_view head = std::string_view(output_).substr(std::min(written_, output_.size()));
+  const std::string_view body = body_to_send().substr(written_ - std::min(written_, output_.size()));
+  written_ += connection_.try_write(head, body);
+  if (written_ < output_.size() + body_to_send().size()) return false;
+  forget_output();
+  return true;
+}
+
+void Exchange::forget_output() {
+  written_ = 0;
+  body_.reset();
   output_.clear();
   if (output_.capacity() > 4 * k_flush_threshold)
     std::string().swap(output_);  // a listing, not kept while idle
+}
+
+void Exchange::rest() {
+  broken_ = false;  // the wait for input was given up, and nothing else
+  input_.release();
+  std::string().swap(output_);
+  parser_.release();
+}
+
+Task<bool> Exchange::flush() {
+  if (broken_) co_return false;
+  if (flush_now()) co_return true;
+  const HttpConfig& limits = context_.config->http;
+  connection_.set_deadline(std::chrono::steady_clock::now() + limits.body_timeout);
+  const std::string_view head = std::string_view(output_).substr(std::min(written_, output_.size()));
+  const std::string_view body = body_to_send().substr(written_ - std::min(written_, output_.size()));
+  ErrorCode error;
+  if (!head.empty()) error = co_await connection_.write(head);
+  if (!error && !body.empty()) error = co_await connection_.write(body);
   if (error) broken_ = true;
+  connection_.set_deadline(SteadyTime::max());
+  forget_output();
   co_return !broken_;
+}
+
+bool Exchange::try_fill() {
+  const Connection::ReadOutcome outcome = connection_.try_read(input_.room());
+  if (outcome.error && outcome.error != asio::error::try_again && outcome.error != asio::error::would_block)
+    broken_ = true;
+  input_.filled(outcome.count);
+  return outcome.count > 0;
 }
 
 Task<bool> Exchange::fill() {
@@ -132,7 +175,7 @@ Task<bool> Exchange::fill() {
   co_return true;
 }
 
-Task<Result<std::size_t>> Exchange::read_body(std::vector<std::byte>& into, std::size_t at_most) {
+Task<Result<std::size_t>> Exchange::read_body(BodyBytes& into, std::size_t at_most) {
   const std::size_t before = into.size();
   if (!parser_.complete() && request().expects_continue && !continued_) {
     continued_ = true;
@@ -144,11 +187,15 @@ Task<Result<std::size_t>> Exchange::read_body(std::vector<std::byte>& into, std:
   const Pace pace(limits.body_timeout, limits.min_rate.bytes, started_);
   while (!parser_.complete() && into.size() - before < at_most) {
     if (input_.unread().empty()) {
-      input_.grow_for_body();
+      const bool direct = !request().chunked;
+      if (!direct) input_.grow_for_body();
       connection_.set_deadline(pace.deadline(parser_.body_bytes(), std::chrono::steady_clock::now()));
-      const bool more = co_await fill();
+      bool more = false;
+      if (direct) more = co_await read_into(into, at_most - (into.size() - before));
+      if (!direct) more = co_await fill();
       connection_.set_deadline(SteadyTime::max());
       if (!more) co_return Error(Errc::cancelled, "the client went away in the middle of the body");
+      if (direct) continue;
     }
     const ParseStep step = parser_.feed(input_.unread());
     if (step.event == ParseEvent::body) {
@@ -164,6 +211,20 @@ Task<Result<std::size_t>> Exchange::read_body(std::vector<std::byte>& into, std:
   co_return into.size() - before;
 }
 
+// What comes of a body whose length is known needs no other place on its way.
+Task<bool> Exchange::read_into(BodyBytes& into, std::size_t at_most) {
+  const std::size_t before = into.size();
+  const std::uint64_t left = *request().content_length - parser_.body_bytes();
+  const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(left, at_most));
+  into.resize(before + room, boost::container::default_init);
+  const std::span<char> target(reinterpret_cast<char*>(into.data()) + before, room);
+  const Connection::ReadOutcome outcome = co_await connection_.read_some(target);
+  into.resize(before + outcome.count, boost::container::default_init);
+  parser_.took_body(outcome.count);
+  if (outcome.error) broken_ = true;
+  co_return !broken_;
+}
+
 Task<void> Exchange::settle_body() {
   if (parser_.complete() || broken_) co_return;
   const Request& asked = request();
@@ -175,12 +236,31 @@ Task<void> Exchange::settle_body() {
     linger_ = true;
     co_return;
   }
-  std::vector<std::byte> unwanted;
+  BodyBytes unwanted;
   while (!parser_.complete()) {
     unwanted.clear();
     const auto count = co_await read_body(unwanted, k_flush_threshold);
     if (!count) co_return;
   }
+}
+
+void Exchange::answer_artifact(const OpenArtifact& artifact) {
+  status_ = 200;
+  outcome_ = "hit";
+  const Entry& entry = artifact.entry;
+  append_artifact_head(output_, {entry.digest, entry.size, entry.stored}, request().version,
+                       keep_alive_ ? KeepAlive::yes : KeepAlive::no, current_date());
+  if (request().method == Method::head) return;
+  body_ = artifact.body;
+  bytes_out_ += artifact.entry.size;
+}
+
+void Exchange::answer_missing() {
+  status_ = 404;
+  outcome_ = "miss";
+  append_missing(output_, request().method, request().version, keep_alive_ ? KeepAlive::yes : KeepAlive::no,
+                 current_date());
+  if (request().method != Method::head) bytes_out_ += k_missing.size();
 }
 
 void Exchange::put_head(const Reply& reply) {
@@ -219,6 +299,13 @@ Task<void> Exchange::answer_error(const Error& error) {
 
 Task<void> Exchange::answer_file(Reply reply, const OpenArtifact& artifact, std::uint64_t offset) {
   const std::uint64_t length = reply.content_length.value_or(0);
+  if (artifact.body) {
+    put_head(reply);
+    output_.append(*artifact.body, offset, length);
+    bytes_out_ += length;
+    co_await flush();
+    co_return;
+  }
   if (length > 0) connection_.cork(true);
   put_head(reply);
   const bool head_sent = co_await flush();

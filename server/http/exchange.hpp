@@ -3,6 +3,7 @@
 // pipelined requests are answered in one write.
 #pragma once
 
+#include <boost/container/vector.hpp>
 #include <cstddef>
 #include <memory>
 #include <stop_token>
@@ -36,23 +37,25 @@ struct Context {
 // Bytes that have arrived and nobody has looked at.
 class InputBuffer {
  public:
-  InputBuffer() : bytes_(k_usual) {}
-
   std::string_view unread() const { return {bytes_.data() + begin_, end_ - begin_}; }
   void consume(std::size_t count);
   std::span<char> room();  // where the next bytes go; the buffer has to be empty
+  void release();          // its memory, while nothing is in it; room() gets it again
   void filled(std::size_t count) { end_ += count; }
-  void grow_for_body();  // large reads while a body comes
+  void grow_for_body();  // large reads while a body comes in chunks
   void shrink();         // back to the usual size
 
  private:
-  static constexpr std::size_t k_usual = 16 << 10;
-  static constexpr std::size_t k_body = 256 << 10;
+  static constexpr std::size_t k_usual = 2 << 10;  // a request is some 400 bytes
+  static constexpr std::size_t k_body = 64 << 10;
 
-  std::vector<char> bytes_;
+  std::vector<char> bytes_;  // empty: none were wanted yet
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };
+
+// Bytes of a body; resize() can leave new ones as they are, to be read into.
+using BodyBytes = boost::container::vector<std::byte>;
 
 class Exchange {
  public:
@@ -77,7 +80,7 @@ class Exchange {
 
   // Appends up to about `at_most` further bytes; 0 when the body is over. Asks
   // for the body first when the client waits for that.
-  Task<Result<std::size_t>> read_body(std::vector<std::byte>& into, std::size_t at_most);
+  Task<Result<std::size_t>> read_body(BodyBytes& into, std::size_t at_most);
 
   // Answers -------------------------------------------------------------------
 
@@ -88,6 +91,11 @@ class Exchange {
   Task<void> answer_error(const Error& error);
   // The same for requests without a body; nothing is awaited.
   void answer_now(Reply reply, std::string_view body);
+
+  // The usual answers, at once: an artifact's head, with its bytes behind it when there are any, and
+  // its absence.
+  void answer_artifact(const OpenArtifact& artifact);
+  void answer_missing();
 
   // `artifact` from `offset` on, reply.content_length bytes of it.
   Task<void> answer_file(Reply reply, const OpenArtifact& artifact, std::uint64_t offset);
@@ -101,18 +109,25 @@ class Exchange {
   // For the log ---------------------------------------------------------------
 
   void set_outcome(std::string_view outcome) { outcome_ = outcome; }  // a literal
-  void set_artifact(const ArtifactKey& key);
+  void set_artifact(KeyView key);
 
  private:
   friend class HttpSession;
 
+  bool flush_now();  // as far as the socket takes it; true: all of it
   Task<bool> flush();
+  bool try_fill();  // with what has come; false: nothing has
   Task<bool> fill();
+  Task<bool> read_into(BodyBytes& into, std::size_t at_most);
   Task<void> settle_body();
   void put_head(const Reply& reply);
   void meet();                 // whoever shows no credentials, as far as TLS tells
+  std::string_view body_to_send() const { return body_ ? std::string_view(*body_) : std::string_view(); }
+  void rest();  // gives back memory, between requests
+  bool has_output() const { return !output_.empty() || body_; }
+  void forget_output();
   void begin(SteadyTime now);  // a header has been read
-  void finish();               // log and count
+  SteadyTime finish();         // log and count; when that was
 
   Context& context_;
   Connection& connection_;
@@ -120,6 +135,8 @@ class Exchange {
   Visitor visitor_;
   InputBuffer input_;
   std::string output_;
+  std::size_t written_ = 0;                  // of output_, and then of what follows it
+  std::shared_ptr<const std::string> body_;  // goes out behind output_; null: nothing
   // Of the current request:
   SteadyTime started_;
   bool keep_alive_ = false;

@@ -53,8 +53,8 @@ void Latency::observe(Kind kind, std::chrono::nanoseconds duration) {
   const double seconds = std::chrono::duration<double>(duration).count();
   std::size_t bucket = 0;
   while (bucket < k_bounds.size() && seconds > k_bounds[bucket]) ++bucket;
-  histogram.buckets[bucket].fetch_add(1, std::memory_order_relaxed);
-  histogram.nanoseconds.fetch_add(static_cast<std::uint64_t>(duration.count()), std::memory_order_relaxed);
+  histogram.buckets[bucket].add();
+  histogram.nanoseconds.add(static_cast<std::uint64_t>(duration.count()));
 }
 
 std::string Latency::render() const {
@@ -65,13 +65,12 @@ std::string Latency::render() const {
     const std::string label = std::string("{kind=\"") + k_kind_names[kind] + "\"";
     std::uint64_t count = 0;
     for (std::size_t bucket = 0; bucket <= k_bounds.size(); ++bucket) {
-      count += histograms_[kind].buckets[bucket].load(std::memory_order_relaxed);
+      count += histograms_[kind].buckets[bucket].read();
       const std::string bound = bucket < k_bounds.size() ? number_text(k_bounds[bucket]) : "+Inf";
       out.append(k_name).append("_bucket").append(label).append(",le=\"").append(bound).append("\"} ");
       out.append(std::to_string(count)).append("\n");
     }
-    const double sum =
-        static_cast<double>(histograms_[kind].nanoseconds.load(std::memory_order_relaxed)) / 1e9;
+    const double sum = static_cast<double>(histograms_[kind].nanoseconds.read()) / 1e9;
     out.append(k_name).append("_sum").append(label).append("} ").append(number_text(sum)).append("\n");
     out.append(k_name).append("_count").append(label).append("} ").append(std::to_string(count)).append("\n");
   }

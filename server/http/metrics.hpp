@@ -2,12 +2,12 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
 
 #include "common/api.hpp"
+#include "common/counter.hpp"
 #include "server/http/request_parser.hpp"
 
 namespace larder::http {
@@ -28,8 +28,8 @@ class Latency {
 
  private:
   struct Histogram {
-    std::array<std::atomic<std::uint64_t>, k_bounds.size() + 1> buckets{};
-    std::atomic<std::uint64_t> nanoseconds{0};
+    std::array<Counter, k_bounds.size() + 1> buckets;
+    Counter nanoseconds;
   };
   std::array<Histogram, 3> histograms_;
 };

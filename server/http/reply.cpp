@@ -17,6 +17,15 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
+// BitBake compares with the exact word, in lower case.
+void append_connection(std::string& out, int version, KeepAlive keep_alive) {
+  if (keep_alive == KeepAlive::no)
+    out += "Connection: close\r\n";
+  else if (version == 10)
+    out += "Connection: keep-alive\r\n";
+  out += "\r\n";
+}
+
 }  // namespace
 
 std::string_view reason_phrase(int status) {
@@ -73,10 +82,29 @@ void append_head(std::string& out, const Reply& reply, int version, KeepAlive ke
   if (reply.accept_ranges) append_field(out, "Accept-Ranges", "bytes");
   if (!reply.content_range.empty()) append_field(out, "Content-Range", reply.content_range);
   out.append(reply.extra);
-  // BitBake compares with the exact word, in lower case.
-  if (keep_alive == KeepAlive::no) append_field(out, "Connection", "close");
-  if (keep_alive == KeepAlive::yes && version == 10) append_field(out, "Connection", "keep-alive");
-  out.append("\r\n");
+  append_connection(out, version, keep_alive);
+}
+
+void append_artifact_head(std::string& out, const ArtifactHead& artifact, int version, KeepAlive keep_alive,
+                          std::string_view date) {
+  out.append("HTTP/1.1 200 OK\r\nServer: larder\r\nDate: ").append(date);
+  out += "\r\nContent-Type: application/octet-stream\r\nContent-Length: ";
+  append_number(out, artifact.size);
+  const Digest::Hex etag = artifact.digest.hex_digits();
+  out.append("\r\nETag: \"").append(etag.data(), etag.size()).append("\"\r\nLast-Modified: ");
+  append_http_date(out, artifact.stored);
+  out += "\r\nAccept-Ranges: bytes\r\n";
+  append_connection(out, version, keep_alive);
+}
+
+void append_missing(std::string& out, Method method, int version, KeepAlive keep_alive,
+                    std::string_view date) {
+  out.append("HTTP/1.1 404 Not Found\r\nServer: larder\r\nDate: ").append(date);
+  out += "\r\nContent-Type: text/plain\r\nContent-Length: ";
+  append_number(out, k_missing.size());
+  out += "\r\n";
+  append_connection(out, version, keep_alive);
+  if (method != Method::head) out += k_missing;
 }
 
 int status_of(Errc code) {

@@ -8,7 +8,9 @@
 
 #include "common/api.hpp"
 #include "common/clock.hpp"
+#include "common/digest.hpp"
 #include "common/error.hpp"
+#include "server/http/request_parser.hpp"
 
 namespace larder::http {
 
@@ -37,6 +39,19 @@ std::string_view reason_phrase(int status);
 // value of the Date field. An HTTP/1.0 client that keeps the connection is told so.
 void append_head(std::string& out, const Reply& reply, int version, KeepAlive keep_alive,
                  std::string_view date);
+
+// What most requests are answered with, in one go: the same bytes as append_head() makes of a 200
+// with everything that is known of an artifact, and of a 404 with this body.
+struct ArtifactHead {
+  Digest digest;
+  std::uint64_t size = 0;
+  UnixSeconds stored = 0;
+};
+void append_artifact_head(std::string& out, const ArtifactHead& artifact, int version, KeepAlive keep_alive,
+                          std::string_view date);
+inline constexpr std::string_view k_missing = "not here\n";
+void append_missing(std::string& out, Method method, int version, KeepAlive keep_alive,
+                    std::string_view date);
 
 // The one place where a code becomes a status.
 int status_of(Errc code);

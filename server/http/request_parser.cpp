@@ -77,6 +77,12 @@ void RequestParser::reset() {
   refusal_ = {};
 }
 
+void RequestParser::release() {
+  reset();
+  std::string().swap(partial_);
+  request_ = Request();
+}
+
 ParseStep RequestParser::feed(std::string_view input) {
   switch (phase_) {
     case Phase::header: return feed_header(input);
@@ -113,6 +119,11 @@ ParseStep RequestParser::feed_fixed_body(std::string_view input) {
   body_bytes_ += length;
   if (length == left) phase_ = Phase::complete;
   return {ParseEvent::body, length, input.substr(0, length)};
+}
+
+void RequestParser::took_body(std::size_t count) {
+  body_bytes_ += count;
+  if (body_bytes_ == *request_.content_length) phase_ = Phase::complete;
 }
 
 ParseStep RequestParser::feed_chunked_body(std::string_view input) {

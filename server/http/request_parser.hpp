@@ -49,6 +49,11 @@ struct Request {
   std::string depth;         // of PROPFIND
   std::string larder_build;  // what an upload belongs to
 
+  // It depends on more than what is asked for, or wants a part of it.
+  bool is_conditional() const {
+    return !range.empty() || !if_match.empty() || !if_none_match.empty() || !if_modified_since.empty() ||
+           !if_unmodified_since.empty();
+  }
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
   void clear();  // keeps the strings' memory for the next request
 };
@@ -72,6 +77,8 @@ class RequestParser {
   explicit RequestParser(HeaderLimits limits = {});
 
   ParseStep feed(std::string_view input);
+  // So many bytes of a body of known length were read past the parser.
+  void took_body(std::size_t count);
 
   // Valid from `header` until reset().
   const Request& request() const { return request_; }
@@ -87,6 +94,7 @@ class RequestParser {
   std::uint64_t body_bytes() const { return body_bytes_; }  // content so far
 
   void reset();
+  void release();  // reset(), and no memory is kept
 
  private:
   enum class Phase : std::uint8_t { header, body, complete, failed };

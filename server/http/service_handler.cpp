@@ -230,7 +230,7 @@ Task<void> serve_options(Exchange& exchange) {
 
 // Directories exist by the names below them: making one is agreed to, and done by the first upload.
 Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit) {
-  std::vector<std::byte> body;
+  BodyBytes body;
   constexpr std::size_t k_piece = 256 << 10;
   while (true) {
     const auto count = co_await exchange.read_body(body, k_piece);

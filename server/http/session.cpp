@@ -1,13 +1,21 @@
 #include "server/http/session.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include "common/name_list.hpp"
 #include "server/http/access_handler.hpp"
 #include "server/http/artifact_handler.hpp"
+#include "server/http/listing.hpp"
 #include "server/http/service_handler.hpp"
 #include "server/http/snapshot_handler.hpp"
 #include "server/http/target.hpp"
 
 namespace larder::http {
+namespace {
+
+constexpr std::size_t k_gathered = 64 << 10;  // bytes of answers to pipelined requests that go out together
+
+}  // namespace
 
 HttpSession::HttpSession(Context& context, Socket socket)
     : context_(context), connection_(std::move(socket)), exchange_(context, connection_) {}
@@ -59,19 +67,44 @@ Task<void> HttpSession::refuse_plain_text() {
 
 Task<void> HttpSession::run(SessionSet& sessions) {
   while (true) {
-    const bool ready = co_await read_header();
-    if (!ready) break;
+    const ParseEvent event = look_for_request();
+    if (event == ParseEvent::failed) {
+      co_await refuse();
+      break;
+    }
+    if (event == ParseEvent::need_more) {
+      // The other connections first: until they had their turn, more has come, where many are busy.
+      // Asking at once would find nothing, and cost a system call and a wait.
+      if (exchange_.flush_now() && !waited_) {
+        const LoopExecutor executor = connection_.socket().get_executor();
+        co_await asio::post(executor, k_as_task);
+        waited_ = true;
+        if (exchange_.try_fill()) continue;
+      }
+      const bool more = co_await wait_for_input();
+      waited_ = false;
+      if (!more) break;
+      continue;
+    }
     exchange_.begin(std::chrono::steady_clock::now());
     connection_.set_deadline(SteadyTime::max());  // every wait for the peer sets its own
-    co_await answer_request();
-    exchange_.finish();
+    OpenArtifact artifact;
+    const AtOnce done = answer_from_memory(artifact);
+    if (done == AtOnce::no) co_await answer_request();
+    if (done == AtOnce::have_file) co_await answer_whole(exchange_, *key_, artifact);
+    // A body is sent now; heads wait for those of further requests that have come.
+    const bool much = exchange_.body_ || exchange_.output_.size() > k_gathered;
+    if (much && !exchange_.flush_now()) co_await exchange_.flush();
+    now_ = exchange_.finish();
     if (exchange_.broken_) break;
     if (!exchange_.keep_alive_ || sessions.draining()) {
       co_await exchange_.flush();
       break;
     }
+    waited_ = false;
     exchange_.parser_.reset();
     exchange_.input_.shrink();
+    header_deadline_ = SteadyTime::max();
   }
   // Closed with bytes unread, the socket is reset, and what of the answer is still
   // on its way is lost (RFC 9112, section 9.6).
@@ -86,36 +119,53 @@ Task<void> HttpSession::run(SessionSet& sessions) {
   connection_.close();
 }
 
-// False: the connection is over (a refusal has been written, if there was one).
-Task<bool> HttpSession::read_header() {
-  RequestParser& parser = exchange_.parser_;
-  const HttpConfig& limits = context_.config->http;
-  SteadyTime header_deadline = SteadyTime::max();
-  while (true) {
-    if (!exchange_.input_.unread().empty()) {
-      const ParseStep step = parser.feed(exchange_.input_.unread());
-      exchange_.input_.consume(step.consumed);
-      if (step.event == ParseEvent::header) {
-        idle_ = false;
-        co_return true;
-      }
-      if (step.event == ParseEvent::failed) {
-        co_await refuse();
-        co_return false;
-      }
-      if (!exchange_.input_.unread().empty()) continue;
-    }
+// As far as what has arrived tells.
+ParseEvent HttpSession::look_for_request() {
+  InputBuffer& input = exchange_.input_;
+  while (!input.unread().empty()) {
+    const ParseStep step = exchange_.parser_.feed(input.unread());
+    input.consume(step.consumed);
+    if (step.event == ParseEvent::header) idle_ = false;
+    if (step.event == ParseEvent::header || step.event == ParseEvent::failed) return step.event;
+  }
+  return ParseEvent::need_more;
+}
+
+// Answers go out before anything is waited for. False: the connection is over.
+Task<bool> HttpSession::wait_for_input() {
+  if (!exchange_.flush_now()) {
     const bool flushed = co_await exchange_.flush();
     if (!flushed) co_return false;
-    const SteadyTime now = std::chrono::steady_clock::now();
-    idle_ = parser.idle();
-    // From its first byte on a header has one deadline, however it trickles.
-    if (!idle_ && header_deadline == SteadyTime::max()) header_deadline = now + limits.header_timeout;
-    connection_.set_deadline(idle_ ? now + limits.idle_timeout : header_deadline);
-    if (idle_ && !context_.ready()) co_return false;
-    const bool more = co_await exchange_.fill();
-    if (!more) co_return false;
   }
+  const HttpConfig& limits = context_.config->http;
+  if (now_ == SteadyTime()) now_ = std::chrono::steady_clock::now();
+  idle_ = exchange_.parser_.idle();
+  // From its first byte on a header has one deadline, however it trickles.
+  if (!idle_ && header_deadline_ == SteadyTime::max()) header_deadline_ = now_ + limits.header_timeout;
+  connection_.set_deadline(idle_ ? now_ + limits.idle_timeout : header_deadline_);
+  if (idle_ && !context_.ready()) co_return false;
+  waiting_since_ = now_;
+  now_ = SteadyTime();  // time passes
+  bool more = !exchange_.broken_;
+  if (more) more = co_await exchange_.fill();
+  waiting_since_ = SteadyTime::max();
+  if (more || !resting_) co_return more;
+
+  // Nothing for a while: what is not needed is given back until there is.
+  resting_ = false;
+  exchange_.rest();
+  name_ = std::string();
+  const ErrorCode error = co_await connection_.wait_readable();
+  if (error) co_return false;
+  more = co_await exchange_.fill();
+  co_return more;
+}
+
+void HttpSession::look(SteadyTime now) {
+  constexpr std::chrono::seconds k_patience(3);
+  if (!idle_ || resting_ || waiting_since_ == SteadyTime::max() || now - waiting_since_ < k_patience) return;
+  resting_ = true;
+  connection_.stop_waiting();
 }
 
 Task<void> HttpSession::refuse() {
@@ -144,6 +194,20 @@ bool is_open(const Target& target) {
 
 }  // namespace
 
+// The two ways to an artifact: this one for what memory can tell, answer_request() for everything.
+AtOnce HttpSession::answer_from_memory(OpenArtifact& artifact) {
+  const Request& request = exchange_.request();
+  if (request.method != Method::get && request.method != Method::head) return AtOnce::no;
+  if (request.has_body() || request.is_conditional()) return AtOnce::no;
+  // Somebody who can read a listing may have meant a directory, if there is no such artifact.
+  if (choose_listing_format(request.accept) != ListingFormat::none) return AtOnce::no;
+  if (!exchange_.knows_visitor()) return AtOnce::no;  // who it is, may have to be asked elsewhere
+  key_ = plain_artifact(request.target, name_);
+  if (!key_ || key_->path() == k_name_list) return AtOnce::no;
+  if (!exchange_.visitor().may().may(Right::read, key_->name_space())) return AtOnce::no;
+  return answer_at_once(exchange_, *key_, artifact);
+}
+
 Task<void> HttpSession::answer_request() {
   const Request& request = exchange_.request();
   if (request.method == Method::options && request.target == "*") co_return co_await serve_options(exchange_);
@@ -154,12 +218,6 @@ Task<void> HttpSession::answer_request() {
     if (!known) co_return;
   }
   if (!may(exchange_, *target)) co_return co_await http::refuse(exchange_, *target);
-  if (target->kind == Target::Kind::artifact) {
-    const auto key = target->key();
-    if (!key) co_return co_await exchange_.answer_error(key.error());
-    // The list of names is no artifact, though it looks like one.
-    if (target->path != k_name_list && answer_check_from_memory(exchange_, *key)) co_return;
-  }
   if (request.method == Method::get || request.method == Method::head) co_await exchange_.settle_body();
   co_await dispatch(*target);
 }

@@ -114,6 +114,28 @@ Result<Target> parse_target(std::string_view raw) {
   return classify(std::move(target));
 }
 
+std::optional<KeyView> plain_artifact(std::string_view raw, std::string& room) {
+  if (raw.size() < 2 || raw.size() > k_max_target || raw.front() != '/' || raw.back() == '/')
+    return std::nullopt;
+  raw.remove_prefix(1);
+  room.resize(raw.size());
+  char* to = room.data();
+  for (const char *at = raw.data(), *const end = at + raw.size(); at != end; ++at) {
+    char c = *at;
+    if (c == '?' || c == '#') return std::nullopt;
+    if (c == '%') {
+      const int high = end - at > 2 ? value_of_hex(at[1]) : -1;
+      const int low = end - at > 2 ? value_of_hex(at[2]) : -1;
+      if (high < 0 || low < 0) return std::nullopt;
+      c = static_cast<char>(high * 16 + low);
+      if (c == '/' || c == '\0') return std::nullopt;
+      at += 2;
+    }
+    *to++ = c;
+  }
+  return KeyView::of_live({room.data(), static_cast<std::size_t>(to - room.data())});
+}
+
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     const auto ampersand = query.find('&');

@@ -43,6 +43,11 @@ struct Target {
 // Target, and the absolute form to proxies, which this server is not.
 Result<Target> parse_target(std::string_view raw);
 
+// What parse_target() finds for the target of an artifact in a namespace itself, when it is written in the
+// plainest way: no query, nothing doubtful. Decoded into `room`, whose memory it then stands in. Nothing:
+// parse_target() has to say what it is.
+std::optional<KeyView> plain_artifact(std::string_view raw, std::string& room);
+
 // The value of the first `name=…` of a query, decoded ('+' is a space here, an
 // escape that is none stays as it is); empty when it has no "=", nullopt when
 // the query does not name it.

@@ -18,8 +18,8 @@
 namespace larder {
 namespace {
 
-constexpr std::uint64_t k_window = 512 << 10;  // bytes for one sendfile and one look into the page cache
-constexpr std::uint64_t k_turn = 2 << 20;      // bytes before other sessions of the loop get their turn
+constexpr std::uint64_t k_window = 2 << 20;  // bytes for one sendfile and one look into the page cache
+constexpr std::uint64_t k_turn = 2 << 20;    // bytes before other sessions of the loop get their turn
 
 }  // namespace
 

@@ -23,7 +23,7 @@ bool is_warm(int file, std::uint64_t offset) {
 // Pages are looked at here and there, since the kernel's own reading ahead makes the
 // first one warm and not the others.
 bool is_warm(int file, std::uint64_t offset, std::uint64_t length) {
-  constexpr std::uint64_t k_stride = 64 << 10;
+  constexpr std::uint64_t k_stride = 256 << 10;  // a look costs half a microsecond
   for (std::uint64_t probe = 0; probe < length; probe += k_stride) {
     if (!is_warm(file, offset + probe)) return false;
   }

@@ -20,7 +20,10 @@ void SessionSet::schedule() {
 void SessionSet::close_expired() {
   const SteadyTime now = std::chrono::steady_clock::now();
   for (Session* session : sessions_) {
-    if (session->deadline() <= now) session->expire();
+    if (session->deadline() <= now)
+      session->expire();
+    else
+      session->look(now);
   }
 }
 

@@ -20,6 +20,7 @@ class Session {
   virtual Connection& connection() = 0;
   virtual bool idle() const = 0;  // between requests: closing now loses nothing
   virtual SteadyTime deadline() { return connection().deadline(); }
+  virtual void look(SteadyTime now) { (void)now; }  // called every second
   virtual void expire() { connection().expire(); }  // the deadline has passed
   virtual void close() { connection().close(); }    // all of it, at once
 };

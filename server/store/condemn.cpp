@@ -54,6 +54,7 @@ Result<void> StoreCore::condemn(const Digest& digest, std::uint64_t inode, const
                                 const std::string& why, const ToldPath& told) {
   const std::string condemned = layout::condemned_path(new_generation(), digest);
   LARDER_TRY(objects.condemn(digest, inode, condemned, [&] { (void)index->forget_object(digest); }));
+  contents.evict(digest);
   // From here on everything is tried: each name that goes is one that is not served.
   Result<void> outcome = directories.sync({parent_of(condemned), layout::object_directory(digest)});
   std::uint64_t moved = 0;
@@ -109,6 +110,7 @@ Result<void> StoreCore::condemn(const Digest& digest, std::uint64_t inode, const
     });
     if (!walked) outcome = walked;
   }
+  contents.evict(digest);  // again: until now a name led to it, and somebody may have opened that
   if (moved == 0) {
     LARDER_TRY(tell_corrupt(condemned, digest, why));
     told(layout::object_path(digest, 0));

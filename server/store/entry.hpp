@@ -13,6 +13,9 @@ namespace larder {
 
 class File;
 
+// What can be said of a name without waiting; unknown: not without asking the disk.
+enum class Found : std::uint8_t { hit, miss, unknown };
+
 struct Entry {
   Digest digest;
   std::uint64_t size = 0;  // bytes
@@ -23,7 +26,8 @@ struct Entry {
 // An artifact ready to be read. It stays readable whatever becomes of its name.
 struct OpenArtifact {
   Entry entry;
-  std::shared_ptr<File> file;
+  std::shared_ptr<File> file;               // null when the bytes are at hand without it
+  std::shared_ptr<const std::string> body;  // all of them; null for all but small ones
 };
 
 // How an upload ended.

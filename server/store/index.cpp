@@ -14,6 +14,8 @@
 #include <mutex>
 #include <unordered_set>
 
+#include "server/store/name_map.hpp"
+
 namespace larder {
 namespace {
 
@@ -32,6 +34,11 @@ Error index_error(std::string_view doing, const rocksdb::Status& status) {
   if (status.IsNoSpace()) return Error(Errc::no_space, text);
   if (status.IsCorruption()) return Error(Errc::corrupt, text);
   return Error(Errc::io, text);
+}
+
+// Of a namespace itself, not of a snapshot.
+bool is_live(std::string_view key_or_space) {
+  return !key_or_space.starts_with('@');
 }
 
 std::string totals_key(std::string_view name_space) {
@@ -92,6 +99,16 @@ class Index::State {
     return record;
   }
 
+  // The names in memory follow the database, in the order in which it changes.
+  void remember(KeyView key, const std::optional<NameRecord>& record) {
+    if (key.is_frozen()) return;
+    const NameHash name = hash(key.str());
+    if (record)
+      names_in_memory.put(name, {record->digest, record->size, record->stored});
+    else
+      names_in_memory.erase(name);
+  }
+
   using Totals = std::map<std::string, NamespaceTotals, std::less<>>;
   // What a batch will make of the totals, beginning with what they are. `write_mutex` is held.
   NamespaceTotals& sum_of(Totals& sums, const std::string& space) {
@@ -112,6 +129,9 @@ class Index::State {
   Condition found = Condition::unclean;
   std::atomic<bool> reconciled{false};
   std::atomic<std::uint64_t> sequence{0};
+
+  NameMap names_in_memory;  // all live ones, once they were read
+  const KeyedHash hash = KeyedHash::with_random_key();
 
   // Totals, ledger sequence and the rows they belong to change in one batch, one
   // batch at a time: who reads up to last_sequence() has missed nothing.
@@ -202,16 +222,68 @@ Result<void> Index::close() {
   return {};
 }
 
-Index::Found Index::peek(const ArtifactKey& key, NameRecord& record) const {
+Result<void> Index::load_names(ByteSize limit, const std::stop_token& stop) {
+  if (limit.bytes == 0) return {};
+  std::uint64_t expected = 0;
+  {
+    const std::lock_guard lock(state_->write_mutex);
+    for (const auto& [space, totals] : state_->totals) expected += is_live(space) ? totals.artifacts : 0;
+  }
+  NameMap& map = state_->names_in_memory;
+  map.begin(limit, expected);
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;  // what is read once would push out what is read often
+  options.readahead_size = 1 << 20;
+  std::unique_ptr<rocksdb::Iterator> row(state_->db->NewIterator(options, state_->family(State::names)));
+  for (row->SeekToFirst(); row->Valid(); row->Next()) {
+    if (!is_live(view(row->key()))) {  // on to what follows '@'
+      row->Seek("A");
+      if (!row->Valid()) break;
+    }
+    const auto record = decode_name(view(row->value()));
+    if (!record || stop.stop_requested()) {
+      map.give_up();
+      if (!record)
+        return Error(Errc::corrupt, "the index has a row that does not decode: " + row->key().ToString());
+      return Error(Errc::cancelled, "reading the index was ended");
+    }
+    if (!map.learn(state_->hash(view(row->key())), {record->digest, record->size, record->stored}))
+      return Error(Errc::too_large, "the names take more than " + human_size(limit.bytes) + " of memory");
+  }
+  if (!row->status().ok()) {
+    map.give_up();
+    return index_error("read from", row->status());
+  }
+  map.complete();
+  return {};
+}
+
+std::uint64_t Index::bytes_of_names() const {
+  return state_->names_in_memory.is_complete() ? state_->names_in_memory.bytes() : 0;
+}
+
+NameHash Index::hash_of(KeyView key) const {
+  return state_->hash(key.str());
+}
+
+Index::Found Index::peek(KeyView key, Entry& entry) const {
+  return peek(key, hash_of(key), entry);
+}
+
+Index::Found Index::peek(KeyView key, const NameHash& hash, Entry& entry) const {
+  if (!key.is_frozen()) {
+    const Found found = state_->names_in_memory.find(hash, entry);
+    if (found != Found::unknown) return found;
+  }
   rocksdb::ReadOptions options;
   options.read_tier = rocksdb::kBlockCacheTier;
   rocksdb::PinnableSlice value;
   const auto status = state_->db->Get(options, state_->family(State::names), slice(key.str()), &value);
   if (status.IsNotFound()) return Found::miss;
   if (!status.ok()) return Found::unknown;  // Incomplete: the block is on disk
-  auto decoded = decode_name(view(value));
-  if (!decoded) return Found::unknown;
-  record = std::move(*decoded);
+  const auto record = decode_name(view(value));
+  if (!record) return Found::unknown;
+  entry = {record->digest, record->size, record->stored};
   return Found::hit;
 }
 
@@ -264,6 +336,9 @@ Result<std::uint64_t> Index::apply(std::span<const IndexChange> changes) {
     if (change.key != nullptr) LARDER_TRY(add(change, pending));
   }
   LARDER_TRY(state_->write_with_totals(pending.batch, pending.sums));
+  for (const IndexChange& change : changes) {
+    if (change.key != nullptr) state_->remember(*change.key, change.name);
+  }
   state_->sequence = sequence;
   return sequence;
 }
@@ -382,7 +457,7 @@ Result<void> Index::set_note(std::string_view name, std::string_view value) {
   return state_->write(batch);
 }
 
-Result<void> Index::touch(const std::vector<std::pair<std::string, RecencyRecord>>& batch) {
+Result<void> Index::touch(const std::vector<std::pair<std::string_view, RecencyRecord>>& batch) {
   rocksdb::WriteBatch writes;
   for (const auto& [key, seen] : batch) {
     LARDER_TRY_ASSIGN(const std::optional<RecencyRecord> before,

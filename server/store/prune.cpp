@@ -76,7 +76,7 @@ class Pruner {
 
     PruneGroup group;
     const std::string prefix = config.name + "/";
-    LARDER_TRY(core_.index->touch(core_.recency.take()));
+    LARDER_TRY(core_.flush_recency());
     LARDER_TRY(core_.index->scan_use(
         prefix, [&](std::string_view text, const NameRecord& name, const RecencyRecord& use) {
           PruneMember member;
@@ -194,7 +194,7 @@ class Pruner {
 
   // Between the plan and now a build may have asked for it.
   bool was_used_since(const ArtifactKey& key, UnixSeconds last_use) {
-    const RecencyRecord noted = core_.recency.since_taken(key);
+    const RecencyRecord noted = core_.recency.unwritten(core_.index->hash_of(key));
     const auto written = core_.index->recency(key);
     const RecencyRecord known = written && *written ? **written : RecencyRecord();
     return std::max({noted.used, noted.seen, known.used, known.seen}) > last_use;

@@ -118,7 +118,8 @@ Result<std::uint64_t> StoreCore::record_taken_out(std::span<const TakenOut> all,
     return recorded.error();
   }
   for (const TakenOut& each : all) {
-    recency.forget(*each.key);
+    recency.forget(index->hash_of(*each.key));
+    contents.evict(each.row.digest);
     directories.remove_empty(parent_of(layout::tree_path(*each.key)),
                              layout::namespace_path(each.key->name_space()));
   }
@@ -140,6 +141,7 @@ std::uint64_t StoreCore::free_objects(const std::vector<const NameRecord*>& rows
   std::unordered_set<Digest> done;
   for (const NameRecord* row : rows) {
     if (row->size == 0 || !done.insert(row->digest).second) continue;
+    contents.evict(row->digest);  // what is open takes space
     (void)objects.collect(row->digest, [&] {
       freed += row->size;
       (void)index->forget_object(row->digest);

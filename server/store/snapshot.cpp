@@ -312,7 +312,7 @@ Result<void> StoreCore::thaw(std::span<const std::pair<std::string, NameRecord>>
     failed = place_frozen(frozen[i].first, frozen[i].second, live[i], actor, placed, result);
   LARDER_TRY(record_placed(placed));
   result.restored += placed.size();
-  for (const ArtifactKey& each : live) recency.note(each, Access::seen, clock.now());
+  for (const ArtifactKey& each : live) note(each, Access::seen);
   return failed;
 }
 

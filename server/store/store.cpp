@@ -102,13 +102,28 @@ bool Store::is_there(std::string_view space) const {
   return !space.starts_with('@') || core_->snapshots.holds(snapshot_of(space));
 }
 
-Index::Found Store::peek(const ArtifactKey& key, Entry& entry) const {
-  if (!is_there(key.name_space())) return Index::Found::miss;
-  NameRecord record;
-  const Index::Found found = core_->index->peek(key, record);
-  if (!core_->index_complete) return Index::Found::unknown;
-  if (found == Index::Found::hit) entry = to_entry(record);
+Found Store::peek(KeyView key, Entry& entry) const {
+  if (!is_there(key.name_space())) return Found::miss;
+  // In this order: what is found before the index was distrusted was true when this was asked.
+  const Found found = core_->index->peek(key, entry);
+  return core_->index_complete ? found : Found::unknown;
+}
+
+Found Store::check(KeyView key, Access access, Entry& entry) {
+  if (!is_there(key.name_space())) return Found::miss;
+  const NameHash hash = core_->index->hash_of(key);
+  const Found found = core_->index->peek(key, hash, entry);
+  if (!core_->index_complete) return Found::unknown;
+  if (found == Found::hit) core_->recency.note(hash, key.str(), access, core_->clock.now());
   return found;
+}
+
+Result<void> Store::load_names(ByteSize limit, const std::stop_token& stop) {
+  return core_->index->load_names(limit, stop);
+}
+
+std::uint64_t Store::bytes_of_names() const {
+  return core_->index->bytes_of_names();
 }
 
 Result<Entry> Store::stat(const ArtifactKey& key) {
@@ -142,12 +157,17 @@ Result<OpenArtifact> Store::open_artifact(const ArtifactKey& key) {
   for (int attempt = 0; attempt < k_tries; ++attempt) {
     LARDER_TRY_ASSIGN(const std::optional<NameRecord> record, core_->find(key));
     if (!record) return Error(Errc::not_found, "there is no " + key.str());
+    const ContentCache::Moment before = core_->contents.moment(record->digest);
     LARDER_TRY_ASSIGN(auto file, open_content(key, *record));
     // A row that is the same before and after is that of the file in between.
     LARDER_TRY_ASSIGN(const std::optional<NameRecord> now, core_->index->name(key));
     if (now != record) continue;
     LARDER_TRY_ASSIGN(const FileStatus status, file->status());
-    if (status.size == record->size) return OpenArtifact{to_entry(*record), std::move(file)};
+    if (status.size == record->size) {
+      OpenArtifact artifact{to_entry(*record), std::move(file), nullptr};
+      LARDER_TRY(core_->contents.put(artifact, before, core_->clock.now()));
+      return artifact;
+    }
     LARDER_TRY(core_->set_aside(key, "its size is " + std::to_string(status.size) + " bytes, stored were " +
                                          std::to_string(record->size)));
     return Error(Errc::not_found, "there is no " + key.str() + " any more: its file was damaged");
@@ -155,8 +175,13 @@ Result<OpenArtifact> Store::open_artifact(const ArtifactKey& key) {
   return Error(Errc::busy, "cannot open " + key.str() + ": it keeps changing");
 }
 
-void Store::note(const ArtifactKey& key, Access access) {
-  core_->recency.note(key, access, core_->clock.now());
+bool Store::ready_content(const Entry& entry, OpenArtifact& artifact) {
+  artifact.entry = entry;
+  return core_->contents.find(artifact, core_->clock.now());
+}
+
+void Store::note(KeyView key, Access access) {
+  core_->note(key, access);
 }
 
 Result<Store::DirectoryPage> Store::list_directory(std::string_view name_space, std::string_view path,
@@ -275,31 +300,52 @@ std::uint64_t Store::generation() const {
   return core_->index->last_sequence();
 }
 
+// Of each what it holds, nothing when it is not there; notes that it was asked for.
+Result<std::vector<std::optional<Entry>>> Store::find_all(std::span<const ArtifactKey> keys) {
+  std::vector<std::optional<Entry>> entries(keys.size());
+  std::vector<ArtifactKey> unknown;
+  std::vector<std::size_t> positions;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    Entry entry;
+    const Found found = check(keys[i], Access::seen, entry);
+    if (found == Found::hit) entries[i] = entry;
+    if (found != Found::unknown) continue;
+    unknown.push_back(keys[i]);
+    positions.push_back(i);
+  }
+  constexpr std::size_t k_batch = 1024;  // names a look-up
+  for (std::size_t first = 0; first < unknown.size(); first += k_batch) {
+    const auto batch = std::span(unknown).subspan(first, std::min(k_batch, unknown.size() - first));
+    LARDER_TRY_ASSIGN(auto records, core_->index->names(batch));
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (!core_->index_complete) {
+        LARDER_TRY_ASSIGN(records[i], core_->find(batch[i]));
+      }
+      if (!records[i]) continue;
+      entries[positions[first + i]] = to_entry(*records[i]);
+      note(batch[i], Access::seen);
+    }
+  }
+  return entries;
+}
+
 Result<std::vector<bool>> Store::find_missing(std::string_view name_space,
                                               std::span<const WantedName> wanted) {
   if (core_->find_namespace(name_space) == nullptr)
     return Error(Errc::not_found, "there is no namespace " + std::string(name_space));
   std::vector<bool> missing(wanted.size(), true);
   std::vector<ArtifactKey> keys;
-  std::vector<std::size_t> positions;
+  keys.reserve(wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     auto key = ArtifactKey::make(name_space, wanted[i].path);
     if (!key)
       return Error(Errc::invalid_name, "name " + std::to_string(i + 1) + ": " + key.error().message());
     keys.push_back(std::move(*key));
   }
-  constexpr std::size_t k_batch = 1024;  // names a look-up
-  for (std::size_t first = 0; first < keys.size(); first += k_batch) {
-    const auto batch = std::span(keys).subspan(first, std::min(k_batch, keys.size() - first));
-    LARDER_TRY_ASSIGN(auto records, core_->index->names(batch));
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      if (!core_->index_complete) {
-        LARDER_TRY_ASSIGN(records[i], core_->find(batch[i]));
-      }
-      const auto& digest = wanted[first + i].digest;
-      missing[first + i] = !records[i] || (digest && *digest != records[i]->digest);
-      if (records[i]) note(batch[i], Access::seen);
-    }
+  LARDER_TRY_ASSIGN(const auto entries, find_all(keys));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const auto& digest = wanted[i].digest;
+    missing[i] = !entries[i] || (digest && *digest != entries[i]->digest);
   }
   return missing;
 }
@@ -329,7 +375,15 @@ bool Store::reconciled() const {
 }
 
 Result<void> Store::flush_recency() {
-  return core_->index->touch(core_->recency.take());
+  return core_->flush_recency();
+}
+
+bool Store::recency_is_pressing() const {
+  return core_->recency.pressing();
+}
+
+std::uint64_t Store::uses_dropped() const {
+  return core_->recency.dropped();
 }
 
 Result<api::Stat> Store::totals() {

@@ -43,11 +43,15 @@ class Store {
 
   // Reading -----------------------------------------------------------------
 
-  // Never waits for the disk.
-  Index::Found peek(const ArtifactKey& key, Entry& entry) const;
+  // These two never wait for the disk. check() also notes the use of what is there, so that no prune takes
+  // what a client was told of.
+  Found peek(KeyView key, Entry& entry) const;
+  Found check(KeyView key, Access access, Entry& entry);
   Result<Entry> stat(const ArtifactKey& key);
   Result<OpenArtifact> open_artifact(const ArtifactKey& key);
-  void note(const ArtifactKey& key, Access access);  // never waits for the disk
+  // The content that `entry` tells of when it is at hand: nothing is waited for.
+  bool ready_content(const Entry& entry, OpenArtifact& artifact);
+  void note(KeyView key, Access access);  // never waits for the disk
 
   // One page of the directory `path` ("" is the namespace itself), from behind
   // the page whose `next` is `after`. Errc::not_found when no name lies below it.
@@ -215,6 +219,11 @@ class Store {
   Result<ScrubState::Ticket> enter_scrub(ScrubState::Who who);    // Errc::busy while another one goes on
   Result<ScrubCursor> scrub_cursor(std::string_view name) const;  // all 0 when there was none
   Result<void> flush_recency();
+  bool recency_is_pressing() const;    // so much has gathered that it should be flushed now
+  std::uint64_t uses_dropped() const;  // since the start, because flushes could not keep up
+  // Index::load_names(), for those who want look-ups fast; they are right without it.
+  Result<void> load_names(ByteSize limit, const std::stop_token& stop);
+  std::uint64_t bytes_of_names() const;
 
   // Objects, bytes and disk; what a process knows of itself is left to others.
   Result<api::Stat> totals();
@@ -235,6 +244,7 @@ class Store {
   template <typename Chooser>
   Result<api::SnapshotStat::Space> fill_snapshot(const std::string& snapshot, const std::string& name_space,
                                                  Chooser& chooser, const std::stop_token& stop);
+  Result<std::vector<std::optional<Entry>>> find_all(std::span<const ArtifactKey> keys);
   bool is_there(std::string_view space) const;
   api::SnapshotStat stat_of_snapshot(const std::string& name) const;
   Result<void> drop_snapshot_rows(const std::string& name);

@@ -163,6 +163,7 @@ Result<void> StoreCore::set_damaged_aside(const ArtifactKey& key, const std::opt
   LARDER_TRY(set_aside_locked(key, row, "its bytes are not those that were stored"));
   const std::string condemned = layout::condemned_path(new_generation(), digest);
   const auto done = objects.condemn(digest, inode, condemned, [&] { (void)index->forget_object(digest); });
+  contents.evict(digest);
   if (!done && done.error().code() == Errc::not_found) return {};  // it was before
   if (!done) return done;
   return directories.sync({parent_of(condemned), layout::object_directory(digest)});
@@ -176,7 +177,9 @@ Result<void> StoreCore::set_aside_locked(const ArtifactKey& key, const std::opti
   IndexChange change = change_of(key, LedgerAction::corrupt, was.digest, was.size);
   change.ledger.actor = "larderd";
   change.ledger.why = why;
-  return record_move(key, moved, change);
+  const Result<void> recorded = record_move(key, moved, change);
+  contents.evict(was.digest);
+  return recorded;
 }
 
 }  // namespace larder

@@ -42,7 +42,8 @@ StoreCore::StoreCore(FileSystem& disk_of_store, const Clock& clock_of_store,
       objects(disk),
       pins(disk),
       quota(options.free_space_floor, limits_of(options), sources_of(disk, *index)),
-      directories(disk, options.durability) {
+      directories(disk, options.durability),
+      contents(options.content) {
   for (const NamespaceConfig& each : options.namespaces) namespaces_.emplace(each.name, each);
 }
 
@@ -168,7 +169,7 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
   if (existing.digest == content.digest) {
     LARDER_TRY_ASSIGN(const std::optional<NameRecord> own, index->name(key));
     const std::optional<ArtifactKey> below = own ? std::nullopt : overlaid(key);
-    recency.note(below ? *below : key, Access::seen, clock.now());  // whoever sends it counts on it
+    note(below ? *below : key, Access::seen);  // whoever sends it counts on it
     return receipt;
   }
 
@@ -337,8 +338,17 @@ void StoreCore::take_back(const ArtifactKey& key, const std::optional<NameRecord
   if (!undone) distrust_index();
 }
 
+void StoreCore::note(KeyView key, Access access) {
+  recency.note(index->hash_of(key), key.str(), access, clock.now());
+}
+
+Result<void> StoreCore::flush_recency() {
+  return recency.flush([&](const auto& batch) { return index->touch(batch); });
+}
+
 // Best effort: what stays behind is found by reconcile.
 void StoreCore::collect(const Digest& digest) {
+  contents.evict(digest);
   (void)objects.collect(digest, [&] { (void)index->forget_object(digest); });
 }
 

@@ -16,6 +16,7 @@
 #include "common/prune_api.hpp"
 #include "common/snapshot_api.hpp"
 #include "server/config.hpp"
+#include "server/store/content_cache.hpp"
 #include "server/store/directory_sync.hpp"
 #include "server/store/entry.hpp"
 #include "server/store/file_system.hpp"
@@ -38,6 +39,7 @@ struct StoreOptions {
   Durability durability = Durability::batch;
   ByteSize free_space_floor{0};
   ByteSize max_object_size = 64_GiB;
+  ContentCache::Limits content;
 };
 
 class StoreCore {
@@ -120,6 +122,9 @@ class StoreCore {
   // Rows of a snapshot, by their names: back into the live namespaces, together.
   Result<void> thaw(std::span<const std::pair<std::string, NameRecord>> frozen, const std::string& actor,
                     api::RestoreResult& result);
+  // Notes that a name was read or asked for; never waits for the disk.
+  void note(KeyView key, Access access);
+  Result<void> flush_recency();
   void collect(const Digest& digest);  // frees what no name leads to any more
 
   // The row of `key`; where the index is not complete, compared with the tree,
@@ -191,6 +196,7 @@ class StoreCore {
   Quota quota;
   Recency recency;
   DirectorySync directories;
+  ContentCache contents;
   ScrubState scrubbing;
   LockTable<ArtifactKey> key_locks;
   SnapshotSet snapshots;

@@ -58,7 +58,7 @@ Result<void> StoreCore::restore(std::uint64_t generation, std::span<const Kept> 
     if (!placed.empty()) LARDER_TRY(record_placed(placed));
     for (const Kept& each : back) {
       // Somebody wants it: the next prune does not take it again.
-      recency.note(each.key, Access::seen, clock.now());
+      note(each.key, Access::seen);
       ++event.names;
       event.bytes += each.record.name.size;
     }

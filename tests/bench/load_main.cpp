@@ -3,6 +3,7 @@
 // Cheap enough that one core of it keeps one core of any server busy, which the
 // scripted load generators do not manage. Prints one line of JSON.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -35,6 +36,9 @@ struct Arguments {
   std::size_t connections = 64;
   std::size_t requests = 100000;
   std::vector<int> expected = {200};
+  std::string suffix;         // of every target: other names in every run
+  std::size_t body_size = 0;  // bytes of every body sent; no two are the same
+  std::string sync_below;     // what was stored is synced there, before the next request
 };
 
 [[noreturn]] void fail(const std::string& what) {
@@ -43,15 +47,38 @@ struct Arguments {
 
 // What BitBake sends for `target`.
 std::string request_text(const Arguments& arguments, const std::string& target) {
-  return arguments.method + " " + target +
+  const std::string length =
+      arguments.body_size == 0 ? "" : "Content-Length: " + std::to_string(arguments.body_size) + "\r\n";
+  return arguments.method + " " + target + arguments.suffix +
          " HTTP/1.1\r\nAccept-Encoding: identity\r\nHost: 127.0.0.1:" + std::to_string(arguments.port) +
-         "\r\nAccept: */*\r\nUser-Agent: bitbake/2.19.0\r\nConnection: Keep-Alive\r\n\r\n";
+         "\r\nAccept: */*\r\nUser-Agent: bitbake/2.19.0\r\nConnection: Keep-Alive\r\n" + length + "\r\n";
 }
 
-std::vector<std::string> read_requests(const Arguments& arguments) {
+// "/a/b%3Ac" as a path below `root`.
+std::string stored_file(const std::string& root, const std::string& target) {
+  std::string file = root;
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    if (target[i] != '%') {
+      file += target[i];
+      continue;
+    }
+    file += static_cast<char>(std::stoi(target.substr(i + 1, 2), nullptr, 16));
+    i += 2;
+  }
+  return file;
+}
+
+void sync_path(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail("cannot open " + path);
+  if (::fsync(fd) != 0) fail("cannot sync " + path);
+  ::close(fd);
+}
+
+std::vector<std::string> read_targets(const Arguments& arguments) {
   std::ifstream file(arguments.targets_file);
   std::vector<std::string> requests;
-  for (std::string line; std::getline(file, line);) requests.push_back(request_text(arguments, line));
+  for (std::string line; std::getline(file, line);) requests.push_back(line);
   if (requests.empty()) throw std::runtime_error("no targets in " + arguments.targets_file);
   return requests;
 }
@@ -82,7 +109,7 @@ ResponseHead parse_head(std::string_view text) {
   if (text.size() < k_status_at + 3) throw std::runtime_error("not an HTTP answer");
   std::from_chars(text.data() + k_status_at, text.data() + k_status_at + 3, head.status);
   const auto at = text.find(k_length);
-  if (at == std::string_view::npos) throw std::runtime_error("an answer without Content-Length");
+  if (at == std::string_view::npos) return head;  // 201 and 204 of some servers
   const char* const digits = text.data() + at + k_length.size();
   std::from_chars(digits, text.data() + text.size(), head.content_length);
   return head;
@@ -93,11 +120,14 @@ struct Connection {
   std::string partial_head;
   std::uint64_t body_left = 0;  // bytes
   Clock::time_point asked;
+  std::size_t target = 0;
 };
 
 class Load {
  public:
-  explicit Load(const Arguments& arguments) : arguments_(arguments), requests_(read_requests(arguments)) {
+  explicit Load(const Arguments& arguments) : arguments_(arguments), targets_(read_targets(arguments)) {
+    for (const std::string& target : targets_) requests_.push_back(request_text(arguments, target));
+    for (std::size_t i = 0; i < arguments.body_size; ++i) body_ += static_cast<char>(i * 2654435761U >> 13);
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     if (epoll_ < 0) fail("cannot make an epoll set");
     connections_.resize(std::min(arguments.connections, arguments.requests));
@@ -139,10 +169,29 @@ class Load {
 
   void ask(Connection& connection) {
     if (asked_ == arguments_.requests) return;
-    const std::string& text = requests_[asked_++ % requests_.size()];
+    connection.target = asked_++ % requests_.size();
+    const std::string& text = requests_[connection.target];
     connection.asked = Clock::now();
-    const auto sent = ::send(connection.fd, text.data(), text.size(), MSG_NOSIGNAL);
-    if (sent != static_cast<ssize_t>(text.size())) fail("cannot send");
+    send_all(connection.fd, text, body_.empty() ? 0 : MSG_MORE);
+    if (body_.empty()) return;
+    const std::string mark = arguments_.suffix + " " + std::to_string(asked_) + " ";
+    body_.replace(0, std::min(mark.size(), body_.size()), mark, 0, std::min(mark.size(), body_.size()));
+    send_all(connection.fd, body_, 0);
+  }
+
+  static void send_all(int fd, std::string_view bytes, int flags) {
+    while (!bytes.empty()) {
+      const auto sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | flags);
+      if (sent <= 0) fail("cannot send");
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+  }
+
+  void sync(const Connection& connection) const {
+    const std::string file =
+        stored_file(arguments_.sync_below, targets_[connection.target] + arguments_.suffix);
+    sync_path(file);
+    sync_path(file.substr(0, file.rfind('/')));
   }
 
   void receive(Connection& connection) {
@@ -161,6 +210,7 @@ class Load {
     connection.body_left -= bytes.size();
     body_bytes_ += bytes.size();
     if (connection.body_left > 0) return;
+    if (!arguments_.sync_below.empty()) sync(connection);
     latencies_.push_back(static_cast<std::uint32_t>((Clock::now() - connection.asked).count()));
     ask(connection);
   }
@@ -185,7 +235,9 @@ class Load {
   }
 
   const Arguments& arguments_;
-  const std::vector<std::string> requests_;
+  const std::vector<std::string> targets_;
+  std::vector<std::string> requests_;
+  std::string body_;
   int epoll_ = -1;
   std::vector<Connection> connections_;
   std::vector<char> buffer_ = std::vector<char>(256 << 10);
@@ -202,7 +254,7 @@ int main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("Asks a server on this machine for a list of targets", "larder-bench-load");
   app.add_option("--port", arguments.port, "of the server, on 127.0.0.1")->required();
-  app.add_option("--method", arguments.method, "HEAD or GET")->capture_default_str();
+  app.add_option("--method", arguments.method, "HEAD, GET or PUT")->capture_default_str();
   app.add_option("--targets", arguments.targets_file, "a file of request targets, one a line")->required();
   app.add_option("--connections", arguments.connections, "each with one request in flight")
       ->check(CLI::PositiveNumber)
@@ -211,6 +263,10 @@ int main(int argc, char** argv) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--expect", arguments.expected, "the statuses that answers may have")->capture_default_str();
+  app.add_option("--suffix", arguments.suffix, "of every target");
+  app.add_option("--body-size", arguments.body_size, "of every body that is sent, in bytes");
+  app.add_option("--sync-below", arguments.sync_below,
+                 "the directory that the server keeps its files in: each is synced, and its directory");
   CLI11_PARSE(app, argc, argv);
   try {
     Load load(arguments);

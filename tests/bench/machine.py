@@ -93,6 +93,11 @@ def memory(pid):
     return int(rows["VmRSS"]) * 1024, int(rows["RssAnon"]) * 1024
 
 
+def anonymous_bytes(pid):
+    """Of a process and its children."""
+    return sum(memory(each)[1] for each in _family(pid))
+
+
 def forget_cached(directory):
     """Asks the kernel to drop what it keeps in memory of the files of a directory."""
     for name in os.listdir(directory):

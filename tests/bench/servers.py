@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import machine
@@ -26,6 +27,7 @@ class Programs:
         self.fill = self._in(build, "tests/bench/larder-bench-fill")
         self.load = self._in(build, "tests/bench/larder-bench-load")
         self.tls_load = self._in(build, "tests/bench/larder-bench-tls-load")
+        self.floor = self._in(build, "tests/bench/larder-bench-floor")
         self.ftp_load = self._in(build, "tests/bench/larder-bench-ftp-load")
         self.nginx = self._installed("nginx")
         self.vsftpd = self._installed("vsftpd")
@@ -53,6 +55,8 @@ def unused_port():
 
 class Server:
     """A process that listens on 127.0.0.1:port. Stopped at the end of a with block."""
+
+    share = 1.0  # of the requests of a run: less for those that would take all day
 
     started = set()  # process ids
 
@@ -104,6 +108,9 @@ class Server:
     def memory(self):
         return machine.memory(self.process.pid)
 
+    def anonymous(self):
+        return machine.anonymous_bytes(self.process.pid)
+
     def stop(self, signal_number=signal.SIGTERM):
         """Returns the seconds until it was gone."""
         if self.process is None:
@@ -124,7 +131,7 @@ class Server:
 class Larderd(Server):
     ready = "/-/health"
 
-    def __init__(self, programs, data, name="larder", access="off", with_ftp=False, **settings):
+    def __init__(self, programs, data, name="larder", access="off", with_ftp=False, http_more=None, **settings):
         super().__init__(name)
         self.data = data
         self.program = programs.larderd
@@ -132,7 +139,7 @@ class Larderd(Server):
         self.config = data + ".yaml"
         self.ftp_port = unused_port() if with_ftp else None
         settings = {"data": data, "write": "loopback", "allow_root": True, "log": {"access": access},
-                    "http": {"listen": ["127.0.0.1:%d" % self.port]},
+                    "http": {"listen": ["127.0.0.1:%d" % self.port], **(http_more or {})},
                     "ftp": {"listen": ["127.0.0.1:%d" % self.ftp_port] if with_ftp else []}, **settings}
         self.settings = settings
         self._write_config()
@@ -165,9 +172,9 @@ worker_rlimit_nofile %(descriptors)d;
 error_log %(directory)s/error.log crit;
 pid %(directory)s/pid;
 %(user)s
-events { worker_connections 1024; }
+events { worker_connections %(connections)d; }
 http {
-  access_log off;
+  access_log %(access)s;
   sendfile on;
   tcp_nopush on;
   default_type application/octet-stream;
@@ -178,9 +185,10 @@ http {
   fastcgi_temp_path %(directory)s/fastcgi;
   uwsgi_temp_path %(directory)s/uwsgi;
   scgi_temp_path %(directory)s/scgi;%(cache)s
+  client_max_body_size 0;
   server {
     listen 127.0.0.1:%(port)d;%(tls)s
-    root %(root)s;
+    root %(root)s;%(dav)s
     location = /ready { return 200; }
   }
 }
@@ -200,7 +208,8 @@ class Nginx(Server):
 
     ready = "/ready"
 
-    def __init__(self, programs, directory, root, name, cached=0, certificate=None, key=None):
+    def __init__(self, programs, directory, root, name, cached=0, access="off", dav=False, connections=1024,
+                 certificate=None, key=None):
         super().__init__(name)
         os.makedirs(directory)
         self.program = programs.nginx
@@ -209,14 +218,45 @@ class Nginx(Server):
         self.log = os.path.join(directory, "output.log")
         with open(os.path.join(directory, "nginx.conf"), "w") as file:
             file.write(NGINX % {"directory": directory, "root": root, "port": self.port,
-                                "descriptors": cached // 2 + 1024,  # half of what is cached are errors
+                                "connections": connections, "descriptors": cached // 2 + connections,  # half of what is cached are errors
                                 "user": "user root;" if os.getuid() == 0 else "",
                                 "tls": NGINX_TLS % (self.tls_port, certificate, key) if certificate else "",
-                                "cache": OPEN_FILE_CACHE % cached if cached else ""})
+                                "cache": OPEN_FILE_CACHE % cached if cached else "", "access": access,
+                                "dav": "\n    dav_methods PUT; create_full_put_path on;" if dav else ""})
 
     def command(self):
         return [self.program, "-p", self.directory, "-e", os.path.join(self.directory, "error.log"),
                 "-c", os.path.join(self.directory, "nginx.conf")]
+
+
+class PythonServer(Server):
+    """python3 -m http.server."""
+
+    ready = "/"
+    share = 0.02
+
+    def __init__(self, work, root):
+        super().__init__("python3 -m http.server")
+        self.root = root
+        self.log = os.path.join(work, "python.log")
+
+    def command(self):
+        return [sys.executable, "-m", "http.server", "--protocol", "HTTP/1.1", "--bind", "127.0.0.1",
+                "--directory", self.root, str(self.port)]
+
+
+class Floor(Server):
+    """Answers whatever comes with the same few bytes: a recv and a send, and nothing else."""
+
+    ready = "/"
+
+    def __init__(self, programs, work):
+        super().__init__("a recv and a send")
+        self.program = programs.floor
+        self.log = os.path.join(work, "floor.log")
+
+    def command(self):
+        return [self.program, str(self.port)]
 
 
 class FtpServer(Server):
@@ -336,10 +376,10 @@ class PureFtpd(FtpServer):
                 self.program, *flags]
 
 
-def load(programs, server, method, targets, requests, expect=(200,), connections=64):
+def load(programs, server, method, targets, requests, expect=(200,), connections=64, more=()):
     """One run of the load generator: its figures, and the server's CPU time as "cpu"."""
     arguments = ["--method", method, "--targets", targets, "--requests", str(requests),
-                 "--connections", str(connections)]
+                 "--connections", str(connections), *more]
     for status in expect:
         arguments += ["--expect", str(status)]
     return _run_load(programs.load, server, server.port, arguments)

@@ -43,6 +43,13 @@ void check(const Target& target) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view raw = fuzz::text_of(data, size);
+  std::string room;
+  if (const auto key = plain_artifact(raw, room)) {
+    const auto target = parse_target(raw);
+    demand(target && target->kind == Target::Kind::artifact && target->query.empty(),
+           "what the short way takes is an artifact");
+    demand(target->key()->str() == key->str(), "both ways find the same name");
+  }
   if (const auto target = parse_target(raw)) {
     check(*target);
     query_value(target->query, "since");

@@ -102,10 +102,40 @@ TEST_CASE("stopping waits for a transfer and cuts idle connections", "[integrati
 TEST_CASE("stopping cuts off what is not over in time", "[integration]") {
   Running running([](Config& config) { config.shutdown_timeout = 100ms; });
   HttpClient busy(running.port());
-  busy.send("PUT /downloads/a HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\nsome");
-  REQUIRE(eventually([&] { return running.daemon->store().reserved_bytes() == 1000; }));
+  busy.send("PUT /downloads/a HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\nsome");
+  REQUIRE(eventually([&] { return running.daemon->store().reserved_bytes() == 100000; }));
   CHECK(running.daemon->stop());
   CHECK(busy.ended());
+}
+
+TEST_CASE("a connection that was silent for a while, and gave back its memory, goes on", "[integration]") {
+  Running running;
+  HttpClient client(running.port());
+  REQUIRE(client.request("PUT", "/downloads/a", "", "content").status == 201);
+  HttpClient waiting(running.port());
+  std::this_thread::sleep_for(5s);  // it is the silence that is tested
+  for (HttpClient* const each : {&client, &waiting}) {
+    CHECK(each->request("GET", "/downloads/a").body == "content");
+    CHECK(each->request("HEAD", "/downloads/b").status == 404);
+  }
+}
+
+TEST_CASE("small and large artifacts are the same read cold, kept, and after they were replaced",
+          "[integration]") {
+  Running running;
+  HttpClient client(running.port());
+  for (const std::size_t size : {1U, 20480U, 65536U, 65537U, 300000U}) {
+    const std::string path = "/downloads/git2_n" + std::to_string(size) + ".tar";
+    const std::string first = many_bytes(size);
+    const std::string second = first + "more";
+    REQUIRE(client.request("PUT", path, "", first).status == 201);
+    for (int i = 0; i < 3; ++i) CHECK(client.request("GET", path).body == first);
+    CHECK(client.request("GET", path, "Range: bytes=0-0\r\n").body == first.substr(0, 1));
+    REQUIRE(client.request("PUT", path, "", second).status == 200);
+    for (int i = 0; i < 3; ++i) CHECK(client.request("GET", path).body == second);
+    REQUIRE(client.request("DELETE", path).status == 204);
+    CHECK(client.request("GET", path).status == 404);
+  }
 }
 
 TEST_CASE("a full namespace says 507 before the body is sent", "[integration]") {

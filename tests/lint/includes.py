@@ -38,7 +38,7 @@ class Room:
         self.shuns_all_the_way = [re.compile(pattern) for pattern in shuns_all_the_way]
 
 
-COUNTED_AND_LOGGED = r'server/(activity|access_log|access_line)\.[ch]pp$'  # what all front ends share
+COUNTED_AND_LOGGED = r'server/(activity|access_log|access_line|log_writer)\.[ch]pp$'  # what all front ends share
 CONFIG = r'server/(live_)?config(_keys)?\.hpp$'
 # Those that move bytes and wait; everything else in their directories is pure.
 HTTP_DRIVERS = r'session|exchange|job_stream|text_stream|\w+_handler'

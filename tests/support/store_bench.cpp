@@ -6,6 +6,7 @@ namespace larder {
 
 StoreBench::StoreBench(Durability durability) {
   options.durability = durability;
+  options.content = {4 << 20, 64};
   options.namespaces.resize(3);
   options.namespaces[0].name = "sstate-cache";
   options.namespaces[0].kind = NamespaceKind::sstate;

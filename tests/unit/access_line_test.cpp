@@ -21,6 +21,12 @@ AccessRecord asked_for(std::string_view name) {
   return record;
 }
 
+std::string format_access(const AccessRecord& record, LogFormat format, std::int64_t unix_milliseconds) {
+  std::string line;
+  append_access(line, record, format, unix_milliseconds);
+  return line;
+}
+
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_sequence(text);

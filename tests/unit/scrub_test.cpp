@@ -13,7 +13,7 @@ namespace {
 const std::string k_name = "sstate-cache/ab/cd/sstate:x.siginfo";
 const std::string k_other = "sstate-cache/ab/cd/sstate:y.siginfo";
 
-struct Found {
+struct Findings {
   std::vector<api::VerifyEvent> defects;
   api::VerifyEvent last;
 
@@ -27,15 +27,15 @@ struct Found {
   }
 };
 
-std::string text_of(const Found& found) {
+std::string text_of(const Findings& found) {
   std::string text;
   for (const api::VerifyEvent& each : found.defects)
     text += each.defect + " " + each.path + ": " + each.detail + " -> " + each.action + "\n";
   return text;
 }
 
-Result<Found> scrub_with(StoreBench& bench, const ScrubOptions& options) {
-  Found found;
+Result<Findings> scrub_with(StoreBench& bench, const ScrubOptions& options) {
+  Findings found;
   LARDER_TRY_ASSIGN(const auto turn, bench.store->enter_scrub(ScrubState::Who::person));
   const auto collect = [&](const api::VerifyEvent& event) {
     if (!event.defect.empty()) found.defects.push_back(event);
@@ -44,7 +44,7 @@ Result<Found> scrub_with(StoreBench& bench, const ScrubOptions& options) {
   return found;
 }
 
-Found scrub(StoreBench& bench, ScrubLevel level = ScrubLevel::full, bool repair = false) {
+Findings scrub(StoreBench& bench, ScrubLevel level = ScrubLevel::full, bool repair = false) {
   ScrubOptions options;
   options.level = level;
   options.repair = repair;
@@ -55,7 +55,7 @@ Found scrub(StoreBench& bench, ScrubLevel level = ScrubLevel::full, bool repair 
   return *found;
 }
 
-Found repair(StoreBench& bench) {
+Findings repair(StoreBench& bench) {
   return scrub(bench, ScrubLevel::full, true);
 }
 
@@ -98,7 +98,7 @@ TEST_CASE("a sound store is found sound, at every level, and each content is rea
   StoreBench bench;
   fill(bench);
   for (const ScrubLevel level : {ScrubLevel::quick, ScrubLevel::sample, ScrubLevel::full}) {
-    const Found found = scrub(bench, level);
+    const Findings found = scrub(bench, level);
     INFO(text_of(found));
     CHECK(found.sound());
     CHECK(found.last.names == 6);
@@ -113,7 +113,7 @@ TEST_CASE("what a flipped bit spoils is served no more the moment it is found", 
   fill(bench);
   bench.memory.damage(object_of("content"), "Content");
 
-  const Found found = scrub(bench);
+  const Findings found = scrub(bench);
   INFO(text_of(found));
   CHECK(found.defects.size() == 1);
   CHECK(found.count("corrupt", k_name) == 1);
@@ -130,13 +130,30 @@ TEST_CASE("what a flipped bit spoils is served no more the moment it is found", 
   CHECK(scrub(bench).sound());
 }
 
+TEST_CASE("a corrupt object is not at hand any more, nor is it served again", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.get(k_name));
+  Entry entry;
+  OpenArtifact artifact;
+  REQUIRE(bench.store->peek(bench.key(k_name), entry) == Found::hit);
+  REQUIRE(bench.store->ready_content(entry, artifact));
+  bench.memory.damage(object_of("content"), "Content");
+  scrub(bench);
+  CHECK_FALSE(bench.store->ready_content(entry, artifact));
+  CHECK_FALSE(bench.get(k_name));
+  REQUIRE(bench.put(k_name, "content"));
+  CHECK(*bench.get(k_name) == "content");
+  CHECK(bench.store->ready_content(entry, artifact));
+}
+
 TEST_CASE("a corrupt object leaves all of its names, those in the trash included", "[scrub]") {
   StoreBench bench;
   fill(bench);
   REQUIRE(bench.put("sstate-cache/third.siginfo", "shared"));
   REQUIRE(bench.remove("generic/shared-2"));
   bench.memory.damage(object_of("shared"), "sharex");
-  const Found found = scrub(bench);
+  const Findings found = scrub(bench);
   INFO(text_of(found));
   CHECK(found.count("corrupt") == 3);
   CHECK_FALSE(bench.has("generic/shared-1"));
@@ -151,7 +168,7 @@ TEST_CASE("a truncated object is found without hashing everything", "[scrub]") {
   StoreBench bench;
   fill(bench);
   bench.memory.damage(object_of("other bytes"), "other");
-  const Found found = scrub(bench, ScrubLevel::quick);
+  const Findings found = scrub(bench, ScrubLevel::quick);
   INFO(text_of(found));
   CHECK(found.count("corrupt", k_other) == 1);
   CHECK_FALSE(bench.has(k_other));
@@ -164,7 +181,7 @@ TEST_CASE("swapped objects cost no name its bytes", "[scrub]") {
   REQUIRE(bench.memory.replace(object_of("content"), "tmp/aside"));
   REQUIRE(bench.memory.replace(object_of("other bytes"), object_of("content")));
   REQUIRE(bench.memory.replace("tmp/aside", object_of("other bytes")));
-  const Found found = repair(bench);
+  const Findings found = repair(bench);
   INFO(text_of(found));
   CHECK_FALSE(found.sound());
   CHECK(*bench.get(k_name) == "content");
@@ -180,7 +197,7 @@ TEST_CASE("swapped names are served no more", "[scrub]") {
   REQUIRE(bench.memory.replace("tree/" + k_name, "tmp/aside"));
   REQUIRE(bench.memory.replace("tree/" + k_other, "tree/" + k_name));
   REQUIRE(bench.memory.replace("tmp/aside", "tree/" + k_other));
-  const Found found = scrub(bench, ScrubLevel::quick);
+  const Findings found = scrub(bench, ScrubLevel::quick);
   INFO(text_of(found));
   CHECK(found.count("corrupt") == 2);
   CHECK_FALSE(bench.has(k_name));
@@ -191,7 +208,7 @@ TEST_CASE("a lost object is made anew from its name", "[scrub]") {
   StoreBench bench;
   fill(bench);
   REQUIRE(bench.memory.remove(object_of("content")));
-  Found found = scrub(bench, ScrubLevel::quick);
+  Findings found = scrub(bench, ScrubLevel::quick);
   INFO(text_of(found));
   CHECK(found.defects.size() == 1);
   CHECK(found.count("lost_object", k_name) == 1);
@@ -222,7 +239,7 @@ TEST_CASE("a deleted name is a stale row and an orphan", "[scrub]") {
   StoreBench bench;
   fill(bench);
   REQUIRE(bench.memory.remove("tree/" + k_name));
-  Found found = scrub(bench, ScrubLevel::quick);
+  Findings found = scrub(bench, ScrubLevel::quick);
   INFO(text_of(found));
   CHECK(found.count("stale_row", k_name) == 1);
   CHECK(found.count("orphan") == 1);
@@ -252,7 +269,7 @@ TEST_CASE("a foreign file is told of, and entered when asked", "[scrub]") {
     REQUIRE((*file)->append(std::as_bytes(std::span(std::string_view("by hand")))));
     REQUIRE(bench.memory.create("objects/README"));
   }
-  Found found = scrub(bench, ScrubLevel::quick);
+  Findings found = scrub(bench, ScrubLevel::quick);
   INFO(text_of(found));
   CHECK(found.count("unknown_file", "generic/foreign") == 1);
   CHECK(found.count("foreign") == 1);
@@ -276,7 +293,7 @@ TEST_CASE("the whole index lost: everything is entered again, but what is corrup
   CHECK_FALSE(bench.has(k_name));
   CHECK(*bench.get(k_other) == "other bytes");
   bench.clock.set(2'000'000);
-  const Found found = repair(bench);
+  const Findings found = repair(bench);
   INFO(text_of(found));
   CHECK(found.sound());
 }
@@ -312,7 +329,7 @@ TEST_CASE("a run that was bound by time is gone on from", "[scrub]") {
   options.rate = ByteSize{150};  // about 40 contents of 9 bytes: longer than the budget
   int runs = 0;
   std::size_t corrupt = 0;
-  Found found;
+  Findings found;
   do {
     auto next = scrub_with(bench, options);
     REQUIRE(next);

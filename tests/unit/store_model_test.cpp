@@ -51,6 +51,7 @@ class Model {
       case 11: return restart();
       case 12: return die();
       case 13: return dice_.chance(20) ? lose_index() : read();
+      case 17: return load_names();
       case 14:
       case 15:
       case 16: return read();
@@ -65,6 +66,7 @@ class Model {
       INFO(name);
       REQUIRE(content.ok() == (held != live_.end()));
       if (content) REQUIRE(*content == held->second.content);
+      compare_peek(name);
     }
     for (const auto& [snapshot, frozen] : snapshots_) {
       for (const std::string& name : names_) {
@@ -90,6 +92,24 @@ class Model {
   }
 
  private:
+  // What memory says, with all names in it or with some of the index, and what it keeps of the content.
+  void compare_peek(const std::string& name) {
+    Entry entry;
+    const Found found = bench_.store->peek(bench_.key(name), entry);
+    const auto held = live_.find(name);
+    if (found == Found::unknown) return;
+    REQUIRE((found == Found::hit) == (held != live_.end()));
+    if (found == Found::miss) return;
+    REQUIRE(entry.digest == Hasher::of(held->second.content));
+    REQUIRE(entry.size == held->second.content.size());
+    OpenArtifact artifact;
+    if (!bench_.store->ready_content(entry, artifact)) return;
+    REQUIRE(artifact.body);
+    REQUIRE(*artifact.body == held->second.content);
+  }
+
+  void load_names() { REQUIRE(bench_.store->load_names(1_MiB, {})); }
+
   const std::string& any_name() { return dice_.pick(names_); }
   std::string some_content() {
     return std::string(1 + dice_.below(9), static_cast<char>('a' + dice_.below(6)));

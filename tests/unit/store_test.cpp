@@ -469,3 +469,59 @@ TEST_CASE("directories are seen from memory as they come and go", "[store]") {
   REQUIRE(bench.remove("downloads/a/b/c"));
   CHECK(bench.store->peek_directory("downloads", "a") == Index::Found::miss);
 }
+
+TEST_CASE("all names in memory follow what is stored, replaced and removed, and take little", "[store]") {
+  StoreBench bench;
+  for (int i = 0; i < 100; ++i)
+    REQUIRE(bench.put("generic/n" + std::to_string(i), "content " + std::to_string(i)));
+  CHECK(bench.store->bytes_of_names() == 0);
+  REQUIRE(bench.store->load_names(4_MiB, {}));
+  CHECK(bench.store->bytes_of_names() > 0);
+  CHECK(bench.store->bytes_of_names() < 4_MiB.bytes);
+  Entry entry;
+  CHECK(bench.store->peek(bench.key("generic/n7"), entry) == Found::hit);
+  CHECK(entry.digest == Hasher::of("content 7"));
+  CHECK(bench.store->peek(bench.key("generic/n100"), entry) == Found::miss);
+
+  REQUIRE(bench.remove("generic/n7"));
+  REQUIRE(bench.put("generic/n100", "new"));
+  REQUIRE(bench.put("downloads/git2_host.repo.tar", "first"));
+  REQUIRE(bench.put("downloads/git2_host.repo.tar", "second"));
+  CHECK(bench.store->peek(bench.key("generic/n7"), entry) == Found::miss);
+  CHECK(bench.store->peek(bench.key("generic/n100"), entry) == Found::hit);
+  CHECK(bench.store->peek(bench.key("downloads/git2_host.repo.tar"), entry) == Found::hit);
+  CHECK(entry.digest == Hasher::of("second"));
+}
+
+TEST_CASE("names that do not fit into memory are found all the same", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put(k_name, "content"));
+  const auto loaded = bench.store->load_names(ByteSize{1}, {});
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().code() == Errc::too_large);
+  Entry entry;
+  CHECK(bench.store->peek(bench.key(k_name), entry) == Found::hit);
+  CHECK(bench.store->bytes_of_names() == 0);
+}
+
+TEST_CASE("a removed, replaced or damaged content is not at hand any more", "[store]") {
+  StoreBench bench;
+  const auto at_hand = [&](const std::string& content) {
+    Entry entry;
+    entry.digest = Hasher::of(content);
+    entry.size = content.size();
+    OpenArtifact artifact;
+    return bench.store->ready_content(entry, artifact);
+  };
+  const std::string tarball = "downloads/git2_host.repo.tar";
+  REQUIRE(bench.put(k_name, "removed"));
+  REQUIRE(bench.put(tarball, "replaced"));
+  REQUIRE(bench.get(k_name));
+  REQUIRE(bench.get(tarball));
+  CHECK(at_hand("removed"));
+  CHECK(at_hand("replaced"));
+  REQUIRE(bench.remove(k_name));
+  REQUIRE(bench.put(tarball, "new"));
+  CHECK_FALSE(at_hand("removed"));
+  CHECK_FALSE(at_hand("replaced"));
+}

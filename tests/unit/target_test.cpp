@@ -5,6 +5,7 @@
 
 #include "common/percent.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/dice.hpp"
 
 using namespace larder;
 using namespace larder::http;
@@ -215,4 +216,50 @@ TEST_CASE("a target makes a key only when it names something", "[target]") {
   CHECK(target_of("/n/a/b").key()->str() == "n/a/b");
   CHECK_FALSE(target_of("/n/").key().ok());
   CHECK_FALSE(target_of("/").key().ok());
+}
+
+namespace {
+
+// Whatever the short way takes is what the long way finds.
+bool takes_short_way(std::string_view raw) {
+  std::string room;
+  const auto key = plain_artifact(raw, room);
+  if (!key) return false;
+  INFO(raw);
+  const auto target = parse_target(raw);
+  REQUIRE(target.ok());
+  REQUIRE(target->kind == Kind::artifact);
+  REQUIRE(target->query.empty());
+  REQUIRE(target->snapshot.empty());
+  REQUIRE(target->key().ok());
+  REQUIRE(target->key()->str() == key->str());
+  REQUIRE(target->name_space == key->name_space());
+  REQUIRE(target->path == key->path());
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("the short way to an artifact's name agrees with the long one", "[target]") {
+  for (const std::string_view plain :
+       {"/sstate-cache/universal/ab/cd/sstate%3Azlib%3A%3A1%3Ar0%3A%3A14%3A0123_populate_sysroot.tar.zst",
+        "/downloads/a", "/n/a+b c", "/n/%C3%A4", "/n/\xC3\xA4", "/n/index.txt"})
+    CHECK(takes_short_way(plain));
+  for (const std::string_view other :
+       {"",           "/",       "//",       "n/a",      "/n",      "/n/",      "/n/a/",
+        "/n//a",      "/n/a?",   "/n/a?x=1", "/n/a#b",   "/n/../a", "/n/.",     "/n/a%2Fb",
+        "/n/a%00b",   "/n/a%2",  "/n/a%",    "/n/a%zz",  "/n/%FF",  "/n/a%0Ab", "/-/health",
+        "/-/v1/stat", "/@s/n/a", "/N/a",     "/n/%C2%85"})
+    CHECK_FALSE(takes_short_way(other));
+
+  test::Dice dice(7);
+  int taken = 0;
+  for (int i = 0; i < 20000; ++i) {
+    std::string raw = "/n/";
+    for (std::size_t length = 1 + dice.below(6); length > 0; --length)
+      raw += dice.pick(
+          std::vector<std::string>{"a", "b", ".", "/", "%41", "%2e", "%2F", "%", "-", "?", "\xC3", "\xA4"});
+    taken += takes_short_way(raw) ? 1 : 0;
+  }
+  CHECK(taken > 1000);
 }
