@@ -161,8 +161,7 @@ TEST_CASE("what is wrong with certificates and listeners of TLS is told with its
         "for clients"}},
       {"tls:\n  client_ca: /ca.pem\n",
        {"f.yaml:2: tls.client_ca is of no use while tls.client_certificates is none"}},
-      {"http:\n  listen: []\n",
-       {"f.yaml:2: http.listen needs at least one address, or http.listen_tls"}},
+      {"http:\n  listen: []\n", {"f.yaml:2: http.listen needs at least one address, or http.listen_tls"}},
   };
   for (const auto& each : cases) {
     INFO(each.yaml);
