@@ -44,6 +44,11 @@ void tell_bug(spdlog::logger& log, const char* bug) {
 
 }  // namespace
 
+std::uint64_t content_files(const Config& config, std::uint64_t allowed) {
+  constexpr std::uint64_t k_share = 4;  // connections, uploads and the index need the rest
+  return std::min<std::uint64_t>(config.content_files, allowed / k_share);
+}
+
 StoreOptions store_options(const Config& config) {
   StoreOptions options;
   options.namespaces = config.namespaces;
@@ -51,7 +56,7 @@ StoreOptions store_options(const Config& config) {
   options.free_space_floor = config.free_space_floor;
   options.max_object_size = config.http.max_object_size;
   options.content.bytes = config.content_memory.bytes;
-  options.content.files = std::min<std::uint64_t>(config.content_files, descriptor_limit() / 2);
+  options.content.files = content_files(config, descriptor_limit());
   return options;
 }
 

@@ -31,6 +31,8 @@
 
 namespace larder {
 
+// How many contents are kept open when so many descriptors are allowed.
+std::uint64_t content_files(const Config& config, std::uint64_t allowed);
 StoreOptions store_options(const Config& config);
 
 // Makes the data directory if need be and opens the store in it.

@@ -222,13 +222,14 @@ void reload(Daemon& daemon, const Arguments& arguments, spdlog::logger& log) {
 // HTTP needs a descriptor for a connection and one for the file it is sent, FTP up to four for
 // a session; the usual soft limit of 1024 would turn a busy hour into failed reads.
 void raise_descriptor_limit(Config& config, spdlog::logger& log) {
-  constexpr rlim_t k_reserve = 512;  // index, logs, uploads
+  constexpr rlim_t k_own = 512;  // index, logs, uploads
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
   (void)::getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t affordable = limit.rlim_cur > 2 * k_reserve ? limit.rlim_cur - k_reserve : k_reserve;
+  const rlim_t reserve = k_own + content_files(config, limit.rlim_cur);
+  const rlim_t affordable = limit.rlim_cur > 2 * reserve ? limit.rlim_cur - reserve : limit.rlim_cur / 2;
   std::uint32_t& connections = config.http.max_connections;
   std::uint32_t& sessions = config.ftp.max_sessions;
   const rlim_t wanted =

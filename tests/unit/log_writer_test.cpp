@@ -28,6 +28,7 @@ TEST_CASE("no line of many threads is lost or torn when a log is closed", "[log]
     auto writer = LogWriter::open(file.string());
     REQUIRE(writer);
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; ++t)
       threads.emplace_back([&, t] {
         for (int i = 0; i < 5000; ++i) (*writer)->add(std::to_string(t) + ":" + std::to_string(i));

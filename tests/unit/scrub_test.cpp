@@ -429,7 +429,7 @@ TEST_CASE("a file that vanished from the trash is told, and its row dropped", "[
   for (const std::string& file : bench.memory.files()) {
     if (file.starts_with("trash/") && file.ends_with(k_name)) REQUIRE(bench.memory.remove(file));
   }
-  const Found found = scrub(bench, ScrubLevel::quick);
+  const Findings found = scrub(bench, ScrubLevel::quick);
   INFO(text_of(found));
   CHECK(found.count("stale_row") == 1);
   CHECK(found.last.defects == 2);  // and an object that no name leads to
@@ -449,7 +449,7 @@ TEST_CASE("a file of the trash without a row is told, and can be brought back ag
   const std::string strange = "trash/12345/" + k_name;
   REQUIRE(make_directories(bench.memory, parent_of(strange)));
   REQUIRE(bench.memory.link(kept, strange));
-  const Found found = scrub(bench, ScrubLevel::quick);
+  const Findings found = scrub(bench, ScrubLevel::quick);
   INFO(text_of(found));
   CHECK(found.defects.size() == 1);
   CHECK(found.count("unknown_file", strange) == 1);
@@ -468,10 +468,10 @@ TEST_CASE("a file of the trash that somebody put another one in place of is told
     REQUIRE(bench.memory.remove(file));
     REQUIRE(bench.memory.link("tree/" + k_other, file));
   }
-  const Found found = scrub(bench, ScrubLevel::quick);
+  const Findings found = scrub(bench, ScrubLevel::quick);
   INFO(text_of(found));
   CHECK(found.count("wrong_row") == 1);
-  const Found mended = repair(bench);
+  const Findings mended = repair(bench);
   INFO(text_of(mended));
   CHECK(mended.count("wrong_row") == 1);
   CHECK(scrub(bench, ScrubLevel::quick).sound());

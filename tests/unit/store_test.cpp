@@ -477,7 +477,7 @@ TEST_CASE("all names in memory follow what is stored, replaced and removed, and 
   CHECK(bench.store->bytes_of_names() == 0);
   REQUIRE(bench.store->load_names(4_MiB, {}));
   CHECK(bench.store->bytes_of_names() > 0);
-  CHECK(bench.store->bytes_of_names() < 4_MiB.bytes);
+  CHECK(bench.store->bytes_of_names() < (4_MiB).bytes);
   Entry entry;
   CHECK(bench.store->peek(bench.key("generic/n7"), entry) == Found::hit);
   CHECK(entry.digest == Hasher::of("content 7"));
