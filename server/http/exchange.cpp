@@ -157,8 +157,10 @@ Task<bool> Exchange::flush() {
 
 bool Exchange::try_fill() {
   const Connection::ReadOutcome outcome = connection_.try_read(input_.room());
-  if (outcome.error && outcome.error != asio::error::try_again && outcome.error != asio::error::would_block)
+  if (outcome.error && outcome.error != asio::error::try_again && outcome.error != asio::error::would_block) {
     broken_ = true;
+    ended_ = outcome.error == asio::error::eof;
+  }
   input_.filled(outcome.count);
   return outcome.count > 0;
 }
