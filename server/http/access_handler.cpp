@@ -81,7 +81,8 @@ Task<bool> identify(Exchange& exchange) {
   if (found.kind == Authorizer::Recognition::Kind::ask)
     found.identity = co_await check_password(exchange, *credentials);
   if (!found.identity) {
-    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), "", version, address);  // for the log
+    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), "", version,
+                          address);  // for the log
     co_await refuse_credentials(exchange, credentials);
     co_return false;
   }

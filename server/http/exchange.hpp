@@ -121,7 +121,7 @@ class Exchange {
   Task<bool> read_into(BodyBytes& into, std::size_t at_most);
   Task<void> settle_body();
   void put_head(const Reply& reply);
-  void meet();                 // whoever shows no credentials, as far as TLS tells
+  void meet();  // whoever shows no credentials, as far as TLS tells
   std::string_view body_to_send() const { return body_ ? std::string_view(*body_) : std::string_view(); }
   void rest();  // gives back memory, between requests
   bool has_output() const { return !output_.empty() || body_; }

@@ -1,9 +1,9 @@
 """What every judgement needs: servers to attack, and a bystander who wants to be served meanwhile."""
 import http.client
-import json
 import os
 import shutil
 import socket
+import subprocess
 import threading
 import time
 from dataclasses import dataclass
@@ -65,16 +65,18 @@ class Arena:
         self.running.append(server)
         return server
 
-    def larderd(self, most_connections=None, **settings):
+    def larderd(self, most_connections=None, tls=None, **settings):
+        """`tls`: (certificate, key); https then listens on tls_port, and FTP takes AUTH TLS."""
         data = os.path.join(self.work, "larder%d" % len(self.running))
-        settings = {"free_space_floor": 0, "sandbox": False, **settings}
+        settings = {"free_space_floor": 0, "tls": {}, **settings}
         server = servers.Larderd(self.programs, data, access=data + ".access", with_ftp=not most_connections, **settings)
         if most_connections:
-            with open(server.config) as file:
-                config = json.load(file)
-            config["http"]["max_connections"] = most_connections
-            with open(server.config, "w") as file:
-                json.dump(config, file)
+            server.also("http", "max_connections", most_connections)
+        if tls:
+            server.tls_port = servers.unused_port()
+            server.also("http", "listen_tls", ["127.0.0.1:%d" % server.tls_port])
+            server.also("tls", "certificates", [{"certificate": tls[0], "key": tls[1]}])
+            server.also("ftp", "tls", "optional")
         self.start(server)
         status, _ = server.request("PUT", "/sstate-cache/ab/object", b"content")
         assert status == 201, status
@@ -88,16 +90,26 @@ class Arena:
             file.write(b"content")
         return root
 
-    def nginx(self):
+    def certificate(self):
+        """Signed by itself, ECDSA P-256: (certificate, key)."""
+        files = [os.path.join(self.work, name) for name in ("cert.pem", "key.pem")]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                        "90", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                        "-out", files[0], "-keyout", files[1]], check=True, stderr=subprocess.DEVNULL)
+        os.chmod(files[1], 0o600)
+        return files
+
+    def nginx(self, tls=None):
         """None when it is not installed."""
         if not self.programs.nginx:
             return None
         root = self._plain_tree()
-        server = servers.Nginx(self.programs, os.path.join(self.work, "nginx"), root, "nginx")
+        certificate, key = tls or (None, None)
+        server = servers.Nginx(self.programs, os.path.join(self.work, "nginx"), root, "nginx", connections=12000,
+                               certificate=certificate, key=key)
         file = os.path.join(self.work, "nginx", "nginx.conf")
         with open(file) as config:
-            text = config.read().replace("worker_connections 1024", "worker_connections 12000")
-        text = text.replace("worker_rlimit_nofile 1024", "worker_rlimit_nofile 16000")
+            text = config.read()
         with open(file, "w") as config:
             config.write(text.replace("    location = /ready", NGINX_DAV % root + "\n    location = /ready"))
         return self.start(server)

@@ -73,8 +73,8 @@ TEST_CASE("each key of the configuration changes the configuration", "[config]")
   for (const auto& key : config_keys()) {
     ConfigResult result;
     // One of these is a good value for every key, and no default.
-    for (const std::string value : {"17", "17s", "json", "none", "nobody", "users", "127.0.0.1:17", "1700-1717",
-                                    "1.3", "optional", "true", "false"}) {
+    for (const std::string value : {"17", "17s", "json", "none", "nobody", "users", "127.0.0.1:17",
+                                    "1700-1717", "1.3", "optional", "true", "false"}) {
       (void)key.set(result.config, {value});
       if (!(result.config == Config{})) break;
     }
