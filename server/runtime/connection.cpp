@@ -71,27 +71,32 @@ Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t of
   std::uint64_t this_turn = 0;
   std::uint64_t warm_until = 0;  // relative to offset
   while (sent < length) {
-    const std::uint64_t window = std::min(k_window, length - sent);
-    if (sent >= warm_until && !is_warm(file, offset + sent, window)) {
-      set_deadline(SteadyTime::max());
-      const bool fetched = co_await pool.run(&warm_up, file, offset + sent, window);
-      if (!fetched) co_return system_error(EIO);
+    if (sent >= warm_until) {
+      const std::uint64_t window = std::min(k_window, length - sent);
       warm_until = sent + window;
+      if (!is_warm(file, offset + sent, window)) {
+        set_deadline(SteadyTime::max());
+        const bool fetched = co_await pool.run(&warm_up, file, offset + sent, window);
+        if (!fetched) co_return system_error(EIO);
+      }
     }
+    const std::uint64_t wanted = warm_until - sent;
     off_t position = static_cast<off_t>(offset + sent);
-    const ssize_t count = ::sendfile(socket_.native_handle(), file, &position, window);
-    if (count > 0) {
-      sent += static_cast<std::uint64_t>(count);
-      this_turn += static_cast<std::uint64_t>(count);
+    const ssize_t count = ::sendfile(socket_.native_handle(), file, &position, wanted);
+    if (count == 0) co_return system_error(EIO);  // the file is shorter than it was
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno != EAGAIN) co_return system_error(errno);
+    sent += static_cast<std::uint64_t>(std::max<ssize_t>(count, 0));
+    if (count > 0 && static_cast<std::uint64_t>(count) == wanted) {
+      this_turn += wanted;
       if (this_turn < k_turn) continue;
       this_turn = 0;
       const LoopExecutor executor = socket_.get_executor();
       co_await asio::post(executor, k_as_task);
       continue;
     }
-    if (count == 0) co_return system_error(EIO);  // the file is shorter than it was
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) co_return system_error(errno);
+    if (sent == length) break;
+    this_turn = 0;  // the socket is full, and others of the loop get theirs
     set_deadline(pace.deadline(sent, std::chrono::steady_clock::now()));
     const auto [error] = co_await socket_.async_wait(Socket::wait_write, k_as_outcome);
     set_deadline(SteadyTime::max());

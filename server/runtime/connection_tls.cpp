@@ -190,14 +190,17 @@ Task<ErrorCode> Connection::send_file_in_kernel(DiskPool& pool, int file, std::u
   if (failed) co_return failed;
   std::uint64_t warm_until = 0;  // relative to offset
   while (sent < length) {
-    const std::uint64_t window = std::min(k_window, length - sent);
-    if (sent >= warm_until && !is_warm(file, offset + sent, window)) {
-      set_deadline(SteadyTime::max());
-      const bool fetched = co_await pool.run(&warm_up, file, offset + sent, window);
-      if (!fetched) co_return system_error(EIO);
+    if (sent >= warm_until) {
+      const std::uint64_t window = std::min(k_window, length - sent);
       warm_until = sent + window;
+      if (!is_warm(file, offset + sent, window)) {
+        set_deadline(SteadyTime::max());
+        const bool fetched = co_await pool.run(&warm_up, file, offset + sent, window);
+        if (!fetched) co_return system_error(EIO);
+      }
     }
-    const TlsEngine::Step step = tls_->send_file(file, offset + sent, static_cast<std::size_t>(window));
+    const auto wanted = static_cast<std::size_t>(warm_until - sent);
+    const TlsEngine::Step step = tls_->send_file(file, offset + sent, wanted);
     if (step.progress == Progress::done) {
       sent += step.count;
       if (!turn_is_over(step.count)) continue;
