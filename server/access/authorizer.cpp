@@ -18,6 +18,7 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds k_verified_for(60);
 constexpr std::size_t k_most_verified = 4096;
 constexpr int k_most_checks = 2;                 // passwords hashed at a time
+constexpr unsigned k_most_waiting = 16;          // of one address, for that
 constexpr std::size_t k_longest_password = 512;  // bytes; what libcrypt takes (CRYPT_MAX_PASSPHRASE_SIZE)
 
 std::string random_bytes() {
@@ -207,12 +208,34 @@ Authorizer::Recognition Authorizer::recognise(const Credentials& credentials, Or
   return found;
 }
 
-bool Authorizer::enter_check() {
-  int now = checks_.load(std::memory_order_relaxed);
-  while (now < k_most_checks) {
-    if (checks_.compare_exchange_weak(now, now + 1, std::memory_order_relaxed)) return true;
-  }
-  return false;
+std::optional<Authorizer::Turn> Authorizer::queue_check(std::string_view address) {
+  std::string place = place_of_address(address);
+  const std::lock_guard lock(waiting_mutex_);
+  unsigned& waiting = waiting_[place];
+  if (waiting >= k_most_waiting) return std::nullopt;
+  ++waiting;
+  return Turn(*this, std::move(place));
+}
+
+Authorizer::Turn::Turn(Turn&& other) noexcept
+    : access_(std::exchange(other.access_, nullptr)),
+      place_(std::move(other.place_)),
+      entered_(other.entered_) {}
+
+Authorizer::Turn::~Turn() {
+  if (access_ == nullptr) return;
+  if (entered_) access_->checks_.fetch_sub(1, std::memory_order_relaxed);
+  const std::lock_guard lock(access_->waiting_mutex_);
+  const auto waiting = access_->waiting_.find(place_);
+  if (--waiting->second == 0) access_->waiting_.erase(waiting);
+}
+
+bool Authorizer::Turn::enter() {
+  std::atomic<int>& checks = access_->checks_;
+  int now = checks.load(std::memory_order_relaxed);
+  while (!entered_ && now < k_most_checks)
+    entered_ = checks.compare_exchange_weak(now, now + 1, std::memory_order_relaxed);
+  return entered_;
 }
 
 IdentityPtr Authorizer::check_password(const Credentials& credentials, Origin origin) {

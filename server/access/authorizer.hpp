@@ -66,10 +66,26 @@ class Authorizer {
     IdentityPtr identity;
   };
   Recognition recognise(const Credentials& credentials, Origin origin);
-  // Takes its time. Null: wrong. Call between enter_check() and leave_check(): each keeps a core busy.
+  // Takes its time. Null: wrong. Call while a Turn has entered: each keeps a core busy.
   IdentityPtr check_password(const Credentials& credentials, Origin origin);
-  bool enter_check();  // false: too many are under way; try again in a moment
-  void leave_check() { checks_.fetch_sub(1, std::memory_order_relaxed); }
+  // A password's way to its check, until it is destroyed. A few are checked at a time; whoever waits tries
+  // again in a moment, and gives up after k_longest_wait.
+  class Turn {
+   public:
+    Turn(Authorizer& access, std::string place) : access_(&access), place_(std::move(place)) {}
+    Turn(Turn&& other) noexcept;
+    Turn& operator=(Turn&&) = delete;
+    ~Turn();
+    bool enter();  // false: too many are under way
+
+   private:
+    Authorizer* access_;
+    std::string place_;
+    bool entered_ = false;
+  };
+  static constexpr std::chrono::seconds k_longest_wait{10};
+  // Nothing: as many of this address wait already as may.
+  std::optional<Turn> queue_check(std::string_view address);
   // Who shows no credentials: the one whom a client certificate names, as a user; anybody when `certified` is
   // empty.
   IdentityPtr without_credentials(std::string_view certified, Origin origin) const;
@@ -135,6 +151,8 @@ class Authorizer {
   std::atomic<StatusAccess> status_{StatusAccess::everybody};
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<int> checks_{0};
+  std::mutex waiting_mutex_;
+  std::unordered_map<std::string, unsigned> waiting_;  // by place
 };
 
 // What changes a token file, for the daemon and for `larderd token` alike. Errc::exists,

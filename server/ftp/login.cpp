@@ -7,19 +7,28 @@ Origin FtpSession::origin() const {
   return connection_.peer().is_loopback() ? Origin::loopback : Origin::elsewhere;
 }
 
-Task<IdentityPtr> FtpSession::recognise(const Credentials& credentials) {
+Task<Authorizer::Recognition> FtpSession::recognise(const Credentials& credentials) {
   Authorizer& access = context_.access;
   Authorizer::Recognition found = access.recognise(credentials, origin());
-  if (found.kind != Authorizer::Recognition::Kind::ask) co_return found.identity;
+  if (found.kind != Authorizer::Recognition::Kind::ask) co_return found;
+  auto turn = access.queue_check(connection_.peer_text());
+  if (!turn) co_return found;
   const auto hold = access.before_check(connection_.peer_text());
   if (hold.count() > 0) co_await pause(hold);
-  constexpr std::chrono::milliseconds k_turn(20);
-  while (!access.enter_check()) co_await pause(k_turn);
+  constexpr std::chrono::milliseconds k_pause(20);
+  const auto give_up = std::chrono::steady_clock::now() + Authorizer::k_longest_wait;
+  while (!turn->enter()) {
+    const bool over =
+        !context_.ready() || !connection_.socket().is_open() || std::chrono::steady_clock::now() > give_up;
+    if (over) co_return found;
+    co_await pause(k_pause);
+  }
   const Origin from = origin();
   found.identity =
       co_await context_.repository.pool().run(&Authorizer::check_password, &access, credentials, from);
-  access.leave_check();
-  co_return found.identity;
+  found.kind = Authorizer::Recognition::Kind::unknown;
+  if (found.identity) found.kind = Authorizer::Recognition::Kind::known;
+  co_return found;
 }
 
 // Whoever guesses waits; nobody else does.
@@ -27,7 +36,12 @@ Task<void> FtpSession::log_in(const Action& action) {
   Authorizer& access = context_.access;
   const std::uint64_t version = access.version();
   const Credentials shown(action.user, action.secret);
-  const IdentityPtr identity = co_await recognise(shown);
+  const Authorizer::Recognition found = co_await recognise(shown);
+  const IdentityPtr& identity = found.identity;
+  if (!identity && found.kind == Authorizer::Recognition::Kind::ask) {
+    over_ = true;
+    co_return say(421, "Too many passwords are being checked; try again in a moment, or use a token");
+  }
   if (!identity) {
     const auto delay = access.failed(connection_.peer_text(), shown.user, shown.secret);
     co_await pause(delay);
@@ -50,7 +64,10 @@ Task<bool> FtpSession::still_known() {
   if (visitor_.is_known(credentials_.secret, access, context_.clock)) co_return true;
   const std::uint64_t version = access.version();
   IdentityPtr identity = access.without_credentials(connection_.tls_user(), origin());
-  if (!credentials_.secret.empty()) identity = co_await recognise(credentials_);
+  if (!credentials_.secret.empty()) {
+    const Authorizer::Recognition found = co_await recognise(credentials_);
+    identity = found.identity;
+  }
   if (!identity) {
     say(421, "The credentials of this session have expired or were revoked");
     co_return false;

@@ -90,7 +90,8 @@ class FtpSession final : public Session {
 
   // Rights (login.cpp) ---------------------------------------------------------
 
-  Task<IdentityPtr> recognise(const Credentials& credentials);  // null: nobody
+  // No identity: nobody, or (kind ask) nobody had the time to check.
+  Task<Authorizer::Recognition> recognise(const Credentials& credentials);
   Task<bool> still_known();  // the token was not revoked meanwhile, and the rules are those in force
   const Permissions& may() const { return visitor_.may(); }
   bool sees(const Place& place) const;              // names of it may be told

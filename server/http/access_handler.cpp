@@ -31,18 +31,37 @@ Task<void> answer_problem_with(Exchange& exchange, int status, std::string detai
   co_await exchange.answer_problem(std::move(problem), extra);
 }
 
+enum class Checked { told, busy };  // busy: too many passwords are looked at, or wait for it
+
 // In the disk pool, a few at a time: a flood of passwords must not keep the disk from everybody.
-Task<IdentityPtr> check_password(Exchange& exchange, const Credentials& credentials) {
+Task<Checked> check_password(Exchange& exchange, const Credentials& credentials, IdentityPtr& identity) {
   Authorizer& access = exchange.context().access;
-  const auto hold = access.before_check(exchange.connection().peer_text());
+  const std::string& address = exchange.connection().peer_text();
+  auto turn = access.queue_check(address);
+  if (!turn) co_return Checked::busy;
+  const auto hold = access.before_check(address);
   co_await pause(exchange, hold);
-  constexpr std::chrono::milliseconds k_turn(20);
-  while (!access.enter_check()) co_await pause(exchange, k_turn);
+  constexpr std::chrono::milliseconds k_pause(20);
+  const auto give_up = std::chrono::steady_clock::now() + Authorizer::k_longest_wait;
+  while (!turn->enter()) {
+    const bool over = !exchange.context().ready() || !exchange.connection().socket().is_open() ||
+                      std::chrono::steady_clock::now() > give_up;
+    if (over) co_return Checked::busy;
+    co_await pause(exchange, k_pause);
+  }
   const Origin origin = origin_of(exchange);
-  auto identity = co_await exchange.context().repository.pool().run(&Authorizer::check_password, &access,
-                                                                    credentials, origin);
-  access.leave_check();
-  co_return identity;
+  identity = co_await exchange.context().repository.pool().run(&Authorizer::check_password, &access,
+                                                               credentials, origin);
+  co_return Checked::told;
+}
+
+Task<void> answer_busy(Exchange& exchange) {
+  api::Problem problem;
+  problem.status = 429;
+  problem.code = name_of(Errc::busy);
+  problem.detail = "too many passwords are being checked; try again in a moment, or use a token";
+  constexpr std::string_view k_later = "Retry-After: 2\r\n";
+  co_await exchange.answer_problem(std::move(problem), k_later);
 }
 
 Task<void> refuse_credentials(Exchange& exchange, const std::optional<Credentials>& credentials) {
@@ -78,8 +97,14 @@ Task<bool> identify(Exchange& exchange) {
   }
   Authorizer::Recognition found;
   if (credentials) found = access.recognise(*credentials, origin);
-  if (found.kind == Authorizer::Recognition::Kind::ask)
-    found.identity = co_await check_password(exchange, *credentials);
+  if (found.kind == Authorizer::Recognition::Kind::ask) {
+    const Checked checked = co_await check_password(exchange, *credentials, found.identity);
+    if (checked == Checked::busy) {
+      exchange.visitor().is(access.anonymous(origin), "", version, address);  // for the log
+      co_await answer_busy(exchange);
+      co_return false;
+    }
+  }
   if (!found.identity) {
     exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), "", version,
                           address);  // for the log

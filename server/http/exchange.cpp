@@ -142,6 +142,11 @@ void Exchange::rest() {
 Task<bool> Exchange::flush() {
   if (broken_) co_return false;
   if (flush_now()) co_return true;
+  // Under TLS the next write begins with what was refused, which may be of both.
+  if (connection_.is_secure() && body_ && written_ < output_.size()) {
+    output_ += *body_;
+    body_.reset();
+  }
   const HttpConfig& limits = context_.config->http;
   connection_.set_deadline(std::chrono::steady_clock::now() + limits.body_timeout);
   const std::string_view head = std::string_view(output_).substr(std::min(written_, output_.size()));

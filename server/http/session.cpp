@@ -149,6 +149,7 @@ Task<bool> HttpSession::wait_for_input() {
   bool more = !exchange_.broken_;
   if (more) more = co_await exchange_.fill();
   waiting_since_ = SteadyTime::max();
+  if (more) resting_ = false;  // what came was quicker
   if (more || !resting_) co_return more;
 
   // Nothing for a while: what is not needed is given back until there is.

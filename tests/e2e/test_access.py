@@ -1,10 +1,12 @@
 """Who may do what: tokens, passwords, rights and what is hidden, over HTTP and FTP, with the clients people use."""
 import base64
 import ftplib
+import http.client
 import json
 import os
 import stat
 import subprocess
+import threading
 import time
 import unittest
 
@@ -314,6 +316,30 @@ class Passwords(AccessTest):
                                                              "users": ["anna = read"]}})
         for _ in range(50):  # each on a connection of its own
             self.assertEqual(server.get("/secret/x", basic("anna", "horse")).status, 404)
+
+    def test_a_flood_of_passwords_is_bounded_and_does_not_hold_up_the_end(self):
+        file = os.path.join(self.temporary_directory(), "htpasswd")
+        slow = "$6$rounds=2000000$salt$" + "x" * 86  # seconds a check; nobody's
+        write_file(file, ("anna:%s\n" % slow).encode())
+        server = self.own_server({**self.config, "shutdown_timeout": "1s",
+                                  "access": {"anonymous": CLOSED, "htpasswd": file, "users": ["anna = read"]}})
+        statuses = []
+
+        def guess(number):
+            try:
+                statuses.append(server.get("/secret/x", basic("anna", "guess %d" % number)).status)
+            except (OSError, http.client.HTTPException):
+                statuses.append(0)  # cut off
+        threads = [threading.Thread(target=guess, args=(number,)) for number in range(40)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: statuses.count(429) >= 20, "most of them are told to come back")
+        self.assertEqual(server.get("/downloads/x").status, 404)
+        start = time.monotonic()
+        self.assertEqual(server.stop(), 0)
+        self.assertLess(time.monotonic() - start, 30)
+        for thread in threads:
+            thread.join()
 
     def test_weak_hashes_are_refused_with_a_reason(self):
         file = os.path.join(self.temporary_directory(), "htpasswd")

@@ -95,6 +95,23 @@ class Https(TlsTest):
                 self.assertEqual(connection.session_reused, number > 0)
                 session = connection.session
 
+    def test_pipelined_answers_are_whole_when_the_client_reads_late(self):
+        count, body = 300, bytes(range(256)) * 235  # small enough to be kept in memory
+        self.server.put("/downloads/piped", body)
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        raw.settimeout(60)
+        raw.connect(("127.0.0.1", self.server.port_of("https")))
+        with self.authority.context().wrap_socket(raw, server_hostname="localhost") as connection:
+            one = b"GET /downloads/piped HTTP/1.1\r\nHost: x\r\n\r\n"
+            last = b"GET /downloads/piped HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            connection.sendall(one * (count - 1) + last)
+            received = b""
+            while piece := connection.recv(1 << 16):
+                received += piece
+        self.assertEqual(received.count(b"HTTP/1.1 200"), count)
+        self.assertEqual(received.count(body), count)
+
     def test_plain_http_is_told_to_begin_with_https(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port_of("https"), timeout=20)
         connection.request("GET", "/downloads/a")
