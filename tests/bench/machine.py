@@ -95,7 +95,7 @@ def memory(pid):
 
 def anonymous_bytes(pid):
     """Of a process and its children."""
-    return sum(memory(each)[1] for each in _family(pid))
+    return sum(memory(each)[1] for each in family(pid))
 
 
 def forget_cached(directory):

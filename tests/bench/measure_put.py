@@ -3,6 +3,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import urllib.parse
 
 import machine
 from figures import Figures, table
@@ -69,7 +70,10 @@ def heads_meanwhile(programs, server, hits, targets, size, number):
 
 def paragraphs(programs, work, options):
     requests, big = (200, 4 * MEBIBYTE) if options.quick else (3000, 200 * MEBIBYTE)
-    names = fill(programs, os.path.join(work, "none"), requests, 100)
+    longest = 220  # bytes of a name, so that there is room for a suffix
+    names = [each for each in fill(programs, os.path.join(work, "none"), requests, 100)
+             if len(urllib.parse.unquote_to_bytes(os.path.basename(each))) <= longest]
+    requests = len(names)
     targets = write_targets(os.path.join(work, "targets"), names)
     yield ("%d uploads a run on 16 connections, each of other bytes under another name. nginx and the load have a core "
            "each; larder's loops and disk threads share core %d with nothing else. nginx hashes nothing, keeps no index "
@@ -82,7 +86,7 @@ def paragraphs(programs, work, options):
             stack.enter_context(server)
         yield report("PUT of 20 KiB, 16 connections",
                      measure(programs, servers, targets, requests, 16, 20480, options.rounds), 0, 1e6, "µs")
-        few = write_targets(os.path.join(work, "few"), names[:2])
+        few = write_targets(os.path.join(work, "few"), names[:3])
         yield report("PUT of %d MiB, 1 connection" % (big // MEBIBYTE),
                      measure(programs, servers[:3], few, 2, 1, big, min(options.rounds, 3)), 1, 1e3, "ms")
         larder = servers[0][0]
