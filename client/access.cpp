@@ -111,7 +111,9 @@ std::string promote_page(const std::string& lane, const api::PromoteEvent& event
                      grouped(event.present) + " there already\n";
   if (event.conflicts > 0)
     page += "  " + grouped(event.conflicts) + " conflicts: " + event.name_space +
-            " holds other bytes, and keeps them; " + grouped(event.held) + " of their groups stay behind\n";
+            " holds other bytes, and keeps them\n";
+  if (event.held > 0)
+    page += "  " + grouped(event.held) + " held back, for whose they are or for another one of their group\n";
   if (!applied && event.promoted > 0) page += "Nothing has been promoted; --yes does it.\n";
   return page;
 }
@@ -150,7 +152,7 @@ ExitCode run_promote(const Globals& globals, const PromoteOptions& options) {
   if (!latest.done)
     return complain(globals, ExitCode::server, "the server ended the answer before it was done");
   if (!globals.json && !globals.quiet) std::cout << promote_page(rules.lane, latest, rules.apply);
-  return latest.conflicts > 0 ? ExitCode::incomplete : ExitCode::well;
+  return latest.conflicts + latest.held > 0 ? ExitCode::incomplete : ExitCode::well;
 }
 
 ExitCode run_purge(const Globals& globals, const PurgeOptions& options) {

@@ -23,12 +23,16 @@ Examples:
 constexpr const char* k_promote_footer =
     R"(A lane is a namespace that overlays a trusted one: builds of pull requests read through
 it and write into it. After a green build, what it stored is taken over, as hard links;
-an archive goes together with its .siginfo and .sig. What the trusted namespace has with
-other bytes is a conflict, stays as it is, and makes the exit code 1.
+an archive goes together with its .siginfo and .sig, and is held back when one of them was
+stored by another uploader or build than asked for. What the trusted namespace has with
+other bytes is a conflict and stays as it is. Both make the exit code 1.
+
+The id of a build is what the uploader says it is: --build alone keeps nobody out. Say whose
+it has to be as well.
 
 Examples:
-  larder promote sstate-pr --build 4711
-  larder promote sstate-pr --build 4711 --yes
+  larder promote sstate-pr --build 4711 --uploaded-by ci-pr
+  larder promote sstate-pr --build 4711 --uploaded-by ci-pr --yes
   larder promote sstate-pr --uploaded-by ci-pr --since '2 hours ago' --yes)";
 
 constexpr const char* k_purge_footer =

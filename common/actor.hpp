@@ -10,7 +10,9 @@ namespace larder {
 // `name` empty: nobody in particular.
 std::string actor_text(std::string_view name, std::string_view address);
 
-// Whether somebody who asks for `pattern` (a glob) means `actor`: all of it, its name, or its address.
+// Whether somebody who asks for `pattern` means `actor`. NAME@ADDRESS is two globs, divided at the last '@'
+// as the actor is: "ci@*" is "ci" from anywhere, and not the certificate "ci@10.0.0.1". Without an '@' it is
+// a glob for the name or for the address.
 bool means_actor(std::string_view pattern, std::string_view actor);
 
 }  // namespace larder

@@ -14,7 +14,8 @@ namespace larder::api {
 // POST: PromoteRules. Answer: PromoteEvent lines (ndjson), the last one with `done`.
 inline constexpr std::string_view k_promote = "/-/v1/promote";
 
-// All that are given have to hold for a group (an archive with its .siginfo and .sig) to be promoted.
+// All that are given have to hold for a group (an archive with its .siginfo and .sig) to be promoted: `match`
+// and `since` for one of it, `uploaders` and `build` for all of it that the trusted namespace has not yet.
 struct PromoteRules {
   std::string lane;                    // a namespace that overlays another
   std::vector<std::string> match;      // globs for the path below the lane
@@ -29,9 +30,10 @@ std::string to_json(const PromoteRules& rules);
 Result<PromoteRules> promote_rules_from_json(std::string_view json);  // strict
 
 struct PromoteEvent {
-  // One name (rules.list, and conflicts always):
+  // One name (rules.list; always what keeps its group back, with its reason):
   std::string path;     // NAMESPACE/PATH of the lane
-  std::string outcome;  // new, replaces, present, conflict; or, of the others of its group: held
+  std::string outcome;  // new, replaces, present, conflict; held: of others than asked for, or in a group
+                        // with such a one
   std::string reason;
   std::uint64_t size = 0;
   // Counts of names, now and then and at the end:
@@ -39,7 +41,7 @@ struct PromoteEvent {
   std::uint64_t bytes = 0;      // of those
   std::uint64_t present = 0;    // the trusted namespace has these bytes already
   std::uint64_t conflicts = 0;  // it has others, and keeps them
-  std::uint64_t held = 0;       // not promoted because one of their group is a conflict
+  std::uint64_t held = 0;       // not promoted for whose they are, or because of another one of their group
   std::string name_space;       // that they go to
   bool done = false;
 };

@@ -93,6 +93,7 @@ void Authorizer::refresh() {
 }
 
 void Authorizer::read_tokens() {
+  const std::lock_guard reading(reading_);
   const std::string stamp = token_file_.stamp();  // before reading: a change in between is read again
   const auto records = token_file_.read();
   const std::unique_lock lock(mutex_);
@@ -103,6 +104,7 @@ void Authorizer::read_tokens() {
 }
 
 void Authorizer::read_passwords() {
+  const std::lock_guard reading(reading_);
   std::string file;
   {
     const std::shared_lock lock(mutex_);

@@ -130,6 +130,9 @@ class Authorizer {
   const Told warn_;
   const std::string random_;  // makes keys of verified_ worthless elsewhere
 
+  // From looking at a file until what it says is in force; taken before mutex_. Of two who read at a time
+  // the one who read first could be the last to say, and bring back a token that was revoked meanwhile.
+  std::mutex reading_;
   mutable std::shared_mutex mutex_;
   Config config_;
   TokenFile token_file_;

@@ -81,6 +81,7 @@ void Exchange::begin(SteadyTime now) {
   linger_ = false;
   continued_ = false;
   artifact_ = false;
+  identified_ = false;
   name_space_.clear();
   status_ = 0;
   bytes_out_ = 0;
@@ -94,7 +95,7 @@ SteadyTime Exchange::finish() {
   if (!context_.access_log.on()) return now;
   AccessRecord record;
   record.client = connection_.peer_text();
-  record.user = visitor_.identity().name;
+  if (identified_) record.user = visitor_.identity().name;
   record.protocol = connection_.is_secure() ? "https" : "http";
   record.method = request().method_text;
   record.name_space = name_space_;

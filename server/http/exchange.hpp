@@ -72,9 +72,11 @@ class Exchange {
   // Who asks; of the request before, until they are identified.
   Visitor& visitor() { return visitor_; }
   const Visitor& visitor() const { return visitor_; }
-  bool knows_visitor() const {
-    return visitor_.is_known(request().authorization, context_.access, context_.clock);
+  bool knows_visitor() {
+    identified_ = visitor_.is_known(request().authorization, context_.access, context_.clock);
+    return identified_;
   }
+  void set_identified() { identified_ = true; }  // visitor() is who asks now
 
   // The body ----------------------------------------------------------------
 
@@ -144,7 +146,8 @@ class Exchange {
   bool continued_ = false;
   bool streaming_chunks_ = false;
   bool artifact_ = false;
-  std::string name_space_;  // of the artifact, when there is a log
+  bool identified_ = false;  // visitor_ is who asks, and not who asked before
+  std::string name_space_;   // of the artifact, when there is a log
   int status_ = 0;
   std::uint64_t bytes_out_ = 0;  // of bodies
   std::string_view outcome_;

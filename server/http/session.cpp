@@ -217,6 +217,7 @@ Task<void> HttpSession::answer_request() {
   if (!exchange_.knows_visitor() && !is_open(*target)) {
     const bool known = co_await identify(exchange_);
     if (!known) co_return;
+    exchange_.set_identified();
   }
   if (!may(exchange_, *target)) co_return co_await http::refuse(exchange_, *target);
   if (request.method == Method::get || request.method == Method::head) co_await exchange_.settle_body();

@@ -7,7 +7,7 @@
 #include "server/store/store.hpp"
 
 #include <algorithm>
-#include <unordered_set>
+#include <unordered_map>
 
 namespace larder {
 
@@ -95,16 +95,19 @@ class Promoter {
     ArtifactKey to;
     NameRecord row;
     std::string_view outcome;
+    std::string reason;  // why it is not promoted; empty: it is, or another one of its group tells
   };
   using Rows = std::vector<std::pair<std::string, NameRecord>>;  // by path
   using Group = Rows;
 
-  // The names that uploads of the build stored.
+  // The names that uploads of the build stored, and the bytes they stored last: somebody else may have
+  // been before them, or have put others there since.
   Result<void> find_build() {
     const std::string why = "build " + rules_.build;
     const std::string prefix = rules_.lane + "/";
     return core_.index->scan_ledger(0, [&](std::uint64_t, const LedgerRecord& line) {
-      if (line.why == why && line.key.starts_with(prefix)) built_.insert(line.key.substr(prefix.size()));
+      if (line.why == why && line.key.starts_with(prefix))
+        built_.insert_or_assign(line.key.substr(prefix.size()), line.digest);
       return !stop_.stop_requested();
     });
   }
@@ -136,22 +139,31 @@ class Promoter {
     return {};
   }
 
+  bool is_theirs(const NameRecord& row) const {
+    return rules_.uploaders.empty() ||
+           std::any_of(rules_.uploaders.begin(), rules_.uploaders.end(),
+                       [&](const std::string& each) { return means_actor(each, row.uploader); });
+  }
+
+  bool is_built(const std::string& path, const NameRecord& row) const {
+    if (rules_.build.empty()) return true;
+    const auto found = built_.find(path);
+    return found != built_.end() && found->second == row.digest;
+  }
+
+  // Whether there is something in it that was asked for; judge() looks at the others.
   bool is_meant(const Group& group) const {
     const auto any = [&](const auto& holds) { return std::any_of(group.begin(), group.end(), holds); };
     const auto is_matched = [&](const auto& member) {
       return std::any_of(rules_.match.begin(), rules_.match.end(),
                          [&](const std::string& pattern) { return matches_glob(pattern, member.first); });
     };
-    const auto is_theirs = [&](const auto& member) {
-      return std::any_of(rules_.uploaders.begin(), rules_.uploaders.end(),
-                         [&](const std::string& each) { return means_actor(each, member.second.uploader); });
-    };
     if (group.empty()) return false;
     if (!rules_.match.empty() && !any(is_matched)) return false;
-    if (!rules_.uploaders.empty() && !any(is_theirs)) return false;
+    if (!any([&](const auto& member) { return is_theirs(member.second); })) return false;
     if (rules_.since && !any([&](const auto& member) { return member.second.stored >= *rules_.since; }))
       return false;
-    return rules_.build.empty() || any([&](const auto& member) { return built_.count(member.first) > 0; });
+    return any([&](const auto& member) { return is_built(member.first, member.second); });
   }
 
   Result<std::string_view> outcome_of(const ArtifactKey& to, const NameRecord& row) {
@@ -171,10 +183,11 @@ class Promoter {
       auto to = ArtifactKey::make(trusted_, path);
       if (!from || !to) continue;
       LARDER_TRY_ASSIGN(const std::string_view outcome, outcome_of(*to, row));
-      members.push_back({std::move(*from), std::move(*to), row, outcome});
+      members.push_back({std::move(*from), std::move(*to), row, outcome, {}});
+      judge(members.back());
     }
-    const bool held = std::any_of(members.begin(), members.end(),
-                                  [](const Member& each) { return each.outcome == "conflict"; });
+    const bool held =
+        std::any_of(members.begin(), members.end(), [](const Member& each) { return !each.reason.empty(); });
     for (Member& each : members) {
       if (held && each.outcome != "conflict" && each.outcome != "present") each.outcome = "held";
       const bool goes = each.outcome == "new" || each.outcome == "replaces";
@@ -184,6 +197,24 @@ class Promoter {
     return {};
   }
 
+  // One member of whom nobody asked for keeps its whole group where it is: an archive is worth no more than
+  // its siginfo says, and nobody's file becomes trusted for lying beside another one's.
+  void judge(Member& member) const {
+    if (member.outcome == "present") return;
+    if (member.outcome == "conflict") {
+      member.reason = holds_others(member);
+    } else if (!is_theirs(member.row)) {
+      member.reason = "was stored by " + member.row.uploader + ", who was not asked for";
+    } else if (!is_built(std::string(member.from.path()), member.row)) {
+      member.reason = "was not stored by build " + rules_.build;
+    }
+    if (!member.reason.empty() && member.outcome != "conflict") member.outcome = "held";
+  }
+
+  static std::string holds_others(const Member& member) {
+    return member.to.str() + " holds other bytes, and keeps them";
+  }
+
   Result<void> carry_out(Member& member) {
     StoreCore::Promotion promotion;
     promotion.actor = options_.actor;
@@ -191,7 +222,10 @@ class Promoter {
     promotion.replace = options_.may_replace ? StoreCore::Replace::allowed : StoreCore::Replace::refused;
     LARDER_TRY_ASSIGN(const Receipt receipt, core_.promote(member.from, member.to, member.row, promotion));
     if (receipt.outcome == Receipt::Outcome::present) member.outcome = "present";
-    if (receipt.outcome == Receipt::Outcome::conflict) member.outcome = "conflict";  // came just now
+    if (receipt.outcome == Receipt::Outcome::conflict) {  // came just now
+      member.outcome = "conflict";
+      member.reason = holds_others(member);
+    }
     return {};
   }
 
@@ -204,12 +238,12 @@ class Promoter {
       ++sum_.promoted;
       sum_.bytes += member.row.size;
     }
-    if (report_ && (rules_.list || conflict)) {
+    if (report_ && (rules_.list || !member.reason.empty())) {
       api::PromoteEvent event;
       event.path = member.from.str();
       event.outcome = member.outcome;
       event.size = member.row.size;
-      if (conflict) event.reason = member.to.str() + " holds other bytes, and keeps them";
+      event.reason = member.reason;
       report_(event);
     }
     if (report_ && ++told_ % k_report_every == 0) report_(sum_);
@@ -221,7 +255,7 @@ class Promoter {
   const Store::PromoteReport& report_;
   const std::stop_token& stop_;
   std::string trusted_;
-  std::unordered_set<std::string> built_;  // paths
+  std::unordered_map<std::string, Digest> built_;  // by path
   std::vector<Group> groups_;
   api::PromoteEvent sum_;
   std::size_t told_ = 0;

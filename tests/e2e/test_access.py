@@ -288,6 +288,26 @@ class Tokens(AccessTest):
         self.assertNotIn("hunter2", server.log())
         self.assertNotIn(admin.split("_")[2], server.log())
 
+    def test_the_access_log_does_not_name_who_asked_before(self):
+        path = os.path.join(self.temporary_directory(), "access.json")
+        server = self.own_server({**self.config, "log": {"access": path, "format": "json"}})
+        admin = self.offline(server, "create", "--name", "root", "--can", "admin").strip()
+        wait_until(lambda: server.get("/-/v1/tokens", bearer(admin)).status == 200, "the token works")
+        known = ("Host: t\r\nAuthorization: Bearer %s\r\n\r\n" % admin).encode()
+        asked = [(b"GET /secret/known HTTP/1.1\r\n" + known, 404), (b"GET /-/health HTTP/1.1\r\nHost: t\r\n\r\n", 200),
+                 (b"GET /secret/known HTTP/1.1\r\n" + known, 404), (b"OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n", 204),
+                 (b"DELETE /secret/%ff HTTP/1.1\r\nHost: t\r\n\r\n", 400),
+                 (b"GET /-/v1/tokens HTTP/1.1\r\n" + known, 200), (b"GET / HTTP/9.9\r\nHost: t\r\n\r\n", None)]
+        with server.raw() as raw:
+            for request, status in asked:
+                raw.send(request)
+                answer = raw.response()
+                if status:
+                    self.assertEqual(answer.status, status, request)
+        self.assertEqual(server.stop(), 0)
+        users = [json.loads(line).get("user") or None for line in read_file(path).splitlines()][-len(asked):]
+        self.assertEqual(users, ["root", None, "root", None, None, "root", None])
+
 
 class Passwords(AccessTest):
     def test_an_htpasswd_file_lets_users_in_by_their_rights(self):

@@ -107,6 +107,16 @@ class Lanes(LarderTest):
         self.assertEqual(self.server.index("sstate-cache"), [ARCHIVE])
         self.assertEqual(self.get("sstate-pr/" + ARCHIVE), b"of the lane")
 
+    def test_a_group_is_not_promoted_for_one_members_uploader(self):
+        self.put("sstate-pr/" + ARCHIVE, b"not of the build", {"Larder-Build": "4710"})
+        self.put("sstate-pr/" + ARCHIVE + ".siginfo", b"siginfo", {"Larder-Build": "4711"})
+        done = self.server.client("promote", "sstate-pr", "--build", "4711", "--yes", expect=1)
+        self.assertIn("%s: was not stored by build 4711" % ARCHIVE, done.stdout)
+        self.assertIn("2 held back", done.stdout)
+        done = self.server.client("promote", "sstate-pr", "--uploaded-by", "127.0.0.2", "--yes")
+        self.assertIn("0 names", done.stdout)
+        self.assertEqual(self.server.index("sstate-cache"), [])
+
     def test_only_lanes_are_promoted(self):
         self.assertIn("is no lane", self.server.client("promote", "sstate-cache", expect=3).stderr)
         self.server.client("promote", "nothing", expect=1)

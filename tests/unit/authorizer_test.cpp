@@ -3,6 +3,7 @@
 #include <crypt.h>
 
 #include <fstream>
+#include <thread>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/manual_clock.hpp"
@@ -101,6 +102,24 @@ TEST_CASE("a token made by another process is noticed", "[access]") {
   CHECK(fixture.show("", made->text).kind == Kind::unknown);
   access.refresh();
   CHECK(fixture.show("", made->text).kind == Kind::known);
+}
+
+TEST_CASE("a token just revoked does not come back while its file is being read", "[access]") {
+  Fixture fixture;
+  Authorizer& access = fixture.access();
+  const TokenFile file(Authorizer::tokens_file(fixture.config));
+  for (int i = 0; i < 100; ++i)  // so that reading takes a while
+    REQUIRE(add_token(file, fixture.wanted(("token" + std::to_string(i)).c_str()), 1));
+  for (int round = 0; round < 30; ++round) {
+    const auto made =
+        add_token(file, fixture.wanted("ci"), 1);  // by another process: there is something to read
+    REQUIRE(made);
+    std::vector<std::jthread> readers;
+    for (int i = 0; i < 4; ++i) readers.emplace_back([&] { access.refresh(); });
+    REQUIRE(access.revoke_token("ci"));
+    readers.clear();
+    CHECK(fixture.show("", made->text).kind == Kind::unknown);
+  }
 }
 
 TEST_CASE("a token file that gets damaged is told of once, and what was known stays", "[access]") {

@@ -35,8 +35,10 @@ struct LaneBench : StoreBench {
     options.actor = "admin@127.0.0.1";
     if (change) change(options);
     outcomes.clear();
+    reasons.clear();
     const auto report = [this](const api::PromoteEvent& event) {
       if (!event.path.empty()) outcomes[event.path] = event.outcome;
+      if (!event.reason.empty()) reasons[event.path] = event.reason;
     };
     const auto sum = store->promote(options, report, {});
     if (!sum) throw std::runtime_error(sum.error().message());
@@ -47,9 +49,21 @@ struct LaneBench : StoreBench {
     REQUIRE(receipt);
     return receipt->outcome;
   }
+  void put_as(const std::string& uploader, const std::string& build, const std::string& name,
+              std::string_view content) {
+    UploadRequest request;
+    request.uploader = uploader;
+    request.why = "build " + build;
+    auto start = store->begin_upload(key(name), request);
+    REQUIRE(start);
+    REQUIRE(start->upload);
+    REQUIRE(start->upload->append(std::as_bytes(std::span(content))));
+    REQUIRE(start->upload->commit());
+  }
   std::uint64_t charged(const std::string& name_space) const { return store->physical_bytes(name_space); }
 
   std::map<std::string, std::string> outcomes;
+  std::map<std::string, std::string> reasons;
 };
 
 using Outcome = Receipt::Outcome;
@@ -229,6 +243,56 @@ TEST_CASE("only what is meant is promoted", "[lane]") {
           rules.match = {"a*"};
           rules.build = "4711";
         }) == 0);
+}
+
+TEST_CASE("a group is not promoted for one member's uploader", "[lane]") {
+  LaneBench bench;
+  bench.put_as("eve@192.0.2.66", "1", "sstate-pr/" + k_archive, "eve's archive");
+  bench.put_as("ci@192.0.2.7", "4711", "sstate-pr/" + k_archive + ".siginfo", "ci's siginfo");
+  bench.put_as("ci@192.0.2.7", "4711", "sstate-pr/of-ci-alone", "ci's");
+  bench.put_as("eve@192.0.2.66", "1", "sstate-pr/of-eve-alone", "eve's");
+  const auto sum = bench.promote([](Store::PromoteOptions& options) { options.rules.uploaders = {"ci"}; });
+  CHECK(sum.promoted == 1);
+  CHECK(sum.held == 2);
+  CHECK(sum.conflicts == 0);
+  CHECK(bench.outcomes == std::map<std::string, std::string>{{"sstate-pr/" + k_archive, "held"}});
+  CHECK(bench.reasons.at("sstate-pr/" + k_archive) == "was stored by eve@192.0.2.66, who was not asked for");
+  CHECK(bench.has("sstate-cache/of-ci-alone"));
+  for (const std::string& each : {k_archive, k_archive + ".siginfo", std::string("of-eve-alone")})
+    CHECK_FALSE(bench.has("sstate-cache/" + each));
+}
+
+TEST_CASE("a group is not promoted for one member's build", "[lane]") {
+  LaneBench bench;
+  bench.put_as("ci@192.0.2.7", "4710", "sstate-pr/" + k_archive, "of a red build");
+  bench.put_as("ci@192.0.2.7", "4711", "sstate-pr/" + k_archive + ".siginfo", "its siginfo");
+  const auto sum = bench.promote([](Store::PromoteOptions& options) { options.rules.build = "4711"; });
+  CHECK(sum.promoted == 0);
+  CHECK(sum.held == 2);
+  CHECK(bench.reasons.at("sstate-pr/" + k_archive) == "was not stored by build 4711");
+}
+
+TEST_CASE("who stored what is trusted already keeps nothing back", "[lane]") {
+  LaneBench bench;
+  bench.put_as("eve@192.0.2.66", "1", "sstate-pr/" + k_archive, "the archive");
+  bench.put_as("ci@192.0.2.7", "4711", "sstate-pr/" + k_archive + ".siginfo", "its siginfo");
+  REQUIRE(bench.put("sstate-cache/" + k_archive, "the archive"));
+  const auto sum = bench.promote([](Store::PromoteOptions& options) {
+    options.rules.uploaders = {"ci"};
+    options.rules.build = "4711";
+  });
+  CHECK(sum.promoted == 1);
+  CHECK(sum.present == 1);
+  CHECK(sum.held == 0);
+}
+
+TEST_CASE("bytes that a build tried in vain to store elsewise are not promoted as its own", "[lane]") {
+  LaneBench bench;
+  bench.put_as("eve@192.0.2.66", "1", "sstate-pr/a", "eve's");
+  bench.put_as("ci@192.0.2.7", "4711", "sstate-pr/a", "ci's");  // a conflict, which the ledger keeps
+  const auto sum = bench.promote([](Store::PromoteOptions& options) { options.rules.build = "4711"; });
+  CHECK(sum.promoted == 0);
+  CHECK_FALSE(bench.has("sstate-cache/a"));
 }
 
 TEST_CASE("only a lane can be promoted", "[lane]") {

@@ -56,3 +56,25 @@ TEST_CASE("an actor is meant by all of it, its name or its address", "[access]")
   // Nobody becomes "ci" by connecting from somewhere.
   CHECK_FALSE(means_actor("ci-7", "192.0.2.7"));
 }
+
+TEST_CASE("a certificate whose name has an '@' does not pass for somebody else", "[access]") {
+  const std::string disguised = actor_text("ci@10.0.0.1", "127.0.0.1");
+  const std::string honest = actor_text("ci", "10.0.0.1");
+  struct Case {
+    const char* pattern;
+    bool means_disguised;
+    bool means_honest;
+  };
+  for (const Case& each :
+       {Case{"ci@*", false, true}, Case{"ci@10.*", false, true}, Case{"ci", false, true},
+        Case{"10.0.0.1", false, true}, Case{"*@10.0.0.1", false, true}, Case{"ci@10.0.0.1", false, true},
+        Case{"ci@10.0.0.1@127.0.0.1", true, false}, Case{"ci@10.0.0.1@*", true, false},
+        Case{"127.0.0.1", true, false}, Case{"*@127.0.0.1", true, false}, Case{"*@*", true, true},
+        Case{"*", true, true}, Case{"ci*@*", true, true}, Case{"ci*", true, true}, Case{"@", false, false}}) {
+    INFO(each.pattern);
+    CHECK(means_actor(each.pattern, disguised) == each.means_disguised);
+    CHECK(means_actor(each.pattern, honest) == each.means_honest);
+  }
+  CHECK_FALSE(means_actor("*@*", "192.0.2.7"));  // nobody in particular
+  CHECK(means_actor("larderd*", "larderd adopt"));
+}
