@@ -441,6 +441,8 @@ Task<void> FtpSession::remove_directory(const Action& action) {
 Task<void> FtpSession::rename_from(const Action& action) {
   const auto key = key_of(action.path, Doing::removing);
   if (!key) co_return;
+  const bool may_stay = may().may(Right::write, key->name_space());
+  if (!may_stay && refuse(Right::read, action.path)) co_return;
   const auto entry = co_await look_up(*key);
   if (!entry) co_return say_error(entry.error(), Doing::removing);
   control_.renaming(action.path);
@@ -453,6 +455,8 @@ Task<void> FtpSession::rename(const Action& action) {
   if (!from) co_return;
   const auto to = key_of(action.target, Doing::storing);
   if (!to) co_return;
+  const bool leaves = from->name_space() != to->name_space();
+  if (leaves && refuse(Right::read, action.path)) co_return;
   std::string actor = visitor_.actor();
   const bool may_replace = may().may(Right::replace, to->name_space());
   const Store::Replace replace = may_replace ? Store::Replace::allowed : Store::Replace::refused;
