@@ -133,13 +133,10 @@ Task<void> FtpSession::run() {
     const bool more = co_await next_command();
     settle_sent();
     if (!more) break;
+    const Action action = control_.on(command_);
+    if (action.login == Action::Login::ends) end_login();
     const bool known = co_await still_known();
     if (!known) break;
-    const Action action = control_.on(command_);
-    if (command_.verb == Verb::rein) {
-      drop_unfinished();
-      data_.close();
-    }
     co_await perform(action);
     if (output_.size() > k_flush_threshold) co_await flush();
     if (sessions_.draining() || !context_.ready()) {

@@ -91,6 +91,7 @@ class FtpSession final : public Session {
   // Rights (login.cpp) ---------------------------------------------------------
 
   Task<IdentityPtr> recognise(const Credentials& credentials);  // null: nobody
+  void end_login();                                             // USER and REIN do, unless they were refused
   Task<bool> still_known();  // the token was not revoked meanwhile, and the rules are those in force
   const Permissions& may() const { return visitor_.may(); }
   bool sees(const Place& place) const;              // names of it may be told
