@@ -314,8 +314,11 @@ Task<bool> FtpSession::is_directory(const std::string& path) {
   const Place place = place_of(path);
   if (place.kind == Place::Kind::root) co_return true;
   if (place.kind == Place::Kind::nowhere) co_return false;
-  if (place.kind == Place::Kind::snapshot)
-    co_return context_.repository.has_snapshot(place.name_space.substr(1));
+  if (place.kind == Place::Kind::snapshot) {
+    const std::string name = place.name_space.substr(1);
+    const std::vector<std::string> spaces = context_.repository.spaces_of_snapshot(name);
+    co_return context_.repository.has_snapshot(name) && may_see_snapshot(may(), spaces);
+  }
   if (!sees(place) || context_.repository.find_namespace(place.name_space) == nullptr) co_return false;
   if (place.kind == Place::Kind::name_space) co_return true;
   const Index::Found found = context_.repository.peek_directory(place.name_space, place.path);
@@ -435,6 +438,7 @@ Task<void> FtpSession::remove_directory(const Action& action) {
   say(250, "Removed");
 }
 
+// Out of its namespace, a file is read by others: for that one has to be able to read it.
 Task<void> FtpSession::rename_from(const Action& action) {
   const auto key = key_of(action.path, Doing::removing);
   if (!key) co_return;
