@@ -33,16 +33,16 @@ std::uint64_t resident_bytes() {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-std::uint64_t descriptor_limit() {
-  rlimit limit{};
-  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
-}
-
 void tell_bug(spdlog::logger& log, const char* bug) {
   log.error("a connection ended by a bug in larderd: {}", bug);
 }
 
 }  // namespace
+
+std::uint64_t descriptor_limit() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
 
 std::uint64_t content_files(const Config& config, std::uint64_t allowed) {
   constexpr std::uint64_t k_share = 4;  // connections, uploads and the index need the rest

@@ -31,6 +31,8 @@
 
 namespace larder {
 
+// How many files this process may have open; the usual 1024 when it is not known.
+std::uint64_t descriptor_limit();
 // How many contents are kept open when so many descriptors are allowed.
 std::uint64_t content_files(const Config& config, std::uint64_t allowed);
 StoreOptions store_options(const Config& config);

@@ -206,6 +206,42 @@ std::string describe(WriteAccess write) {
   return {};
 }
 
+enum class Fit : std::uint8_t { as_it_was, lowered };
+
+// HTTP needs a descriptor for a connection and one for the file it is sent, FTP up to four for
+// a session: both get fewer when `limit` of them are too few.
+Fit fit_to_descriptors(Config& config, rlim_t limit) {
+  constexpr rlim_t k_own = 512;  // index, logs, uploads
+  const rlim_t reserve = k_own + content_files(config, limit);
+  const rlim_t affordable = limit > 2 * reserve ? limit - reserve : limit / 2;
+  std::uint32_t& connections = config.http.max_connections;
+  std::uint32_t& sessions = config.ftp.max_sessions;
+  const rlim_t wanted =
+      rlim_t{2} * connections +
+      (config.ftp.listen.empty() && config.ftp.listen_tls.empty() ? 0 : rlim_t{4} * sessions);
+  if (wanted <= affordable) return Fit::as_it_was;
+  const auto share = [&](std::uint32_t of) {
+    return std::max(1U, static_cast<std::uint32_t>(of * affordable / wanted));
+  };
+  connections = share(connections);
+  sessions = share(sessions);
+  return Fit::lowered;
+}
+
+// The usual soft limit of 1024 would turn a busy hour into failed reads.
+void raise_descriptor_limit(Config& config, spdlog::logger& log) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t allowed = descriptor_limit();
+  if (fit_to_descriptors(config, allowed) == Fit::as_it_was) return;
+  log.warn(
+      "{} open files are allowed, enough for {} connections and {} FTP sessions instead of "
+      "http.max_connections and ftp.max_sessions",
+      allowed, config.http.max_connections, config.ftp.max_sessions);
+}
+
 // SIGHUP: logs are opened anew, and the configuration is read again. A wrong one changes nothing.
 void reload(Daemon& daemon, const Arguments& arguments, spdlog::logger& log) {
   daemon.reopen_logs();
@@ -215,36 +251,9 @@ void reload(Daemon& daemon, const Arguments& arguments, spdlog::logger& log) {
     log.error("the configuration stays as it was");
     return;
   }
+  fit_to_descriptors(configured.config, descriptor_limit());
   daemon.reload(std::move(configured.config));
   log.info("logs opened anew, configuration read again");
-}
-
-// HTTP needs a descriptor for a connection and one for the file it is sent, FTP up to four for
-// a session; the usual soft limit of 1024 would turn a busy hour into failed reads.
-void raise_descriptor_limit(Config& config, spdlog::logger& log) {
-  constexpr rlim_t k_own = 512;  // index, logs, uploads
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);
-  (void)::getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t reserve = k_own + content_files(config, limit.rlim_cur);
-  const rlim_t affordable = limit.rlim_cur > 2 * reserve ? limit.rlim_cur - reserve : limit.rlim_cur / 2;
-  std::uint32_t& connections = config.http.max_connections;
-  std::uint32_t& sessions = config.ftp.max_sessions;
-  const rlim_t wanted =
-      rlim_t{2} * connections +
-      (config.ftp.listen.empty() && config.ftp.listen_tls.empty() ? 0 : rlim_t{4} * sessions);
-  if (wanted <= affordable) return;
-  const auto share = [&](std::uint32_t of) {
-    return std::max(1U, static_cast<std::uint32_t>(of * affordable / wanted));
-  };
-  connections = share(connections);
-  sessions = share(sessions);
-  log.warn(
-      "{} open files are allowed, enough for {} connections and {} FTP sessions instead of "
-      "http.max_connections and ftp.max_sessions",
-      limit.rlim_cur, connections, sessions);
 }
 
 // With one thread, and before anything a stranger sent is looked at: ports are taken, then rights given up.

@@ -99,6 +99,9 @@ class Repository {
   Task<Result<api::SnapshotStat>> create_snapshot(api::SnapshotRequest request, std::string actor);
   Task<std::vector<api::SnapshotStat>> snapshots();
   bool has_snapshot(std::string_view name) const { return store_.has_snapshot(name); }
+  std::vector<std::string> spaces_of_snapshot(std::string_view name) const {
+    return store_.spaces_of_snapshot(name);
+  }
   Task<Result<api::SnapshotStat>> remove_snapshot(std::string name, std::string actor);
   Task<Result<api::RestoreResult>> restore_snapshot(std::string name, std::string actor);
   Task<std::vector<std::string>> pins();

@@ -46,6 +46,12 @@ bool Permissions::may(const Need& need) const {
   return false;
 }
 
+bool may_see_snapshot(const Permissions& permissions, const std::vector<std::string>& spaces) {
+  return permissions.sees_all() || std::ranges::any_of(spaces, [&](const std::string& each) {
+           return permissions.may(Right::read, each);
+         });
+}
+
 std::string describe(const Permissions& permissions) {
   if (permissions.may_everywhere(Right::admin)) return "everything";
   std::string text;

@@ -5,6 +5,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/rights.hpp"
 #include "server/config.hpp"
@@ -30,6 +31,9 @@ class Permissions {
  private:
   std::array<NamespaceSet, k_rights.size()> spaces_;
 };
+
+// Whether the name of a snapshot that has something of `spaces` may be told.
+bool may_see_snapshot(const Permissions& permissions, const std::vector<std::string>& spaces);
 
 // "read, write in sstate-cache; delete in all namespaces": for messages; "nothing".
 std::string describe(const Permissions& permissions);

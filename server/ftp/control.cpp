@@ -113,8 +113,14 @@ Action Control::before_login(const Command& command) {
 Action Control::login(const Command& command) {
   if (command.verb == Verb::acct) return reply(202, "No account is needed");
   if (command.verb == Verb::pass) return password(command.argument);
-  const std::string name = upper(command.argument);
-  if (name.empty()) return reply(501, "USER needs a name");
+  if (command.argument.empty()) return reply(501, "USER needs a name");
+  Action answer = user(command.argument);
+  answer.login = Action::Login::ends;
+  return answer;
+}
+
+Action Control::user(const std::string& said) {
+  const std::string name = upper(said);
   logged_as_.clear();
   if (name == "ANONYMOUS" || name == "FTP") {
     user_.clear();
@@ -124,7 +130,7 @@ Action Control::login(const Command& command) {
     return reply(230, "Welcome");
   }
   logged_in_ = false;
-  user_ = command.argument;
+  user_ = said;
   return reply(331, "Password, please");
 }
 
@@ -217,7 +223,9 @@ Action Control::reinitialize() {
   *this = Control(family, protection, anonymous_);
   failures_ = failures;
   before_login_ = before_login + 1;
-  return reply(220, "As at the beginning");
+  Action answer = reply(220, "As at the beginning");
+  answer.login = Action::Login::ends;
+  return answer;
 }
 
 Action Control::after_login(const Command& command) {

@@ -63,6 +63,8 @@ struct Action {
   ListFormat format = ListFormat::unix_ls;
   DataAddress address;
   std::string user, secret;  // log_in; the secret is for nobody else
+  enum class Login : std::uint8_t { stays, ends };
+  Login login = Login::stays;  // ends: who was logged in until now is not any more
 };
 
 // Whether those who do not say who they are may do anything here at all.
@@ -105,6 +107,7 @@ class Control {
   Action before_login(const Command& command);
   Action after_login(const Command& command);
   Action login(const Command& command);
+  Action user(const std::string& said);
   Action password(const std::string& secret);
   Action reinitialize();
   Action general(const Command& command);

@@ -26,13 +26,15 @@ std::string prefix_of(std::string_view named, bool directory) {
 }  // namespace
 
 void Lister::show_namespaces() {
-  for (const NamespaceConfig& each : repository_.namespaces()) {
-    if (!may_.may(Right::read, each.name)) continue;
-    api::ListingEntry entry;
-    entry.name = each.name;
-    entry.directory = true;
-    page_.entries.push_back(std::move(entry));
-  }
+  for (const NamespaceConfig& each : repository_.namespaces()) show_namespace(each.name);
+}
+
+void Lister::show_namespace(const std::string& name) {
+  if (!may_.may(Right::read, name)) return;
+  api::ListingEntry entry;
+  entry.name = name;
+  entry.directory = true;
+  page_.entries.push_back(std::move(entry));
 }
 
 Task<Result<void>> Lister::begin(const Action& action) {
@@ -52,8 +54,10 @@ Task<Result<void>> Lister::begin(const Action& action) {
   }
   if (place_.kind == Place::Kind::nowhere) co_return nothing_there(action);
   if (place_.kind == Place::Kind::snapshot) {
-    if (!repository_.has_snapshot(place_.name_space.substr(1))) co_return nothing_there(action);
-    show_namespaces();
+    const std::string name = place_.name_space.substr(1);
+    const std::vector<std::string> spaces = repository_.spaces_of_snapshot(name);
+    if (!repository_.has_snapshot(name) || !may_see_snapshot(may_, spaces)) co_return nothing_there(action);
+    for (const std::string& each : spaces) show_namespace(each);
     co_return success;
   }
   const bool hidden = !may_.may(Right::read, place_.name_space);

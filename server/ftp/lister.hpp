@@ -27,6 +27,7 @@ class Lister {
   Task<Result<void>> begin_below(const Action& action);
   Task<Result<void>> open_directory(std::string path);
   void show_namespaces();
+  void show_namespace(const std::string& name);  // to those who may read it
   void add_made(std::string_view directory);
   std::string render() const;  // the page; in the disk pool
   std::size_t entries_a_page() const;

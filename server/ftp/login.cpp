@@ -56,11 +56,15 @@ Task<void> FtpSession::log_in(const Action& action) {
   say(welcome.code, welcome.text);
 }
 
+// What one has begun to upload, nobody else goes on with.
+void FtpSession::end_login() {
+  credentials_ = Credentials();
+  drop_unfinished();
+  if (command_.verb == Verb::rein) data_.close();
+}
+
 Task<bool> FtpSession::still_known() {
   Authorizer& access = context_.access;
-  // USER and REIN end a login.
-  const bool ends = command_.verb == Verb::user || command_.verb == Verb::rein;
-  if (ends) credentials_ = Credentials();
   if (visitor_.is_known(credentials_.secret, access, context_.clock)) co_return true;
   const std::uint64_t version = access.version();
   IdentityPtr identity = access.without_credentials(connection_.tls_user(), origin());

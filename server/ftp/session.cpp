@@ -133,13 +133,10 @@ Task<void> FtpSession::run() {
     const bool more = co_await next_command();
     settle_sent();
     if (!more) break;
+    const Action action = control_.on(command_);
+    if (action.login == Action::Login::ends) end_login();
     const bool known = co_await still_known();
     if (!known) break;
-    const Action action = control_.on(command_);
-    if (command_.verb == Verb::rein) {
-      drop_unfinished();
-      data_.close();
-    }
     co_await perform(action);
     if (output_.size() > k_flush_threshold) co_await flush();
     if (sessions_.draining() || !context_.ready()) {
@@ -317,8 +314,11 @@ Task<bool> FtpSession::is_directory(const std::string& path) {
   const Place place = place_of(path);
   if (place.kind == Place::Kind::root) co_return true;
   if (place.kind == Place::Kind::nowhere) co_return false;
-  if (place.kind == Place::Kind::snapshot)
-    co_return context_.repository.has_snapshot(place.name_space.substr(1));
+  if (place.kind == Place::Kind::snapshot) {
+    const std::string name = place.name_space.substr(1);
+    const std::vector<std::string> spaces = context_.repository.spaces_of_snapshot(name);
+    co_return context_.repository.has_snapshot(name) && may_see_snapshot(may(), spaces);
+  }
   if (!sees(place) || context_.repository.find_namespace(place.name_space) == nullptr) co_return false;
   if (place.kind == Place::Kind::name_space) co_return true;
   const Index::Found found = context_.repository.peek_directory(place.name_space, place.path);
@@ -438,9 +438,12 @@ Task<void> FtpSession::remove_directory(const Action& action) {
   say(250, "Removed");
 }
 
+// Out of its namespace, a file is read by others: for that one has to be able to read it.
 Task<void> FtpSession::rename_from(const Action& action) {
   const auto key = key_of(action.path, Doing::removing);
   if (!key) co_return;
+  const bool may_stay = may().may(Right::write, key->name_space());
+  if (!may_stay && refuse(Right::read, action.path)) co_return;
   const auto entry = co_await look_up(*key);
   if (!entry) co_return say_error(entry.error(), Doing::removing);
   control_.renaming(action.path);
@@ -453,6 +456,8 @@ Task<void> FtpSession::rename(const Action& action) {
   if (!from) co_return;
   const auto to = key_of(action.target, Doing::storing);
   if (!to) co_return;
+  const bool leaves = from->name_space() != to->name_space();
+  if (leaves && refuse(Right::read, action.path)) co_return;
   std::string actor = visitor_.actor();
   const bool may_replace = may().may(Right::replace, to->name_space());
   const Store::Replace replace = may_replace ? Store::Replace::allowed : Store::Replace::refused;

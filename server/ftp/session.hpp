@@ -92,6 +92,7 @@ class FtpSession final : public Session {
 
   // No identity: nobody, or (kind ask) nobody had the time to check.
   Task<Authorizer::Recognition> recognise(const Credentials& credentials);
+  void end_login();          // USER and REIN do, unless they were refused
   Task<bool> still_known();  // the token was not revoked meanwhile, and the rules are those in force
   const Permissions& may() const { return visitor_.may(); }
   bool sees(const Place& place) const;              // names of it may be told

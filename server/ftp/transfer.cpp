@@ -275,12 +275,16 @@ Task<int> FtpSession::begin_store(const Action& action, const ArtifactKey& key) 
     return code;
   };
   const bool goes_on = action.appends || action.offset > 0;
+  const bool may_replace = may().may(Right::replace, key.name_space());
+  // What somebody else began would be stored in their name.
+  if (unfinished_ && unfinished_->uploader() != visitor_.actor()) drop_unfinished();
   if (goes_on && unfinished_ && unfinished_->key() == key) {
     const std::uint64_t there = unfinished_->received();
     if (action.offset != 0 && action.offset != there)
       co_return refuse(554, "The unfinished upload of " + action.path + " has " + bytes_text(there) +
                                 ": go on from there");
     if (action.size) unfinished_->announce(*action.size);
+    unfinished_->may_replace_is(may_replace);
     co_return 0;
   }
   if (goes_on)  // the rest of something would pass for all of it
@@ -290,7 +294,7 @@ Task<int> FtpSession::begin_store(const Action& action, const ArtifactKey& key) 
   UploadRequest request;
   request.size = action.size;
   request.uploader = visitor_.actor();
-  request.may_replace = may().may(Right::replace, key.name_space());
+  request.may_replace = may_replace;
   request.verify_archive = !action.size;  // FTP says "the end" and "gone" alike
   auto start = co_await context_.repository.begin_upload(key, std::move(request));
   if (!start) {

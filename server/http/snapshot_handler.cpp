@@ -18,14 +18,16 @@ Task<void> answer_json(Exchange& exchange, int status, std::string body) {
 }
 
 Task<void> list_snapshots(Exchange& exchange) {
-  auto snapshots = co_await exchange.context().repository.snapshots();
+  Repository& repository = exchange.context().repository;
+  auto snapshots = co_await repository.snapshots();
   const Permissions& permissions = exchange.visitor().may();
   std::string body;
   for (api::SnapshotStat& each : snapshots) {
+    if (!may_see_snapshot(permissions, repository.spaces_of_snapshot(each.name))) continue;
     std::erase_if(each.namespaces, [&](const api::SnapshotStat::Space& space) {
       return !permissions.may(Right::read, space.name);
     });
-    if (!each.namespaces.empty() || permissions.sees_all()) body += api::to_json(each) + "\n";
+    body += api::to_json(each) + "\n";
   }
   Reply reply(200);
   reply.content_type = "application/x-ndjson";
@@ -80,17 +82,20 @@ Task<void> serve_snapshot_root(Exchange& exchange, const Target& target) {
     co_return co_await answer_method_not_allowed(exchange, "GET, HEAD");
   const ListingFormat format = choose_listing_format(request.accept);
   // As with directories: HEAD tells whether it is there, "*/*" gets no page.
-  const bool there = exchange.context().repository.has_snapshot(target.snapshot);
+  const Repository& repository = exchange.context().repository;
+  const Permissions& permissions = exchange.visitor().may();
+  const std::vector<std::string> spaces = repository.spaces_of_snapshot(target.snapshot);
+  const bool there = repository.has_snapshot(target.snapshot) && may_see_snapshot(permissions, spaces);
   if (!there || (format == ListingFormat::none && request.method == Method::get)) {
     const Error missing(Errc::not_found, "there is no snapshot " + target.snapshot);
     co_return co_await exchange.answer_error(missing);
   }
   api::Listing listing;
   listing.path = "/@" + target.snapshot + "/";
-  for (const NamespaceConfig& each : exchange.context().repository.namespaces()) {
-    if (!exchange.visitor().may().may(Right::read, each.name)) continue;
+  for (const std::string& each : spaces) {
+    if (!permissions.may(Right::read, each)) continue;
     api::ListingEntry entry;
-    entry.name = each.name;
+    entry.name = each;
     entry.directory = true;
     listing.entries.push_back(std::move(entry));
   }

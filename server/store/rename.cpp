@@ -75,7 +75,9 @@ Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to
   if (receipt.outcome == Receipt::Outcome::conflict || from == to) return receipt;
   Removal removal;
   removal.actor = actor;
-  removal.why = "renamed to " + to.str();
+  // Who may read this line need not be one who may know what the other namespace has.
+  const bool stays = from.name_space() == to.name_space();
+  removal.why = stays ? "renamed to " + to.str() : "renamed into another namespace";
   const auto removed = remove_locked(from, *still, removal);
   const bool gone = !removed && removed.error().code() == Errc::not_found;
   if (!removed && !gone) return removed.error().within(to.str() + " is there, but the old name stays");

@@ -59,10 +59,26 @@ class Selection {
 }  // namespace
 
 Result<void> StoreCore::learn_snapshots() {
-  return disk.list(layout::k_snapshots, [&](const DirectoryEntry& entry) {
-    if (entry.type == FileType::directory && is_snapshot_name(entry.name)) snapshots.add(entry.name);
+  std::vector<std::string> names;
+  LARDER_TRY(disk.list(layout::k_snapshots, [&](const DirectoryEntry& entry) {
+    if (entry.type == FileType::directory && is_snapshot_name(entry.name)) names.push_back(entry.name);
     return true;
-  });
+  }));
+  for (const std::string& name : names) {
+    std::vector<std::string> spaces;
+    LARDER_TRY(disk.list(directory_of(name), [&](const DirectoryEntry& entry) {
+      if (entry.type == FileType::directory) spaces.push_back(entry.name);
+      return true;
+    }));
+    snapshots.add(name, std::move(spaces));
+  }
+  return {};
+}
+
+// A lane is in a snapshot, too, in which only what it overlays is.
+bool StoreCore::is_in_snapshot(const NamespaceConfig& config, std::string_view snapshot) const {
+  return snapshots.holds(snapshot, config.name) ||
+         (!config.overlay.empty() && snapshots.holds(snapshot, config.overlay));
 }
 
 // Files, then the directory. Each object goes with its last link, as its row tells which it is.
@@ -151,7 +167,9 @@ Result<api::SnapshotStat> Store::create_snapshot(const api::SnapshotRequest& req
     return filled.error();
   }
   stat.created = core_->clock.now();
-  core_->snapshots.add(name);
+  std::vector<std::string> spaces;
+  for (const api::SnapshotStat::Space& each : stat.namespaces) spaces.push_back(each.name);
+  core_->snapshots.add(name, std::move(spaces));
   LARDER_TRY(core_->tell_ledger(LedgerAction::snapshot, {"@" + name}, actor));
   return stat;
 }
@@ -226,6 +244,14 @@ bool Store::has_snapshot(std::string_view name) const {
   return core_->snapshots.holds(name);
 }
 
+std::vector<std::string> Store::spaces_of_snapshot(std::string_view name) const {
+  std::vector<std::string> spaces;
+  for (const NamespaceConfig& each : core_->options.namespaces) {
+    if (core_->is_in_snapshot(each, name)) spaces.push_back(each.name);
+  }
+  return spaces;
+}
+
 Result<void> Store::drop_snapshot_rows(const std::string& name) {
   for (const NamespaceConfig& each : core_->options.namespaces)
     LARDER_TRY(core_->index->drop_names("@" + name + "/" + each.name));
@@ -255,10 +281,10 @@ Result<api::SnapshotStat> Store::remove_snapshot(const std::string& name, const 
   if (!one_at_a_time) return busy();
   if (!core_->snapshots.holds(name)) return Error(Errc::not_found, "there is no snapshot " + name);
   const api::SnapshotStat stat = stat_of_snapshot(name);
-  core_->snapshots.remove(name);  // from now on a miss
+  std::vector<std::string> spaces = core_->snapshots.remove(name);  // from now on a miss
   const auto hidden = core_->disk.publish(directory_of(name), directory_of("." + name));
   if (!hidden) {
-    core_->snapshots.add(name);
+    core_->snapshots.add(name, std::move(spaces));
     return hidden.error();
   }
   LARDER_TRY(core_->directories.sync({layout::k_snapshots}));

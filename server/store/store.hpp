@@ -182,6 +182,8 @@ class Store {
                                             const std::stop_token& stop = {});
   std::vector<api::SnapshotStat> snapshots() const;
   bool has_snapshot(std::string_view name) const;  // never waits for the disk
+  // The namespaces it has something of, in the configuration's order. Never waits for the disk.
+  std::vector<std::string> spaces_of_snapshot(std::string_view name) const;
   // It is a miss at once; clear_snapshots() frees what it took.
   Result<api::SnapshotStat> remove_snapshot(const std::string& name, const std::string& actor);
   // Clears away what was removed, and what a crash left of one that was being made. Takes its time.

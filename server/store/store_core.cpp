@@ -48,9 +48,11 @@ StoreCore::StoreCore(FileSystem& disk_of_store, const Clock& clock_of_store,
 }
 
 const NamespaceConfig* StoreCore::find_namespace(std::string_view space) const {
-  if (space.starts_with('@') && !snapshots.holds(snapshot_of(space))) return nullptr;
   const auto found = namespaces_.find(namespace_of(space));
-  return found == namespaces_.end() ? nullptr : &found->second;
+  if (found == namespaces_.end()) return nullptr;
+  // One of which a snapshot has nothing is not there: else its name would tell of the snapshot's.
+  if (space.starts_with('@') && !is_in_snapshot(found->second, snapshot_of(space))) return nullptr;
+  return &found->second;
 }
 
 std::uint64_t StoreCore::max_object_size(std::string_view name_space) const {

@@ -115,6 +115,7 @@ class StoreCore {
   // Snapshots (snapshot.cpp) ---------------------------------------------------
 
   Result<void> learn_snapshots();  // at the start: what snapshots/ holds
+  bool is_in_snapshot(const NamespaceConfig& config, std::string_view snapshot) const;
   // Removes a hidden snapshot's files below `path`, whose keys start with `space_prefix`.
   Result<void> clear_frozen(const std::string& path, const std::string& space_prefix,
                             const std::stop_token& stop);

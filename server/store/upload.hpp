@@ -29,9 +29,12 @@ class Upload {
   void pause() { reservation_.shrink_to_written(); }
   // The sender says only now how long it is in all.
   void announce(std::uint64_t size) { request_.size = size; }
+  // The uploader's rights may have changed since it began.
+  void may_replace_is(bool may_replace) { request_.may_replace = may_replace; }
   Result<Receipt> commit();  // durable once it returns, by the store's policy
 
   const ArtifactKey& key() const { return key_; }
+  const std::string& uploader() const { return request_.uploader; }
   std::uint64_t received() const { return received_; }  // bytes
 
  private:

@@ -4,6 +4,7 @@ import ftplib
 import http.client
 import json
 import os
+import signal
 import stat
 import subprocess
 import threading
@@ -11,6 +12,7 @@ import time
 import unittest
 
 import harness
+from ftp_harness import Control, reset
 from harness import LARDERD, LarderTest, needs, read_file, run_tool, wait_until, write_file
 
 CLOSED = {"read": ["downloads"], "write": ["none"], "replace": ["none"], "delete": ["none"], "admin": ["none"]}
@@ -409,6 +411,117 @@ class WithoutTokens(LarderTest):
         self.assertEqual(answer.status, 403)
         self.assertIn("larderd token create", answer.json()["detail"])
         self.assertIsNone(answer.headers.get("WWW-Authenticate"))
+
+
+class FtpSessions(AccessTest):
+    def session(self, token, server=None):
+        control = Control(server or self.server, login=False)
+        self.addCleanup(control.close)
+        self.log_in(control, token)
+        return control
+
+    def log_in(self, control, token):
+        self.assert_code(331, control.ask("USER x"))
+        self.assert_code(230, control.ask("PASS " + token))
+
+    def assert_code(self, code, reply):
+        self.assertEqual(reply[:3], str(code), reply)
+
+    def cut(self, control, name, content, server=None):
+        """An upload of which no more than `content` comes."""
+        staging = os.path.join((server or self.server).data, "tmp")
+        data = control.passive()
+        self.assert_code(150, control.ask("STOR " + name))
+        data.sendall(content)
+        wait_until(lambda: any(os.path.getsize(os.path.join(staging, each)) == len(content)
+                               for each in os.listdir(staging)), "the first part is there")
+        reset(data)
+        self.assertIn("are kept for APPE", control.reply())
+
+    def test_a_rename_makes_nothing_readable_that_the_asker_may_not_read(self):
+        mover = self.create(self.server, self.admin, "mover", "write,delete", "secret,downloads")
+        self.assertEqual(self.status("PUT", "/secret/moved", self.admin, b"hidden"), 201)
+        control = self.session(mover)
+        self.assert_code(350, control.ask("RNFR /secret/moved"))
+        refusal = control.ask("RNTO /downloads/moved")
+        self.assert_code(550, refusal)
+        self.assertIn("read in secret", refusal)
+        self.assertEqual(self.server.get("/downloads/moved").status, 404)
+        self.assertEqual(self.status("GET", "/secret/moved", self.admin), 200)
+        self.assert_code(350, control.ask("RNFR /secret/moved"))
+        self.assert_code(250, control.ask("RNTO /secret/within"))
+
+        remover = self.create(self.server, self.admin, "remover", "delete", "secret")
+        self.assert_code(550, self.session(remover).ask("RNFR /secret/within"))
+
+        both = self.create(self.server, self.admin, "both", "read,write,delete", "secret,downloads")
+        control = self.session(both)
+        self.assert_code(350, control.ask("RNFR /secret/within"))
+        self.assert_code(250, control.ask("RNTO /downloads/moved"))
+        self.assertEqual(self.server.get("/downloads/moved").body, b"hidden")
+        lines = [json.loads(line) for line in self.server.get("/-/v1/log?namespace=secret", bearer(remover)).lines()]
+        self.assertIn("renamed into another namespace", [line.get("why") for line in lines])
+        self.assertNotIn("downloads/moved", json.dumps(lines))
+
+    def test_nobody_goes_on_with_the_upload_of_who_was_logged_in_before(self):
+        other = self.create(self.server, self.admin, "other", "read,write", "downloads")
+        first, rest = os.urandom(262144), os.urandom(1000)
+        control = self.session(self.writer)
+        self.cut(control, "/downloads/begun", first)
+        self.log_in(control, other)
+        self.assert_code(553, control.store("/downloads/begun", rest, verb="APPE"))
+        self.assertEqual(self.server.get("/downloads/begun").status, 404)
+        wait_until(lambda: not os.listdir(os.path.join(self.server.data, "tmp")), "nothing is kept of it")
+        self.cut(control, "/downloads/begun", first)
+        self.assert_code(501, control.ask("USER"))  # which ends nothing
+        self.assert_code(226, control.store("/downloads/begun", rest, verb="APPE"))
+        self.assertEqual(self.server.get("/downloads/begun").body, first + rest)
+        line = json.loads(self.as_client(self.admin, "log", "--match", "*begun", "--json").stdout.splitlines()[0])
+        self.assertEqual(line["actor"], "other@127.0.0.1")
+
+    def test_an_upload_that_goes_on_replaces_nothing_once_the_right_to_is_gone(self):
+        opened = {**CLOSED, "write": ["downloads"], "replace": ["downloads"]}
+        server = self.own_server({**self.config, "access": {"anonymous": opened}})
+        name = "/downloads/git2_example.org.linux.tar.gz"
+        self.assertEqual(server.put(name, b"old").status, 201)
+        control = Control(server)
+        self.addCleanup(control.close)
+        first, rest = os.urandom(262144), os.urandom(1000)
+        self.cut(control, name, first, server)
+        server.config = {**self.config, "access": {"anonymous": {**opened, "replace": ["none"]}}}
+        server.write_config()
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: "configuration read again" in server.log(), "the rules are read again")
+        self.assert_code(200, control.ask("ALLO %d" % (len(first) + len(rest))))
+        self.assert_code(553, control.store(name, rest, verb="APPE"))
+        self.assertEqual(server.get(name).body, b"old")
+
+    def test_a_snapshot_of_hidden_namespaces_answers_as_one_that_is_not_there(self):
+        body = b'{"name":"snap1","namespaces":["secret"]}'
+        self.assertEqual(self.status("POST", "/-/v1/snapshots", self.admin, body), 201)
+        page = {"Accept": harness.BROWSER_ACCEPT}
+
+        def answers(name):
+            targets = ("/@%s", "/@%s/", "/@%s/downloads", "/@%s/downloads/", "/@%s/downloads/x", "/@%s/downloads/index.txt")
+            told = []
+            for target in targets:
+                for method in ("HEAD", "GET"):
+                    for headers in ({}, page):
+                        answer = self.server.request(method, target % name, None, headers)
+                        told.append((target, method, answer.status, answer.body.replace(name.encode(), b"NAME")))
+            commands = ("CWD /@%s", "CWD /@%s/downloads", "MLST /@%s", "MLST /@%s/downloads", "SIZE /@%s",
+                        "SIZE /@%s/downloads", "STAT /@%s", "STAT /@%s/downloads", "STAT /@%s/downloads/*")
+            with Control(self.server) as control:
+                told += [(each, control.ask(each % name).replace(name, "NAME")) for each in commands]
+                for each in ("LIST /@%s", "NLST /@%s/downloads", "MLSD /@%s"):
+                    told.append((each, control.listing(each % name).replace(name, "NAME")))
+            return told
+        self.assertEqual(answers("snap1"), answers("snap0"))
+        self.assertEqual(self.status("HEAD", "/@snap1/", self.reader), 200)
+        self.assertEqual(self.status("HEAD", "/@snap1/secret/", self.reader), 200)
+        control = self.session(self.reader)
+        self.assert_code(250, control.ask("CWD /@snap1"))
+        self.assertEqual(control.listing("NLST"), "secret\r\n")
 
 
 class Clients(AccessTest):

@@ -337,6 +337,14 @@ class Reloading(LarderTest):
         connection.close()
         self.assertEqual(server.stop(), 0)
 
+    def test_a_reload_tells_of_no_change_where_descriptors_allow_less_than_is_configured(self):
+        config = {"http": {"max_connections": 2000000000}}  # more than any system allows
+        server = self.own_server(config)
+        self.assertEqual(server.log().count("open files are allowed"), 1)
+        self.reload(server, config, "configuration read again")
+        self.assertNotIn("takes effect at the next start", server.log())
+        self.assertEqual(server.log().count("open files are allowed"), 1)
+
     def test_reloading_again_and_again_disturbs_no_transfer(self):
         server = self.own_server()
         wrong = []

@@ -238,6 +238,33 @@ class Ftps(TlsTest):
                 client.sendcmd(command)
         self.assertTrue(client.sendcmd("NOOP").startswith("200"))
 
+    def test_a_refused_rein_ends_neither_the_login_nor_what_was_begun(self):
+        closed = {right: ["none"] for right in ("read", "write", "replace", "delete", "admin")}
+        server = self.own_server({**self.tls_config(), "access": {"anonymous": closed}})
+        token = run_tool(LARDERD, "--config", os.path.join(server.work, "larderd.yaml"), "--data", server.data,
+                         "token", "create", "--name", "ci", "--can", "read,write").stdout.split()[0]
+        wait_until(lambda: server.get("/downloads/x", {"Authorization": "Bearer " + token}).status == 404,
+                   "the token works")
+        client = ReusingFtp(context=self.authority.context(), timeout=60)
+        client.connect("localhost", server.ftp_port)
+        client.login("x", token)
+        client.prot_p()
+        client.voidcmd("TYPE I")
+        data = client.transfercmd("STOR /downloads/begun")
+        data.sendall(CONTENT[:1000])
+        staging = os.path.join(server.data, "tmp")
+        wait_until(lambda: [os.path.getsize(os.path.join(staging, each)) for each in os.listdir(staging)] == [1000],
+                   "the first part is there")
+        client.putcmd("ABOR")
+        self.assertTrue(client.getmultiline().startswith("426"))
+        data.close()
+        self.assertTrue(client.getresp().startswith("226"))
+        with self.assertRaisesRegex(ftplib.error_perm, "502"):
+            client.sendcmd("REIN")
+        self.assertEqual(len(os.listdir(staging)), 1)
+        client.mkd("/downloads/d")
+        client.quit()
+
     def test_plain_ftp_still_works_where_tls_is_optional(self):
         client = ftplib.FTP(timeout=60)
         client.connect("localhost", self.server.ftp_port)

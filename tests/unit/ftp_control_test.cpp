@@ -253,6 +253,23 @@ TEST_CASE("REIN forgets everything but failures", "[ftp]") {
   CHECK(on(control, "RETR x") == "425");
 }
 
+TEST_CASE("USER and REIN end a login, unless they are refused", "[ftp]") {
+  using Login = Action::Login;
+  Control control = ready();
+  CHECK(control.on(parse_command("NOOP")).login == Login::stays);
+  CHECK(control.on(parse_command("USER")).login == Login::stays);
+  CHECK(control.on(parse_command("PASS x")).login == Login::stays);
+  CHECK(control.on(parse_command("USER anonymous")).login == Login::ends);
+  CHECK(control.on(parse_command("USER other")).login == Login::ends);
+  CHECK(control.on(parse_command("REIN")).login == Login::ends);
+  Protection protection;
+  protection.control = Protection::Channel::tls;
+  Control secure(Family::v4, protection);
+  (void)on(secure, "USER anonymous");
+  CHECK(secure.on(parse_command("REIN")).login == Login::stays);
+  CHECK(secure.logged_in());
+}
+
 TEST_CASE("three failed logins end a session, with or without REIN in between", "[ftp]") {
   Control control(Family::v4);
   for (const char* expected : {"530", "530", "goodbye 421"}) {

@@ -197,6 +197,16 @@ TEST_CASE("a conflict holds its whole group back", "[lane]") {
   CHECK_FALSE(bench.has("sstate-cache/" + k_archive + ".siginfo"));
 }
 
+TEST_CASE("a lane is in a snapshot that has only what it overlays", "[lane][snapshot]") {
+  LaneBench bench;
+  REQUIRE(bench.put("sstate-cache/" + k_archive, "the archive"));
+  api::SnapshotRequest request;
+  request.name = "r";
+  REQUIRE(bench.store->create_snapshot(request, "x"));
+  CHECK(bench.store->find_namespace("@r/sstate-pr") != nullptr);
+  CHECK(bench.store->find_namespace("@r/downloads-pr") == nullptr);
+}
+
 TEST_CASE("promoting keeps who stored it, and tells who promoted it", "[lane]") {
   LaneBench bench;
   REQUIRE(bench.put("sstate-pr/" + k_archive, "the archive"));  // by "test"

@@ -57,6 +57,18 @@ TEST_CASE("what holds for a namespace holds for it in snapshots", "[access]") {
   CHECK_FALSE(permissions.sees_all());
 }
 
+TEST_CASE("a snapshot's name is told to those who may read something of it", "[access]") {
+  Permissions permissions;
+  CHECK_FALSE(may_see_snapshot(permissions, {"downloads"}));
+  permissions.grant({Right::read}, *parse_namespaces("downloads"));
+  CHECK(may_see_snapshot(permissions, {"secret", "downloads"}));
+  CHECK_FALSE(may_see_snapshot(permissions, {"secret"}));
+  CHECK_FALSE(may_see_snapshot(permissions, {}));
+  permissions.grant({Right::admin}, NamespaceSet::all());
+  CHECK(may_see_snapshot(permissions, {"secret"}));
+  CHECK(may_see_snapshot(permissions, {}));
+}
+
 TEST_CASE("admin may everything", "[access]") {
   Permissions permissions;
   permissions.grant({Right::admin}, NamespaceSet::all());

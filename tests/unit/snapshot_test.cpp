@@ -60,6 +60,25 @@ TEST_CASE("a snapshot has everything there was, and keeps it", "[snapshot]") {
   CHECK(*bench.get("@r1/downloads/c") == "content of c");
 }
 
+TEST_CASE("a namespace of which a snapshot has nothing is not there", "[snapshot]") {
+  SnapshotBench bench;
+  api::SnapshotRequest request;
+  request.namespaces = {"downloads"};
+  bench.create("one", request);
+  for (const bool again : {false, true}) {
+    if (again) {
+      REQUIRE(bench.close());
+      REQUIRE(bench.open());
+    }
+    CHECK(bench.store->find_namespace("@one/downloads") != nullptr);
+    CHECK(bench.store->find_namespace("@one/generic") == nullptr);
+    CHECK(bench.store->find_namespace("@one/nowhere") == nullptr);
+    CHECK(bench.store->find_namespace("@none/downloads") == nullptr);
+    CHECK(bench.store->spaces_of_snapshot("one") == std::vector<std::string>{"downloads"});
+    CHECK(bench.store->spaces_of_snapshot("none").empty());
+  }
+}
+
 TEST_CASE("a snapshot is frozen", "[snapshot]") {
   SnapshotBench bench;
   bench.create("r1");

@@ -446,6 +446,21 @@ TEST_CASE("a rename keeps to the rules of an upload", "[store]") {
   CHECK(bench.get("generic/void")->empty());
 }
 
+TEST_CASE("the ledger of a namespace tells no names of another one that something went to", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put("downloads/a", "content"));
+  REQUIRE(bench.store->rename(bench.key("downloads/a"), bench.key("downloads/b"), "somebody"));
+  REQUIRE(bench.store->rename(bench.key("downloads/b"), bench.key("generic/told-to-few"), "somebody"));
+  std::string told;
+  LedgerQuery query;
+  query.name_space = "downloads";
+  for (const auto& line : bench.store->ledger(query, bench.store->generation() + 1, 10)->lines)
+    told += line.record.why + "; ";
+  CHECK(told.find("renamed to downloads/b; ") != std::string::npos);
+  CHECK(told.find("renamed into another namespace; ") != std::string::npos);
+  CHECK(told.find("told-to-few") == std::string::npos);
+}
+
 TEST_CASE("a rename finds room when the object can take no further link", "[store]") {
   StoreBench bench;
   REQUIRE(bench.put("downloads/a", "content"));
