@@ -206,9 +206,27 @@ TEST_CASE("failures are counted, and the log hears of fewer and fewer, without a
 TEST_CASE("only a few passwords are checked at a time", "[access]") {
   Fixture fixture;
   Authorizer& access = fixture.access();
-  CHECK(access.enter_check());
-  CHECK(access.enter_check());
-  CHECK_FALSE(access.enter_check());
-  access.leave_check();
-  CHECK(access.enter_check());
+  auto first = access.queue_check("192.0.2.7");
+  auto second = access.queue_check("192.0.2.8");
+  auto third = access.queue_check("192.0.2.9");
+  REQUIRE((first && second && third));
+  CHECK(first->enter());
+  CHECK(second->enter());
+  CHECK_FALSE(third->enter());
+  first.reset();
+  CHECK(third->enter());
+}
+
+TEST_CASE("only a few passwords of one address wait for their check", "[access]") {
+  Fixture fixture;
+  std::vector<Authorizer::Turn> waiting;
+  for (int i = 0; i < 16; ++i) {
+    auto turn = fixture.access().queue_check("192.0.2.7");
+    REQUIRE(turn);
+    waiting.push_back(std::move(*turn));
+  }
+  CHECK_FALSE(fixture.access().queue_check("192.0.2.7"));
+  CHECK(fixture.access().queue_check("192.0.2.8"));
+  waiting.pop_back();
+  CHECK(fixture.access().queue_check("192.0.2.7"));
 }
