@@ -487,13 +487,15 @@ class FtpSessions(AccessTest):
         control = Control(server)
         self.addCleanup(control.close)
         first, rest = os.urandom(262144), os.urandom(1000)
+        self.assert_code(200, control.ask("ALLO %d" % (len(first) + len(rest))))  # else it has to be an archive
         self.cut(control, name, first, server)
         server.config = {**self.config, "access": {"anonymous": {**opened, "replace": ["none"]}}}
         server.write_config()
         server.signal(signal.SIGHUP)
         wait_until(lambda: "configuration read again" in server.log(), "the rules are read again")
-        self.assert_code(200, control.ask("ALLO %d" % (len(first) + len(rest))))
-        self.assert_code(553, control.store(name, rest, verb="APPE"))
+        refusal = control.store(name, rest, verb="APPE")
+        self.assert_code(553, refusal)
+        self.assertIn("the right to replace", refusal)
         self.assertEqual(server.get(name).body, b"old")
 
     def test_a_snapshot_of_hidden_namespaces_answers_as_one_that_is_not_there(self):

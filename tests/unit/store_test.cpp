@@ -454,8 +454,9 @@ TEST_CASE("the ledger of a namespace tells no names of another one that somethin
   std::string told;
   LedgerQuery query;
   query.name_space = "downloads";
-  for (const auto& line : bench.store->ledger(query, bench.store->generation() + 1, 10)->lines)
-    told += line.record.why + "; ";
+  const auto page = bench.store->ledger(query, bench.store->generation() + 1, 10);
+  REQUIRE(page);
+  for (const auto& line : page->lines) told += line.record.why + "; ";
   CHECK(told.find("renamed to downloads/b; ") != std::string::npos);
   CHECK(told.find("renamed into another namespace; ") != std::string::npos);
   CHECK(told.find("told-to-few") == std::string::npos);
