@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import machine
-from figures import Figures
-from measure_serving import fill, report, write_targets
+from figures import Figures, table
+from measure_serving import fill, write_targets
 from servers import Larderd, Nginx, tls_load, unused_port
 
 
@@ -48,6 +48,16 @@ def measure(programs, servers, kind, rounds):
             results[server.name][1].add(run["requests"] / run["seconds"])
         print("tls: %s, round %d of %d" % (what, number, rounds), file=sys.stderr)
     return results
+
+
+def report(what, results):
+    references = [name for name in results if name.startswith("nginx")]
+    rows = []
+    for name, (cpu, rate) in results.items():
+        ratios = [results[each][0].over(cpu).text(2) if each != name else "1" for each in references]
+        rows.append([name, cpu.text(1, 1e6), rate.text(0, 1e-3), *ratios])
+    head = [what, "CPU, µs per request", "1000 requests/s", *("%s = 1" % each for each in references)]
+    return table(head, rows)
 
 
 def paragraphs(programs, work, options):
