@@ -19,14 +19,14 @@ namespace larder::client {
 struct CommandLine {
   std::string server = std::string(k_default_server);
   Trust trust;
-  bool insecure = false;
   std::string token_file;
+  bool insecure = false;
   bool json = false;
   bool quiet = false;
   SeedOptions seed;
   std::string seed_kind;
-  bool seed_no_verify = false;
   AdoptOptions adopt;
+  bool seed_no_verify = false;
   bool adopt_no_verify = false;
   PruneOptions prune;
   std::uint64_t undo_generation = 0;
