@@ -1,54 +1,17 @@
-#include "server/store/index.hpp"
-
 #include <rocksdb/cache.h>
-#include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
-#include <rocksdb/slice.h>
 #include <rocksdb/statistics.h>
 #include <rocksdb/table.h>
-#include <rocksdb/write_batch.h>
 
-#include <array>
-#include <atomic>
-#include <mutex>
 #include <unordered_set>
 
-#include "server/store/name_map.hpp"
+#include "server/store/index_state.hpp"
 
 namespace larder {
 namespace {
 
 constexpr std::string_view k_clean_mark = "clean";
-constexpr std::string_view k_totals_prefix = "totals/";
-
-rocksdb::Slice slice(std::string_view text) {
-  return {text.data(), text.size()};
-}
-std::string_view view(const rocksdb::Slice& text) {
-  return {text.data(), text.size()};
-}
-
-Error index_error(std::string_view doing, const rocksdb::Status& status) {
-  const std::string text = "cannot " + std::string(doing) + " the index: " + status.ToString();
-  if (status.IsNoSpace()) return Error(Errc::no_space, text);
-  if (status.IsCorruption()) return Error(Errc::corrupt, text);
-  return Error(Errc::io, text);
-}
-
-// Of a namespace itself, not of a snapshot.
-bool is_live(std::string_view key_or_space) {
-  return !key_or_space.starts_with('@');
-}
-
-std::string totals_key(std::string_view name_space) {
-  return std::string(k_totals_prefix).append(name_space);
-}
-
-// The generation, big-endian so that the oldest comes first, then the name.
-std::string trash_key(std::uint64_t generation, std::string_view key) {
-  return encode_sequence(generation).append(key);
-}
 
 rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -64,80 +27,6 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
 }
 
 }  // namespace
-
-class Index::State {
- public:
-  enum Family { meta, names, objects, recency, ledger, trash, family_count };
-
-  rocksdb::ColumnFamilyHandle* family(Family which) const { return handles[which]; }
-
-  ~State() {
-    if (!db) return;
-    for (auto* handle : handles) {
-      if (handle != nullptr) db->DestroyColumnFamilyHandle(handle);
-    }
-  }
-
-  Result<void> write(rocksdb::WriteBatch& batch) {
-    auto status = db->Write(rocksdb::WriteOptions(), &batch);
-    // After it met a full disk the database takes no writes until it is told to try again.
-    if (status.IsNoSpace() && db->Resume().ok()) status = db->Write(rocksdb::WriteOptions(), &batch);
-    if (!status.ok()) return index_error("write to", status);
-    return {};
-  }
-
-  // A value of `which` decoded, nothing when it is not there.
-  template <typename Record>
-  Result<std::optional<Record>> get(Family which, std::string_view key,
-                                    std::optional<Record> (*decode)(std::string_view)) const {
-    rocksdb::PinnableSlice value;
-    const auto status = db->Get(rocksdb::ReadOptions(), family(which), slice(key), &value);
-    if (status.IsNotFound()) return std::optional<Record>();
-    if (!status.ok()) return index_error("read from", status);
-    auto record = decode(view(value));
-    if (!record) return Error(Errc::corrupt, "the index has a row that does not decode: " + std::string(key));
-    return record;
-  }
-
-  // The names in memory follow the database, in the order in which it changes.
-  void remember(KeyView key, const std::optional<NameRecord>& record) {
-    if (key.is_frozen()) return;
-    const NameHash name = hash(key.str());
-    if (record)
-      names_in_memory.put(name, {record->digest, record->size, record->stored});
-    else
-      names_in_memory.erase(name);
-  }
-
-  using Totals = std::map<std::string, NamespaceTotals, std::less<>>;
-  // What a batch will make of the totals, beginning with what they are. `write_mutex` is held.
-  NamespaceTotals& sum_of(Totals& sums, const std::string& space) {
-    const auto found = sums.find(space);
-    return found != sums.end() ? found->second : sums.emplace(space, totals[space]).first->second;
-  }
-
-  // Writes `batch` with the new totals of some spaces. `write_mutex` is held.
-  Result<void> write_with_totals(rocksdb::WriteBatch& batch, const Totals& sums) {
-    for (const auto& [space, sum] : sums) batch.Put(family(meta), totals_key(space), encode(sum));
-    LARDER_TRY(write(batch));
-    for (const auto& [space, sum] : sums) totals.insert_or_assign(space, sum);
-    return {};
-  }
-
-  std::unique_ptr<rocksdb::DB> db;
-  std::array<rocksdb::ColumnFamilyHandle*, family_count> handles{};
-  Condition found = Condition::unclean;
-  std::atomic<bool> reconciled{false};
-  std::atomic<std::uint64_t> sequence{0};
-
-  NameMap names_in_memory;  // all live ones, once they were read
-  const KeyedHash hash = KeyedHash::with_random_key();
-
-  // Totals, ledger sequence and the rows they belong to change in one batch, one
-  // batch at a time: who reads up to last_sequence() has missed nothing.
-  mutable std::mutex write_mutex;
-  Totals totals;
-};
 
 struct Index::Pending {
   rocksdb::WriteBatch batch;
@@ -427,21 +316,6 @@ Result<void> Index::note_verified(const Digest& digest, UnixSeconds when) {
   return state_->write(batch);
 }
 
-Result<void> Index::scan_objects(std::string_view after, const ObjectVisitor& visit) const {
-  std::unique_ptr<rocksdb::Iterator> row(
-      state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::objects)));
-  row->Seek(slice(after));
-  if (row->Valid() && view(row->key()) == after) row->Next();
-  for (; row->Valid(); row->Next()) {
-    const auto digest = Digest::from_bytes(view(row->key()));
-    const auto record = decode_object(view(row->value()));
-    if (!digest || !record) return Error(Errc::corrupt, "the index has an object that does not decode");
-    if (!visit(*digest, *record)) return {};
-  }
-  if (!row->status().ok()) return index_error("read from", row->status());
-  return {};
-}
-
 Result<std::optional<std::string>> Index::note(std::string_view name) const {
   std::string value;
   const auto status =
@@ -474,50 +348,6 @@ Result<std::optional<RecencyRecord>> Index::recency(const ArtifactKey& key) cons
   return state_->get<RecencyRecord>(State::recency, key.str(), &decode_recency);
 }
 
-Result<void> Index::scan_names(std::string_view prefix, std::string_view after,
-                               const NameVisitor& visit) const {
-  std::unique_ptr<rocksdb::Iterator> row(
-      state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::names)));
-  row->Seek(slice(std::max(prefix, after)));
-  if (row->Valid() && view(row->key()) == after) row->Next();
-  while (row->Valid() && view(row->key()).starts_with(prefix)) {
-    const auto record = decode_name(view(row->value()));
-    if (!record)
-      return Error(Errc::corrupt, "the index has a row that does not decode: " + row->key().ToString());
-    const Step step = visit(view(row->key()), *record);
-    if (step.kind == Step::Kind::stop) return {};
-    if (step.kind == Step::Kind::seek) row->Seek(slice(step.where));
-    if (step.kind == Step::Kind::next) row->Next();
-  }
-  if (!row->status().ok()) return index_error("read from", row->status());
-  return {};
-}
-
-Result<void> Index::scan_use(std::string_view prefix, const UseVisitor& visit) const {
-  const auto iterator = [&](State::Family family) {
-    std::unique_ptr<rocksdb::Iterator> row(
-        state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(family)));
-    row->Seek(slice(prefix));
-    return row;
-  };
-  const auto name = iterator(State::names);
-  const auto use = iterator(State::recency);  // both in the order of keys: one step beside the other
-  for (; name->Valid() && view(name->key()).starts_with(prefix); name->Next()) {
-    const auto record = decode_name(view(name->value()));
-    if (!record)
-      return Error(Errc::corrupt, "the index has a row that does not decode: " + name->key().ToString());
-    while (use->Valid() && use->key().compare(name->key()) < 0) use->Next();
-    RecencyRecord seen;
-    if (use->Valid() && use->key() == name->key())
-      seen = decode_recency(view(use->value())).value_or(RecencyRecord());
-    if (!visit(view(name->key()), *record, seen)) return {};
-  }
-  for (const auto* row : {&name, &use}) {
-    if (!(*row)->status().ok()) return index_error("read from", (*row)->status());
-  }
-  return {};
-}
-
 Result<void> Index::add_names(std::string_view space,
                               const std::vector<std::pair<std::string, NameRecord>>& rows) {
   const std::lock_guard lock(state_->write_mutex);
@@ -541,71 +371,6 @@ Result<void> Index::drop_names(std::string_view space) {
   batch.Delete(state_->family(State::meta), totals_key(space));
   LARDER_TRY(state_->write(batch));
   state_->totals.erase(std::string(space));
-  return {};
-}
-
-Result<void> Index::scan_trash(std::uint64_t first, std::string_view after, const TrashVisitor& visit) const {
-  std::unique_ptr<rocksdb::Iterator> row(
-      state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::trash)));
-  const std::string start = trash_key(first, after);
-  for (row->Seek(start); row->Valid(); row->Next()) {
-    const std::string_view key = view(row->key());
-    if (key == start) continue;
-    const auto generation = decode_sequence(key.substr(0, 8));
-    const auto record = decode_trash(view(row->value()));
-    if (!generation || !record) return Error(Errc::corrupt, "the trash has a row that does not decode");
-    if (!visit(*generation, key.substr(8), *record)) return {};
-  }
-  if (!row->status().ok()) return index_error("read from", row->status());
-  return {};
-}
-
-Result<std::optional<TrashRecord>> Index::trash(std::uint64_t generation, const ArtifactKey& key) const {
-  return state_->get<TrashRecord>(State::trash, trash_key(generation, key.str()), &decode_trash);
-}
-
-Result<void> Index::learn_trash(std::uint64_t generation, const ArtifactKey& key, const TrashRecord& record) {
-  rocksdb::WriteBatch batch;
-  batch.Put(state_->family(State::trash), trash_key(generation, key.str()), encode(record));
-  return state_->write(batch);
-}
-
-Result<void> Index::forget_trash(std::uint64_t generation, const ArtifactKey& key) {
-  const ArtifactKey* const one = &key;
-  return forget_trash(generation, std::span(&one, 1));
-}
-
-Result<void> Index::forget_trash(std::uint64_t generation, std::span<const ArtifactKey* const> keys) {
-  rocksdb::WriteBatch batch;
-  for (const ArtifactKey* key : keys)
-    batch.Delete(state_->family(State::trash), trash_key(generation, key->str()));
-  return state_->write(batch);
-}
-
-Result<void> Index::scan_ledger(std::uint64_t since, const LedgerVisitor& visit) const {
-  std::unique_ptr<rocksdb::Iterator> row(
-      state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::ledger)));
-  for (row->Seek(encode_sequence(since + 1)); row->Valid(); row->Next()) {
-    const auto sequence = decode_sequence(view(row->key()));
-    const auto record = decode_ledger(view(row->value()));
-    if (!sequence || !record) return Error(Errc::corrupt, "the ledger has a line that does not decode");
-    if (!visit(*sequence, *record)) return {};
-  }
-  if (!row->status().ok()) return index_error("read from", row->status());
-  return {};
-}
-
-Result<void> Index::scan_ledger_backwards(std::uint64_t below, const LedgerVisitor& visit) const {
-  if (below == 0) return {};
-  std::unique_ptr<rocksdb::Iterator> row(
-      state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::ledger)));
-  for (row->SeekForPrev(encode_sequence(below - 1)); row->Valid(); row->Prev()) {
-    const auto sequence = decode_sequence(view(row->key()));
-    const auto record = decode_ledger(view(row->value()));
-    if (!sequence || !record) return Error(Errc::corrupt, "the ledger has a line that does not decode");
-    if (!visit(*sequence, *record)) return {};
-  }
-  if (!row->status().ok()) return index_error("read from", row->status());
   return {};
 }
 
