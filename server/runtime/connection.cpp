@@ -62,6 +62,13 @@ Task<ErrorCode> Connection::write(std::string_view bytes) {
   co_return error;
 }
 
+Task<bool> Connection::warm_window(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length) {
+  if (is_warm(file, offset, length)) co_return true;
+  set_deadline(SteadyTime::max());
+  const bool fetched = co_await pool.run(&warm_up, file, offset, length);
+  co_return fetched;
+}
+
 Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
                                       const Pace& pace, std::uint64_t& sent) {
   sent = 0;
@@ -74,11 +81,8 @@ Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t of
     if (sent >= warm_until) {
       const std::uint64_t window = std::min(k_window, length - sent);
       warm_until = sent + window;
-      if (!is_warm(file, offset + sent, window)) {
-        set_deadline(SteadyTime::max());
-        const bool fetched = co_await pool.run(&warm_up, file, offset + sent, window);
-        if (!fetched) co_return system_error(EIO);
-      }
+      const bool warm = co_await warm_window(pool, file, offset + sent, window);
+      if (!warm) co_return system_error(EIO);
     }
     const std::uint64_t wanted = warm_until - sent;
     off_t position = static_cast<off_t>(offset + sent);

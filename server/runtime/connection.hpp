@@ -92,6 +92,9 @@ class Connection {
   Socket& socket() { return socket_; }
 
  private:
+  // A part of a file is in the page cache when it returns; false: it cannot be read.
+  Task<bool> warm_window(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length);
+
   // The same under TLS (connection_tls.cpp).
   Task<ReadOutcome> read_secure(std::span<char> buffer);
   Task<ErrorCode> write_secure(std::string_view bytes);

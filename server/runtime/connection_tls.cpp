@@ -193,11 +193,8 @@ Task<ErrorCode> Connection::send_file_in_kernel(DiskPool& pool, int file, std::u
     if (sent >= warm_until) {
       const std::uint64_t window = std::min(k_window, length - sent);
       warm_until = sent + window;
-      if (!is_warm(file, offset + sent, window)) {
-        set_deadline(SteadyTime::max());
-        const bool fetched = co_await pool.run(&warm_up, file, offset + sent, window);
-        if (!fetched) co_return system_error(EIO);
-      }
+      const bool warm = co_await warm_window(pool, file, offset + sent, window);
+      if (!warm) co_return system_error(EIO);
     }
     const auto wanted = static_cast<std::size_t>(warm_until - sent);
     const TlsEngine::Step step = tls_->send_file(file, offset + sent, wanted);
