@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "server/http/kept_client.hpp"
 #include "server/http/session.hpp"
 
 namespace larder {
@@ -141,14 +142,14 @@ Result<void> Daemon::listen(Sockets sockets) {
   plain_ftp_ = sockets.ftp.size();
   for (ListeningSocket& each : sockets.http) {
     const auto serve = [this](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
-      return http::HttpSession::serve(http_context_, sessions, std::move(socket), std::move(ticket));
+      http::KeptClient::accept(http_context_, sessions, std::move(socket), std::move(ticket));
     };
     LARDER_TRY(http_.listen(std::move(each), serve));
   }
   for (ListeningSocket& each : sockets.https) {
     const auto serve = [this](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
-      return http::HttpSession::serve_secure(http_context_, sessions, tls_.http(), std::move(socket),
-                                             std::move(ticket));
+      sessions.spawn(http::HttpSession::serve_secure(http_context_, sessions, tls_.http(), std::move(socket),
+                                                     std::move(ticket)));
     };
     LARDER_TRY(http_.listen(std::move(each), serve));
   }
@@ -161,8 +162,8 @@ Result<void> Daemon::listen_ftp(std::vector<ListeningSocket> sockets,
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     const std::string passive = i < configured.size() ? configured[i].passive_address : std::string();
     const auto serve = [this, door, passive](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
-      return ftp::FtpSession::serve(ftp_context_, sessions, door, passive, std::move(socket),
-                                    std::move(ticket));
+      sessions.spawn(ftp::FtpSession::serve(ftp_context_, sessions, door, passive, std::move(socket),
+                                            std::move(ticket)));
     };
     LARDER_TRY(ftp_.listen(std::move(sockets[i]), serve));
   }

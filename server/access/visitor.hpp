@@ -18,21 +18,20 @@ class Visitor {
            (identity_->expires == 0 || clock.now() < identity_->expires);
   }
   // `version`: of the authorizer, from before it was asked.
-  void is(IdentityPtr identity, std::string_view shown, std::uint64_t version, std::string_view address) {
+  void is(IdentityPtr identity, std::string_view shown, std::uint64_t version) {
     identity_ = std::move(identity);
     shown_ = shown;
     version_ = version;
-    actor_ = actor_text(identity_->name, address);
   }
 
   const Identity& identity() const { return *identity_; }
-  const std::string& actor() const { return actor_; }  // for the ledger
+  // For the ledger; `address` is where they are.
+  std::string actor(std::string_view address) const { return actor_text(identity_->name, address); }
   const Permissions& may() const { return identity_->may; }
 
  private:
   IdentityPtr identity_;
   std::string shown_;
-  std::string actor_;
   std::uint64_t version_ = 0;
 };
 

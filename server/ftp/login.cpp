@@ -51,7 +51,7 @@ Task<void> FtpSession::log_in(const Action& action) {
     co_return;
   }
   credentials_ = shown;
-  visitor_.is(identity, shown.secret, version, connection_.peer_text());
+  visitor_.is(identity, shown.secret, version);
   const Action welcome = control_.logged_in_as(identity->name);
   say(welcome.code, welcome.text);
 }
@@ -76,7 +76,7 @@ Task<bool> FtpSession::still_known() {
     say(421, "The credentials of this session have expired or were revoked");
     co_return false;
   }
-  visitor_.is(identity, credentials_.secret, version, connection_.peer_text());
+  visitor_.is(identity, credentials_.secret, version);
   co_return true;
 }
 

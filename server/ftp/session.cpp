@@ -59,8 +59,7 @@ FtpSession::FtpSession(Context& context, SessionSet& sessions, Door door, std::s
 
 void FtpSession::meet() {
   const std::uint64_t version = context_.access.version();
-  visitor_.is(context_.access.without_credentials(connection_.tls_user(), origin()), "", version,
-              connection_.peer_text());
+  visitor_.is(context_.access.without_credentials(connection_.tls_user(), origin()), "", version);
 }
 
 FtpSession::~FtpSession() {
@@ -402,9 +401,9 @@ Task<void> FtpSession::remove(const Action& action) {
                  " holds what others stored, and your upload was refused just now; remove it in a minute");
     co_return end_record(550, "");
   }
-  std::string actor = visitor_.actor();
+  std::string who = actor();
   std::string why = "DELE";
-  const auto entry = co_await context_.repository.remove(*key, std::move(actor), std::move(why));
+  const auto entry = co_await context_.repository.remove(*key, std::move(who), std::move(why));
   if (!entry) {
     say_error(entry.error(), Doing::removing);
     co_return end_record(code_of(entry.error().code(), Doing::removing), "absent");
@@ -458,10 +457,10 @@ Task<void> FtpSession::rename(const Action& action) {
   if (!to) co_return;
   const bool leaves = from->name_space() != to->name_space();
   if (leaves && refuse(Right::read, action.path)) co_return;
-  std::string actor = visitor_.actor();
+  std::string who = actor();
   const bool may_replace = may().may(Right::replace, to->name_space());
   const Store::Replace replace = may_replace ? Store::Replace::allowed : Store::Replace::refused;
-  const auto receipt = co_await context_.repository.rename(*from, *to, std::move(actor), replace);
+  const auto receipt = co_await context_.repository.rename(*from, *to, std::move(who), replace);
   if (!receipt) {
     say_error(receipt.error(), Doing::storing);
     co_return end_record(code_of(receipt.error().code(), Doing::storing), "");

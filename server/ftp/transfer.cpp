@@ -277,7 +277,7 @@ Task<int> FtpSession::begin_store(const Action& action, const ArtifactKey& key) 
   const bool goes_on = action.appends || action.offset > 0;
   const bool may_replace = may().may(Right::replace, key.name_space());
   // What somebody else began would be stored in their name.
-  if (unfinished_ && unfinished_->uploader() != visitor_.actor()) drop_unfinished();
+  if (unfinished_ && unfinished_->uploader() != actor()) drop_unfinished();
   if (goes_on && unfinished_ && unfinished_->key() == key) {
     const std::uint64_t there = unfinished_->received();
     if (action.offset != 0 && action.offset != there)
@@ -293,7 +293,7 @@ Task<int> FtpSession::begin_store(const Action& action, const ArtifactKey& key) 
   drop_unfinished();
   UploadRequest request;
   request.size = action.size;
-  request.uploader = visitor_.actor();
+  request.uploader = actor();
   request.may_replace = may_replace;
   request.verify_archive = !action.size;  // FTP says "the end" and "gone" alike
   auto start = co_await context_.repository.begin_upload(key, std::move(request));

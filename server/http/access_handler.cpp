@@ -84,15 +84,14 @@ Task<bool> identify(Exchange& exchange) {
   const std::string& shown = exchange.request().authorization;
   const std::uint64_t version = access.version();
   const Origin origin = origin_of(exchange);
-  const std::string& address = exchange.connection().peer_text();
   // Where nobody can log in, credentials (of a proxy, of a forgotten ~/.netrc) mean nothing.
   if (shown.empty() || !access.knows_anybody()) {
-    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), shown, version, address);
+    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), shown, version);
     co_return true;
   }
   const auto credentials = parse_authorization(shown);
   if (credentials && is_anonymous_user(credentials->user)) {
-    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), shown, version, address);
+    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), shown, version);
     co_return true;
   }
   Authorizer::Recognition found;
@@ -100,18 +99,17 @@ Task<bool> identify(Exchange& exchange) {
   if (found.kind == Authorizer::Recognition::Kind::ask) {
     const Checked checked = co_await check_password(exchange, *credentials, found.identity);
     if (checked == Checked::busy) {
-      exchange.visitor().is(access.anonymous(origin), "", version, address);  // for the log
+      exchange.visitor().is(access.anonymous(origin), "", version);  // for the log
       co_await answer_busy(exchange);
       co_return false;
     }
   }
   if (!found.identity) {
-    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), "", version,
-                          address);  // for the log
+    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), "", version);  // for the log
     co_await refuse_credentials(exchange, credentials);
     co_return false;
   }
-  exchange.visitor().is(std::move(found.identity), shown, version, address);
+  exchange.visitor().is(std::move(found.identity), shown, version);
   co_return true;
 }
 

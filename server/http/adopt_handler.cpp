@@ -41,7 +41,7 @@ Task<void> serve_adopt(Exchange& exchange, const Target& target) {
   Store::AdoptOptions options;
   options.name_space = name_space;
   options.verify = query_value(target.query, "verify").value_or("1") != "0";
-  options.actor = exchange.visitor().actor();
+  options.actor = exchange.actor();
   std::stop_source stop;
   const auto lines = std::make_shared<JobLines>();
   context.repository.adopt(

@@ -239,7 +239,7 @@ Task<void> put(Exchange& exchange, const ArtifactKey& key) {
   auto wanted = upload_request(exchange);
   if (!wanted) co_return co_await exchange.answer_error(wanted.error());
   if (!request.if_match.empty()) wanted->expected = seen;  // evaluated again when the name is taken
-  wanted->uploader = exchange.visitor().actor();
+  wanted->uploader = exchange.actor();
   wanted->may_replace = exchange.visitor().may().may(Right::replace, key.name_space());
   wanted->why = build_of(request);
   UploadRequest upload = std::move(*wanted);
@@ -264,7 +264,7 @@ Task<void> remove(Exchange& exchange, const ArtifactKey& key) {
   std::optional<Digest> seen;
   const bool failed = co_await fails_preconditions(exchange, key, seen);
   if (failed) co_return;
-  std::string actor = exchange.visitor().actor();
+  std::string actor = exchange.actor();
   std::string why = "DELETE";
   const auto entry = co_await exchange.context().repository.remove(key, std::move(actor), std::move(why));
   // isar-sstate deletes some names twice and ends at the first refusal.
@@ -276,28 +276,6 @@ Task<void> remove(Exchange& exchange, const ArtifactKey& key) {
 }
 
 }  // namespace
-
-AtOnce answer_at_once(Exchange& exchange, KeyView key, OpenArtifact& artifact) {
-  Repository& repository = exchange.context().repository;
-  const bool head = exchange.request().method == Method::head;
-  Entry entry;
-  const Found found = head ? repository.check(key, Access::seen, entry) : repository.peek(key, entry);
-  if (found == Found::unknown) return AtOnce::no;
-  if (found == Found::miss) {
-    exchange.set_artifact(key);
-    answer_not_found(exchange, key);
-    return AtOnce::answered;
-  }
-  artifact.entry = entry;
-  if (!head && !repository.ready_content(entry, artifact))
-    return AtOnce::no;  // the pool opens it, and counts
-  exchange.set_artifact(key);
-  if (!head) repository.count_hit(key, Access::used);
-  if (!head && !artifact.body) return AtOnce::have_file;
-  exchange.answer_artifact(artifact);
-  if (!head) repository.count_sent(key, entry.size);
-  return AtOnce::answered;
-}
 
 Task<void> answer_whole(Exchange& exchange, KeyView key, const OpenArtifact& artifact) {
   exchange.set_outcome("hit");

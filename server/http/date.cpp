@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <ctime>
 
 namespace larder::http {
 namespace {
@@ -186,6 +187,17 @@ void append_http_date(std::string& out, UnixSeconds time) {
   put_number(&text[12], moment.date.year, 4);
   put_time(&text[17], moment.seconds);
   out.append(text, sizeof text - 1);
+}
+
+std::string_view current_http_date() {
+  thread_local std::time_t second = 0;
+  thread_local std::string text;
+  const std::time_t now = std::time(nullptr);
+  if (now != second) {
+    second = now;
+    text = format_http_date(now);
+  }
+  return text;
 }
 
 std::string format_iso_date(UnixSeconds time) {

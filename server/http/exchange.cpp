@@ -1,29 +1,18 @@
 #include "server/http/exchange.hpp"
 
+#include <algorithm>
 #include <boost/asio/error.hpp>
 #include <cassert>
 #include <cstdio>
-#include <ctime>
 
 #include "server/http/date.hpp"
+#include "server/http/memory_answer.hpp"
 
 namespace larder::http {
 namespace {
 
 constexpr std::size_t k_flush_threshold = 64 << 10;   // bytes of gathered answers
 constexpr std::uint64_t k_small_remainder = 1 << 20;  // bytes of an unwanted body worth reading
-
-// The Date field changes once a second; formatting it costs more than the rest of a header.
-std::string_view current_date() {
-  thread_local std::time_t second = 0;
-  thread_local std::string text;
-  const std::time_t now = std::time(nullptr);
-  if (now != second) {
-    second = now;
-    text = format_http_date(now);
-  }
-  return text;
-}
 
 }  // namespace
 
@@ -39,8 +28,11 @@ std::span<char> InputBuffer::room() {
   return bytes_;
 }
 
-void InputBuffer::release() {
-  if (begin_ == end_) std::vector<char>().swap(bytes_);
+void InputBuffer::put(std::string_view bytes) {
+  assert(begin_ == 0 && end_ == 0);
+  if (bytes_.size() < bytes.size()) bytes_.resize(std::max(k_usual, bytes.size()));
+  std::copy(bytes.begin(), bytes.end(), bytes_.begin());
+  end_ = bytes.size();
 }
 
 void InputBuffer::grow_for_body() {
@@ -54,26 +46,25 @@ void InputBuffer::shrink() {
   bytes_.swap(usual);
 }
 
-namespace {
-
-HeaderLimits header_limits(const HttpConfig& config) {
+HeaderLimits header_limits(const Context& context) {
   HeaderLimits limits;
-  limits.block_bytes = config.max_header_size.bytes;
+  limits.block_bytes = context.config->http.max_header_size.bytes;
   return limits;
 }
 
-}  // namespace
-
-Exchange::Exchange(Context& context, Connection& connection)
-    : context_(context), connection_(connection), parser_(header_limits(context.config->http)) {
-  meet();
+Visitor stranger(const Context& context, const Connection& connection) {
+  const std::uint64_t version = context.access.version();
+  const Origin origin = connection.peer().is_loopback() ? Origin::loopback : Origin::elsewhere;
+  Visitor visitor;
+  visitor.is(context.access.without_credentials(connection.tls_user(), origin), "", version);
+  return visitor;
 }
 
-void Exchange::meet() {
-  const std::uint64_t version = context_.access.version();
-  const Origin origin = from_loopback() ? Origin::loopback : Origin::elsewhere;
-  visitor_.is(context_.access.without_credentials(tls_user(), origin), "", version, connection_.peer_text());
-}
+Exchange::Exchange(Context& context, Connection& connection, Visitor visitor)
+    : context_(context),
+      connection_(connection),
+      parser_(header_limits(context)),
+      visitor_(std::move(visitor)) {}
 
 void Exchange::begin(SteadyTime now) {
   started_ = now;
@@ -131,13 +122,6 @@ void Exchange::forget_output() {
   output_.clear();
   if (output_.capacity() > 4 * k_flush_threshold)
     std::string().swap(output_);  // a listing, not kept while idle
-}
-
-void Exchange::rest() {
-  broken_ = false;  // the wait for input was given up, and nothing else
-  input_.release();
-  std::string().swap(output_);
-  parser_.release();
 }
 
 Task<bool> Exchange::flush() {
@@ -252,29 +236,25 @@ Task<void> Exchange::settle_body() {
   }
 }
 
-void Exchange::answer_artifact(const OpenArtifact& artifact) {
-  status_ = 200;
-  outcome_ = "hit";
-  const Entry& entry = artifact.entry;
-  append_artifact_head(output_, {entry.digest, entry.size, entry.stored}, request().version,
-                       keep_alive_ ? KeepAlive::yes : KeepAlive::no, current_date());
-  if (request().method == Method::head) return;
-  body_ = artifact.body;
-  bytes_out_ += artifact.entry.size;
+void Exchange::answered(MemoryAnswer answer) {
+  status_ = answer.status;
+  outcome_ = answer.outcome;
+  bytes_out_ += answer.bytes_out;
+  body_ = std::move(answer.body);
 }
 
 void Exchange::answer_missing() {
   status_ = 404;
   outcome_ = "miss";
   append_missing(output_, request().method, request().version, keep_alive_ ? KeepAlive::yes : KeepAlive::no,
-                 current_date());
+                 current_http_date());
   if (request().method != Method::head) bytes_out_ += k_missing.size();
 }
 
 void Exchange::put_head(const Reply& reply) {
   status_ = reply.status;
   const KeepAlive keep_alive = keep_alive_ ? KeepAlive::yes : KeepAlive::no;
-  append_head(output_, reply, request().version, keep_alive, current_date());
+  append_head(output_, reply, request().version, keep_alive, current_http_date());
 }
 
 void Exchange::answer_now(Reply reply, std::string_view body) {

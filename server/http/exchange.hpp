@@ -40,13 +40,13 @@ class InputBuffer {
   std::string_view unread() const { return {bytes_.data() + begin_, end_ - begin_}; }
   void consume(std::size_t count);
   std::span<char> room();  // where the next bytes go; the buffer has to be empty
-  void release();          // its memory, while nothing is in it; room() gets it again
+  void put(std::string_view bytes);  // into the empty buffer
   void filled(std::size_t count) { end_ += count; }
   void grow_for_body();  // large reads while a body comes in chunks
   void shrink();         // back to the usual size
 
  private:
-  static constexpr std::size_t k_usual = 2 << 10;  // a request is some 400 bytes
+  static constexpr std::size_t k_usual = 4 << 10;  // a request is some 400 bytes
   static constexpr std::size_t k_body = 64 << 10;
 
   std::vector<char> bytes_;  // empty: none were wanted yet
@@ -57,15 +57,23 @@ class InputBuffer {
 // Bytes of a body; resize() can leave new ones as they are, to be read into.
 using BodyBytes = boost::container::vector<std::byte>;
 
+// Whoever shows no credentials, as far as the address and TLS tell.
+Visitor stranger(const Context& context, const Connection& connection);
+
+HeaderLimits header_limits(const Context& context);
+
+struct MemoryAnswer;
+
 class Exchange {
  public:
-  Exchange(Context& context, Connection& connection);
+  Exchange(Context& context, Connection& connection, Visitor visitor);
 
   Context& context() { return context_; }
   Connection& connection() { return connection_; }
   const Context& context() const { return context_; }
   const Request& request() const { return parser_.request(); }
   bool from_loopback() const { return connection_.peer().is_loopback(); }
+  std::string actor() const { return visitor_.actor(connection_.peer_text()); }  // for the ledger
   // Who the client is by its TLS certificate; empty: it showed none.
   const std::string& tls_user() const { return connection_.tls_user(); }
 
@@ -94,10 +102,7 @@ class Exchange {
   // The same for requests without a body; nothing is awaited.
   void answer_now(Reply reply, std::string_view body);
 
-  // The usual answers, at once: an artifact's head, with its bytes behind it when there are any, and
-  // its absence.
-  void answer_artifact(const OpenArtifact& artifact);
-  void answer_missing();
+  void answer_missing();  // the same for what is not there
 
   // `artifact` from `offset` on, reply.content_length bytes of it.
   Task<void> answer_file(Reply reply, const OpenArtifact& artifact, std::uint64_t offset);
@@ -123,9 +128,8 @@ class Exchange {
   Task<bool> read_into(BodyBytes& into, std::size_t at_most);
   Task<void> settle_body();
   void put_head(const Reply& reply);
-  void meet();  // whoever shows no credentials, as far as TLS tells
+  void answered(MemoryAnswer answer);  // its head stands in output_
   std::string_view body_to_send() const { return body_ ? std::string_view(*body_) : std::string_view(); }
-  void rest();  // gives back memory, between requests
   bool has_output() const { return !output_.empty() || body_; }
   void forget_output();
   void begin(SteadyTime now);  // a header has been read

@@ -1,41 +1,14 @@
 #include "server/http/header_scanner.hpp"
 
 #include <algorithm>
-#include <array>
+
+#include "server/http/header_bytes.hpp"
 
 namespace larder::http {
 namespace {
 
 constexpr std::size_t k_max_method = 32;
 constexpr std::size_t k_max_version = 16;
-
-// What a byte may be part of.
-enum : std::uint8_t { k_token = 1, k_visible = 2, k_value = 4 };
-
-constexpr std::array<std::uint8_t, 256> make_classes() {
-  std::array<std::uint8_t, 256> classes{};
-  for (unsigned c = 0x20; c < 256; ++c) {
-    if (c == 0x7F) continue;
-    classes[c] = c == 0x20 ? k_value : k_visible | k_value;
-  }
-  classes[0x09] = k_value;
-  for (unsigned c = '0'; c <= '9'; ++c) classes[c] |= k_token;
-  for (unsigned c = 'A'; c <= 'Z'; ++c) classes[c] |= k_token;
-  for (unsigned c = 'a'; c <= 'z'; ++c) classes[c] |= k_token;
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) classes[static_cast<std::uint8_t>(c)] |= k_token;
-  return classes;
-}
-
-constexpr auto k_classes = make_classes();
-
-bool is(std::uint8_t wanted, char c) {
-  return (k_classes[static_cast<std::uint8_t>(c)] & wanted) != 0;
-}
-
-const char* skip(std::uint8_t wanted, const char* at, const char* end) {
-  while (at != end && is(wanted, *at)) ++at;
-  return at;
-}
 
 // Where to stop looking when at most `room` bytes may follow.
 const char* within(const char* at, const char* end, std::size_t room) {

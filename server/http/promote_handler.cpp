@@ -32,7 +32,7 @@ Task<void> serve_promote(Exchange& exchange) {
   if (!room) co_return co_await exchange.answer_error(room.error());
   Store::PromoteOptions options;
   options.rules = *rules;
-  options.actor = exchange.visitor().actor();
+  options.actor = exchange.actor();
   options.may_replace = exchange.visitor().may().may(Right::replace, lane->overlay);
   std::stop_source stop;
   const auto lines = std::make_shared<JobLines>();

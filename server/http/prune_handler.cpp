@@ -119,7 +119,7 @@ Task<void> serve_prune(Exchange& exchange) {
   std::stop_source stop;
   const auto lines = std::make_shared<JobLines>();
   context.repository.prune(
-      std::move(*rules), policy, exchange.visitor().actor(),
+      std::move(*rules), policy, exchange.actor(),
       [lines](const api::PruneEvent& event) { lines->add(api::to_json(event)); },
       [lines](const Result<api::PruneEvent>& outcome) {
         if (outcome) lines->add(api::to_json(*outcome));
@@ -161,7 +161,7 @@ Task<void> serve_undo(Exchange& exchange, const Target& target) {
   if (!generation) co_return co_await exchange.answer_error(generation.error());
   const bool refused = co_await refuse_generation(exchange, *generation);
   if (refused) co_return;
-  std::string actor = exchange.visitor().actor();
+  std::string actor = exchange.actor();
   const auto undone = co_await exchange.context().repository.undo(*generation, std::move(actor));
   if (!undone) co_return co_await exchange.answer_error(undone.error());
   Reply reply = reply_with("application/json");
@@ -193,7 +193,7 @@ Task<void> serve_pins(Exchange& exchange) {
     const bool refused = co_await refuse_unless_everywhere(exchange, Right::remove);
     if (refused) co_return;
   }
-  std::string actor = exchange.visitor().actor();
+  std::string actor = exchange.actor();
   Result<std::size_t> changed = std::size_t{0};
   if (method == Method::post)
     changed = co_await repository.pin(std::move(lines), std::move(actor));

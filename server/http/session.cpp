@@ -1,10 +1,12 @@
 #include "server/http/session.hpp"
 
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "common/name_list.hpp"
 #include "server/http/access_handler.hpp"
 #include "server/http/artifact_handler.hpp"
+#include "server/http/kept_client.hpp"
 #include "server/http/listing.hpp"
 #include "server/http/service_handler.hpp"
 #include "server/http/snapshot_handler.hpp"
@@ -17,35 +19,48 @@ constexpr std::size_t k_gathered = 64 << 10;  // bytes of answers to pipelined r
 
 }  // namespace
 
-HttpSession::HttpSession(Context& context, Socket socket)
-    : context_(context), connection_(std::move(socket)), exchange_(context, connection_) {}
+HttpSession::HttpSession(Context& context, std::unique_ptr<Connection> connection, Visitor visitor)
+    : context_(context),
+      connection_(std::move(connection)),
+      exchange_(context, *connection_, std::move(visitor)) {}
 
-Task<void> HttpSession::serve(Context& context, SessionSet& sessions, Socket socket,
-                              Admission::Ticket ticket) {
-  (void)ticket;  // held for as long as the session lives
-  HttpSession session(context, std::move(socket));
+Task<void> HttpSession::serve(Context& context, SessionSet& sessions, std::unique_ptr<Connection> connection,
+                              Admission::Ticket ticket, Visitor visitor, std::string unread,
+                              std::string unsent) {
+  HttpSession session(context, std::move(connection), std::move(visitor));
+  session.exchange_.input_.put(unread);
+  session.exchange_.output_ = std::move(unsent);
   const SessionSet::Guard registered(sessions, session);
-  co_await session.run(sessions);
+  const bool kept = co_await session.run(sessions);
+  if (kept) session.keep(sessions, std::move(ticket));
 }
 
 Task<void> HttpSession::serve_secure(Context& context, SessionSet& sessions,
                                      std::shared_ptr<const TlsContext> tls, Socket socket,
                                      Admission::Ticket ticket) {
-  (void)ticket;  // held for as long as the session lives
-  HttpSession session(context, std::move(socket));
+  auto connection = std::make_unique<Connection>(std::move(socket));
+  Visitor visitor = stranger(context, *connection);
+  HttpSession session(context, std::move(connection), std::move(visitor));
   const SessionSet::Guard registered(sessions, session);
   const bool secured = co_await session.secure(std::move(tls));
-  if (secured) co_await session.run(sessions);
+  if (!secured) co_return;
+  const bool kept = co_await session.run(sessions);
+  if (kept) session.keep(sessions, std::move(ticket));
+}
+
+void HttpSession::keep(SessionSet& sessions, Admission::Ticket ticket) {
+  sessions.keep(std::make_unique<KeptClient>(context_, sessions, std::move(connection_), std::move(ticket),
+                                             std::move(exchange_.visitor_)));
 }
 
 Task<bool> HttpSession::secure(std::shared_ptr<const TlsContext> tls) {
   if (!tls) co_return false;
-  connection_.set_deadline(std::chrono::steady_clock::now() + context_.config->tls.handshake_timeout);
+  connection_->set_deadline(std::chrono::steady_clock::now() + context_.config->tls.handshake_timeout);
   std::string scope = "http";
   const Connection::Secured outcome =
-      co_await connection_.secure(std::move(tls), std::move(scope), Connection::Tickets::yes);
+      co_await connection_->secure(std::move(tls), std::move(scope), Connection::Tickets::yes);
   if (outcome == Connection::Secured::plain_text) co_await refuse_plain_text();
-  if (outcome == Connection::Secured::yes) exchange_.meet();
+  if (outcome == Connection::Secured::yes) exchange_.visitor_ = stranger(context_, *connection_);
   co_return outcome == Connection::Secured::yes;
 }
 
@@ -59,13 +74,14 @@ Task<void> HttpSession::refuse_plain_text() {
   const std::string answer =
       "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: " +
       std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
-  const ErrorCode error = co_await connection_.write(answer);
+  const ErrorCode error = co_await connection_->write(answer);
   if (error) co_return;
   constexpr std::chrono::seconds k_patience(5);
-  co_await connection_.linger(k_patience);
+  co_await connection_->linger(k_patience);
 }
 
-Task<void> HttpSession::run(SessionSet& sessions) {
+// True: the connection is between two requests, and whoever keeps it can go on.
+Task<bool> HttpSession::run(SessionSet& sessions) {
   while (true) {
     const ParseEvent event = look_for_request();
     if (event == ParseEvent::failed) {
@@ -76,22 +92,26 @@ Task<void> HttpSession::run(SessionSet& sessions) {
       // The other connections first: until they had their turn, more has come, where many are busy.
       // Asking at once would find nothing, and cost a system call and a wait.
       if (exchange_.flush_now() && !waited_) {
-        const LoopExecutor executor = connection_.socket().get_executor();
+        const LoopExecutor executor = connection_->socket().get_executor();
         co_await asio::post(executor, k_as_task);
         waited_ = true;
         if (exchange_.try_fill()) continue;
       }
+      if (can_be_kept()) co_return true;
       const bool more = co_await wait_for_input();
       waited_ = false;
+      if (!more && can_be_kept()) co_return true;
       if (!more) break;
       continue;
     }
     exchange_.begin(std::chrono::steady_clock::now());
-    connection_.set_deadline(SteadyTime::max());  // every wait for the peer sets its own
-    OpenArtifact artifact;
-    const AtOnce done = answer_from_memory(artifact);
+    connection_->set_deadline(SteadyTime::max());  // every wait for the peer sets its own
+    MemoryAnswer answer;
+    const AtOnce done = try_memory(answer);
     if (done == AtOnce::no) co_await answer_request();
-    if (done == AtOnce::have_file) co_await answer_whole(exchange_, *key_, artifact);
+    if (done == AtOnce::have_file) co_await answer_whole(exchange_, *answer.key, answer.artifact);
+    if (done == AtOnce::answered) exchange_.answered(std::move(answer));
+    to_be_kept_ = done == AtOnce::answered;
     // A body is sent now; heads wait for those of further requests that have come.
     const bool much = exchange_.body_ || exchange_.output_.size() > k_gathered;
     if (much && !exchange_.flush_now()) co_await exchange_.flush();
@@ -106,17 +126,28 @@ Task<void> HttpSession::run(SessionSet& sessions) {
     exchange_.input_.shrink();
     header_deadline_ = SteadyTime::max();
   }
+  co_await end();
+  co_return false;
+}
+
+// Between two requests, when the next is likely to be one that needs no session.
+bool HttpSession::can_be_kept() const {
+  return to_be_kept_ && !exchange_.broken_ && !exchange_.has_output() && exchange_.parser_.idle() &&
+         exchange_.input_.unread().empty() && context_.ready();
+}
+
+Task<void> HttpSession::end() {
   // Closed with bytes unread, the socket is reset, and what of the answer is still
   // on its way is lost (RFC 9112, section 9.6).
-  const bool unread = !exchange_.input_.unread().empty() || connection_.has_unread();
+  const bool unread = !exchange_.input_.unread().empty() || connection_->has_unread();
   if ((exchange_.linger_ || unread) && !exchange_.broken_) {
     constexpr std::chrono::seconds k_patience(5);
-    co_await connection_.linger(k_patience);
-  } else if (connection_.is_secure() && (!exchange_.broken_ || exchange_.ended_)) {
-    connection_.set_deadline(std::chrono::steady_clock::now() + context_.config->http.body_timeout);
-    co_await connection_.finish_sending();
+    co_await connection_->linger(k_patience);
+  } else if (connection_->is_secure() && (!exchange_.broken_ || exchange_.ended_)) {
+    connection_->set_deadline(std::chrono::steady_clock::now() + context_.config->http.body_timeout);
+    co_await connection_->finish_sending();
   }
-  connection_.close();
+  connection_->close();
 }
 
 // As far as what has arrived tells.
@@ -142,31 +173,26 @@ Task<bool> HttpSession::wait_for_input() {
   idle_ = exchange_.parser_.idle();
   // From its first byte on a header has one deadline, however it trickles.
   if (!idle_ && header_deadline_ == SteadyTime::max()) header_deadline_ = now_ + limits.header_timeout;
-  connection_.set_deadline(idle_ ? now_ + limits.idle_timeout : header_deadline_);
+  connection_->set_deadline(idle_ ? now_ + limits.idle_timeout : header_deadline_);
   if (idle_ && !context_.ready()) co_return false;
   waiting_since_ = now_;
   now_ = SteadyTime();  // time passes
   bool more = !exchange_.broken_;
   if (more) more = co_await exchange_.fill();
   waiting_since_ = SteadyTime::max();
-  if (more) resting_ = false;  // what came was quicker
-  if (more || !resting_) co_return more;
-
-  // Nothing for a while: what is not needed is given back until there is.
-  resting_ = false;
-  exchange_.rest();
-  name_ = std::string();
-  const ErrorCode error = co_await connection_.wait_readable();
-  if (error) co_return false;
-  more = co_await exchange_.fill();
+  // The wait was given up, and nothing else happened.
+  const bool given_up = std::exchange(given_up_, false) && !exchange_.ended_ && connection_->descriptor() >= 0;
+  if (!more && given_up) exchange_.broken_ = false;
   co_return more;
 }
 
+// Nothing for a while: what it takes to serve a request is given back until there is one.
 void HttpSession::look(SteadyTime now) {
   constexpr std::chrono::seconds k_patience(3);
-  if (!idle_ || resting_ || waiting_since_ == SteadyTime::max() || now - waiting_since_ < k_patience) return;
-  resting_ = true;
-  connection_.stop_waiting();
+  if (!idle_ || to_be_kept_ || waiting_since_ == SteadyTime::max() || now - waiting_since_ < k_patience) return;
+  to_be_kept_ = true;
+  given_up_ = true;
+  connection_->stop_waiting();
 }
 
 Task<void> HttpSession::refuse() {
@@ -196,17 +222,22 @@ bool is_open(const Target& target) {
 }  // namespace
 
 // The two ways to an artifact: this one for what memory can tell, answer_request() for everything.
-AtOnce HttpSession::answer_from_memory(OpenArtifact& artifact) {
+AtOnce HttpSession::try_memory(MemoryAnswer& answer) {
   const Request& request = exchange_.request();
   if (request.method != Method::get && request.method != Method::head) return AtOnce::no;
   if (request.has_body() || request.is_conditional()) return AtOnce::no;
-  // Somebody who can read a listing may have meant a directory, if there is no such artifact.
-  if (choose_listing_format(request.accept) != ListingFormat::none) return AtOnce::no;
   if (!exchange_.knows_visitor()) return AtOnce::no;  // who it is, may have to be asked elsewhere
-  key_ = plain_artifact(request.target, name_);
-  if (!key_ || key_->path() == k_name_list) return AtOnce::no;
-  if (!exchange_.visitor().may().may(Right::read, key_->name_space())) return AtOnce::no;
-  return answer_at_once(exchange_, *key_, artifact);
+  PlainRequest plain;
+  plain.method = request.method;
+  plain.target = request.target;
+  plain.accept = request.accept;
+  AnswerForm form;
+  form.version = request.version;
+  form.keep_alive = exchange_.keep_alive_ ? KeepAlive::yes : KeepAlive::no;
+  const AtOnce done = answer_from_memory(context_, exchange_.visitor().may(), plain, form, name_,
+                                         exchange_.output_, answer);
+  if (done != AtOnce::no) exchange_.set_artifact(*answer.key);
+  return done;
 }
 
 Task<void> HttpSession::answer_request() {

@@ -39,7 +39,7 @@ Task<void> create_snapshot(Exchange& exchange) {
   if (!text) co_return co_await exchange.answer_error(text.error());
   auto request = api::snapshot_request_from_json(*text);
   if (!request) co_return co_await exchange.answer_error(request.error());
-  std::string actor = exchange.visitor().actor();
+  std::string actor = exchange.actor();
   api::SnapshotRequest wanted = std::move(*request);
   const auto stat =
       co_await exchange.context().repository.create_snapshot(std::move(wanted), std::move(actor));
@@ -57,7 +57,7 @@ Task<void> serve_snapshots(Exchange& exchange, const Target& target) {
     co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, POST, DELETE");
   if (method == Method::post) co_return co_await create_snapshot(exchange);
   std::string name = query_value(target.query, "name").value_or("");
-  std::string actor = exchange.visitor().actor();
+  std::string actor = exchange.actor();
   const auto stat = co_await exchange.context().repository.remove_snapshot(std::move(name), std::move(actor));
   if (!stat) co_return co_await exchange.answer_error(stat.error());
   std::string body = api::to_json(*stat);
@@ -68,7 +68,7 @@ Task<void> serve_restore(Exchange& exchange, const Target& target) {
   if (exchange.request().method != Method::post)
     co_return co_await answer_method_not_allowed(exchange, "POST");
   std::string name = query_value(target.query, "name").value_or("");
-  std::string actor = exchange.visitor().actor();
+  std::string actor = exchange.actor();
   const auto result =
       co_await exchange.context().repository.restore_snapshot(std::move(name), std::move(actor));
   if (!result) co_return co_await exchange.answer_error(result.error());

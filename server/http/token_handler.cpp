@@ -50,7 +50,7 @@ Result<TokenRecord> wanted_token(const Exchange& exchange, std::string_view text
   wanted.rights = request.can;
   wanted.where = request.where.empty() ? NamespaceSet::all() : request.where;
   wanted.expires = request.expires_in == 0 ? 0 : context.clock.now() + request.expires_in;
-  wanted.created_by = exchange.visitor().actor();
+  wanted.created_by = exchange.actor();
   return wanted;
 }
 
@@ -64,7 +64,7 @@ Task<void> create_token(Exchange& exchange) {
       co_await context.repository.pool().run(&Authorizer::create_token, &context.access, *wanted);
   if (!made) co_return co_await exchange.answer_error(made.error());
   std::string key = k_ledger_key + wanted->name;
-  std::string actor = exchange.visitor().actor();
+  std::string actor = exchange.actor();
   co_await context.repository.tell_ledger(LedgerAction::grant, std::move(key), std::move(actor));
   api::TokenInfo info = info_of(*wanted);
   info.id = made->id;
@@ -81,7 +81,7 @@ Task<void> revoke_token(Exchange& exchange, const Target& target) {
   const auto gone = co_await context.repository.pool().run(&Authorizer::revoke_token, &context.access, which);
   if (!gone) co_return co_await exchange.answer_error(gone.error());
   std::string key = k_ledger_key + gone->name;
-  std::string actor = exchange.visitor().actor();
+  std::string actor = exchange.actor();
   co_await context.repository.tell_ledger(LedgerAction::revoke, std::move(key), std::move(actor));
   const std::string body = api::to_json(info_of(*gone)) + "\n";
   co_await answer_json(exchange, 200, "application/json", body);

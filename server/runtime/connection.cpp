@@ -4,6 +4,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -38,10 +39,33 @@ SteadyTime Pace::deadline(std::uint64_t transferred, SteadyTime now) const {
 Connection::Connection(Socket socket) : socket_(std::move(socket)) {
   ErrorCode ignored;
   const auto endpoint = socket_.remote_endpoint(ignored);
+  fd_ = socket_.native_handle();
+  is_v6_ = endpoint.address().is_v6();
   peer_ = plain_address(endpoint.address());
   peer_text_ = peer_.to_string();
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.native_non_blocking(true, ignored);
+}
+
+Connection::~Connection() {
+  if (!in_loop_) close();
+}
+
+void Connection::leave_loop() {
+  ErrorCode error;
+  socket_.release(error);
+  in_loop_ = static_cast<bool>(error);
+}
+
+ErrorCode Connection::join_loop() {
+  ErrorCode error;
+  const auto protocol = is_v6_ ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
+  if (!in_loop_) socket_.assign(protocol, fd_, error);
+  if (error)
+    close();
+  else
+    in_loop_ = true;
+  return error;
 }
 
 Task<Connection::ReadOutcome> Connection::read_some(std::span<char> buffer) {
@@ -86,7 +110,7 @@ Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t of
     }
     const std::uint64_t wanted = warm_until - sent;
     off_t position = static_cast<off_t>(offset + sent);
-    const ssize_t count = ::sendfile(socket_.native_handle(), file, &position, wanted);
+    const ssize_t count = ::sendfile(fd_, file, &position, wanted);
     if (count == 0) co_return system_error(EIO);  // the file is shorter than it was
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno != EAGAIN) co_return system_error(errno);
@@ -113,7 +137,7 @@ Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t of
 void Connection::cork(bool on) {
   corked_ = on;
   const int value = on ? 1 : 0;
-  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }
 
 Connection::ReadOutcome Connection::try_read(std::span<char> buffer) {
@@ -124,7 +148,7 @@ Connection::ReadOutcome Connection::try_read(std::span<char> buffer) {
     outcome.error = error_of(step.progress);
     return outcome;
   }
-  const ssize_t count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  const ssize_t count = ::recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count > 0)
     outcome.count = static_cast<std::size_t>(count);
   else if (count == 0)
@@ -137,7 +161,7 @@ Connection::ReadOutcome Connection::try_read(std::span<char> buffer) {
 std::size_t Connection::try_write(std::string_view bytes) {
   if (tls_) return try_write_secure(bytes);
   const ssize_t sent =
-      ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   return sent > 0 ? static_cast<std::size_t>(sent) : 0;
 }
 
@@ -149,14 +173,8 @@ std::size_t Connection::try_write(std::string_view first, std::string_view secon
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t sent = ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   return sent > 0 ? static_cast<std::size_t>(sent) : 0;
-}
-
-Task<ErrorCode> Connection::wait_readable() {
-  if (tls_ && tls_->has_buffered()) co_return ErrorCode();
-  const auto [error] = co_await socket_.async_wait(Socket::wait_read, k_as_outcome);
-  co_return error;
 }
 
 void Connection::stop_waiting() {
@@ -200,8 +218,15 @@ Task<void> Connection::linger(std::chrono::milliseconds at_most) {
 
 void Connection::close() {
   if (tls_) tls_->detach();
+  if (!in_loop_ && fd_ >= 0) ::close(fd_);
+  fd_ = -1;
   ErrorCode ignored;
   socket_.close(ignored);
+}
+
+void Connection::say_end() {
+  if (tls_) tls_->say_end();
+  ::shutdown(fd_, SHUT_WR);
 }
 
 void Connection::expire() {

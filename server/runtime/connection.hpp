@@ -38,6 +38,15 @@ asio::ip::address plain_address(const asio::ip::address& address);
 class Connection {
  public:
   explicit Connection(Socket socket);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // A connection that waits for nothing need not be known to its loop, which costs memory and time.
+  // From leave_loop() until join_loop() only what happens at once is possible.
+  void leave_loop();
+  ErrorCode join_loop();  // an error: it is closed
+  int descriptor() const { return fd_; }  // -1: closed
 
   // TLS from here on, as its server; before anything was read. The deadline holds.
   // For data that clients send or fetch beside a session: issue no tickets.
@@ -65,10 +74,9 @@ class Connection {
   ReadOutcome try_read(std::span<char> buffer);  // try_again: there is nothing yet
   std::size_t try_write(std::string_view bytes);
   std::size_t try_write(std::string_view first, std::string_view second);  // one behind the other
-  // Returns when there is something to read, or the connection is over: for who has no buffer meanwhile.
-  Task<ErrorCode> wait_readable();
   void stop_waiting();      // a read or a wait under way fails with operation_aborted
   bool has_unread() const;  // something has come that nobody has read
+  bool has_buffered() const { return tls_ && tls_->has_buffered(); }  // of it, outside the kernel
 
   // Holds small segments back while a header and a file go out together.
   void cork(bool on);
@@ -80,6 +88,7 @@ class Connection {
   // At once; pending operations fail. Under TLS the peer sees that it was cut off,
   // unless finish_sending() came before.
   void close();
+  void say_end();  // as far as that goes at once: finish_sending() without waiting
 
   void set_deadline(SteadyTime deadline) { deadline_ = deadline; }
   SteadyTime deadline() const { return deadline_; }
@@ -108,6 +117,9 @@ class Connection {
   bool turn_is_over(std::size_t bytes);
 
   Socket socket_;
+  int fd_ = -1;           // of socket_, or, while the loop does not know it, owned
+  bool in_loop_ = true;
+  bool is_v6_ = false;
   SteadyTime deadline_ = SteadyTime::max();
   bool expired_ = false;
   asio::ip::address peer_;

@@ -30,7 +30,7 @@ Task<Connection::Secured> Connection::secure(std::shared_ptr<const TlsContext> c
   const auto [unreadable] = co_await socket_.async_wait(Socket::wait_read, k_as_outcome);
   if (unreadable) co_return Secured::failed;
   char first = 0;
-  const ssize_t count = ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t count = ::recv(fd_, &first, 1, MSG_PEEK | MSG_DONTWAIT);
   if (count <= 0) co_return Secured::failed;
   const std::shared_ptr<const TlsContext> kept = context;
   TlsFigures& figures = kept->figures();
@@ -38,7 +38,7 @@ Task<Connection::Secured> Connection::secure(std::shared_ptr<const TlsContext> c
     figures.failures.fetch_add(1, std::memory_order_relaxed);
     co_return Secured::plain_text;
   }
-  tls_ = std::make_unique<TlsEngine>(std::move(context), socket_.native_handle(), scope);
+  tls_ = std::make_unique<TlsEngine>(std::move(context), fd_, scope);
   if (tickets == Tickets::no) tls_->issue_no_tickets();
   while (true) {
     const TlsEngine::Step step = tls_->accept();

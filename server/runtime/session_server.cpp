@@ -1,20 +1,19 @@
 #include "server/runtime/session_server.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
 namespace larder {
 
 SessionServer::SessionServer(LoopGroup& loops, Limits limits, OnBug on_bug)
-    : loops_(loops), on_bug_(std::move(on_bug)), admission_(limits.in_all, limits.per_address) {
+    : loops_(loops), admission_(limits.in_all, limits.per_address) {
   for (std::size_t i = 0; i < loops.size(); ++i)
-    sessions_.push_back(std::make_unique<SessionSet>(loops.at(i)));
+    sessions_.push_back(std::make_unique<SessionSet>(loops.at(i), on_bug));
 }
 
 Result<void> SessionServer::listen(ListeningSocket socket, Serve serve) {
-  auto on_connection = [this, serve = std::move(serve)](Socket socket, std::size_t loop,
+  auto on_connection = [this, serve = std::move(serve)](Socket peer, std::size_t loop,
                                                         Admission::Ticket ticket) {
-    accept(serve, std::move(socket), loop, std::move(ticket));
+    accept(serve, std::move(peer), loop, std::move(ticket));
   };
   LARDER_TRY_ASSIGN(auto listener,
                     Listener::open(loops_, std::move(socket), admission_, std::move(on_connection)));
@@ -30,15 +29,7 @@ void SessionServer::start() {
 
 void SessionServer::accept(const Serve& serve, Socket socket, std::size_t loop, Admission::Ticket ticket) {
   if (sessions_[loop]->draining()) return;
-  auto session = serve(*sessions_[loop], std::move(socket), std::move(ticket));
-  asio::co_spawn(loops_.at(loop).get_executor(), std::move(session), [this](std::exception_ptr failure) {
-    if (!failure) return;
-    try {
-      std::rethrow_exception(failure);
-    } catch (const std::exception& bug) {
-      on_bug_(bug.what());
-    }
-  });
+  serve(*sessions_[loop], std::move(socket), std::move(ticket));
 }
 
 void SessionServer::stop_listening() {

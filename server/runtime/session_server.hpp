@@ -19,13 +19,12 @@ class SessionServer {
     std::uint32_t in_all = 0;       // connections at a time
     std::uint32_t per_address = 0;  // of them, from one peer
   };
-  // What ends a session that is neither the peer's doing nor the disk's: a bug. Any loop.
-  using OnBug = std::function<void(const char* what)>;
+  using OnBug = SessionSet::OnBug;  // any loop
 
   SessionServer(LoopGroup& loops, Limits limits, OnBug on_bug);
 
-  // Serves one connection until it ends; called on the connection's loop.
-  using Serve = std::function<Task<void>(SessionSet& sessions, Socket socket, Admission::Ticket ticket)>;
+  // Begins to serve a connection, in a session or kept until its first request; called on its loop.
+  using Serve = std::function<void(SessionSet& sessions, Socket socket, Admission::Ticket ticket)>;
   Result<void> listen(ListeningSocket socket, Serve serve);
   void start();  // accepts from now on
 
@@ -43,7 +42,6 @@ class SessionServer {
   void accept(const Serve& serve, Socket socket, std::size_t loop, Admission::Ticket ticket);
 
   LoopGroup& loops_;
-  OnBug on_bug_;
   Admission admission_;
   std::vector<std::unique_ptr<SessionSet>> sessions_;  // by loop
   std::vector<std::unique_ptr<Listener>> listeners_;

@@ -1,11 +1,30 @@
 #include "server/runtime/session_set.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+
 namespace larder {
 
-SessionSet::SessionSet(asio::io_context& loop) : timer_(loop.get_executor()) {}
+SessionSet::SessionSet(asio::io_context& loop, OnBug on_bug)
+    : loop_(loop), on_bug_(std::move(on_bug)), timer_(loop.get_executor()), kept_(loop, on_bug_) {}
 
 void SessionSet::start() {
   schedule();
+}
+
+void SessionSet::spawn(Task<void> session) {
+  asio::co_spawn(loop_.get_executor(), std::move(session), [this](std::exception_ptr failure) {
+    if (!failure) return;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& bug) {
+      on_bug_(bug.what());
+    }
+  });
+}
+
+void SessionSet::keep(std::unique_ptr<KeptConnection> connection) {
+  if (draining_) return;
+  kept_.add(std::move(connection));
 }
 
 void SessionSet::schedule() {
@@ -25,6 +44,7 @@ void SessionSet::close_expired() {
     else
       session->look(now);
   }
+  kept_.close_expired(now);
 }
 
 void SessionSet::drain() {
@@ -32,11 +52,13 @@ void SessionSet::drain() {
   for (Session* session : sessions_) {
     if (session->idle()) session->close();
   }
+  kept_.close_all();
 }
 
 void SessionSet::close_all() {
   draining_ = true;
   for (Session* session : sessions_) session->close();
+  kept_.close_all();
 }
 
 SessionSet::Guard::Guard(SessionSet& set, Session& session) : set_(set), session_(session) {

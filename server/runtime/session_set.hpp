@@ -1,5 +1,6 @@
-// The sessions of one loop: counted, closed when their deadline passes, told to
-// finish when the daemon ends. One look a second stands for all their timers.
+// The sessions of one loop, and its connections that wait for one: counted, closed when
+// their deadline passes, told to finish when the daemon ends. One look a second stands for
+// all their timers.
 // Everything but the counts happens on the loop's thread.
 #pragma once
 
@@ -9,6 +10,7 @@
 #include <unordered_set>
 
 #include "server/runtime/connection.hpp"
+#include "server/runtime/kept_connections.hpp"
 
 namespace larder {
 
@@ -27,7 +29,10 @@ class Session {
 
 class SessionSet {
  public:
-  explicit SessionSet(asio::io_context& loop);
+  // What ends a session that is neither the peer's doing nor the disk's: a bug.
+  using OnBug = KeptConnections::OnBug;
+
+  SessionSet(asio::io_context& loop, OnBug on_bug);
 
   void start();  // from the loop's thread or before it runs
 
@@ -44,10 +49,16 @@ class SessionSet {
     Session& session_;
   };
 
+  // Runs a session until it ends; its Guard is its own business.
+  void spawn(Task<void> session);
+  // Waits for the next request in the place of a session. While draining: it is closed.
+  void keep(std::unique_ptr<KeptConnection> connection);
+
   void drain();      // idle sessions end now, the others after their request
   void close_all();  // now
   bool draining() const { return draining_; }
-  std::size_t size() const { return size_.load(std::memory_order_relaxed); }  // from any thread
+  // From any thread.
+  std::size_t size() const { return size_.load(std::memory_order_relaxed) + kept_.size(); }
 
  private:
   using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
@@ -55,7 +66,10 @@ class SessionSet {
   void schedule();
   void close_expired();
 
+  asio::io_context& loop_;
+  OnBug on_bug_;
   Timer timer_;
+  KeptConnections kept_;
   std::unordered_set<Session*> sessions_;
   std::atomic<std::size_t> size_{0};
   bool draining_ = false;
