@@ -243,11 +243,11 @@ Task<void> FtpSession::send(const Action& action, const ArtifactKey& key, const 
   const FtpConfig& limits = context_.config->ftp;
   const Pace pace(limits.data_timeout, limits.min_rate.bytes, steady_clock::now());
   DiskPool& pool = repository.pool();
-  const int descriptor = artifact.file->descriptor();
+  FilePart part{artifact.file->descriptor(), action.offset, size - action.offset, nullptr};
+  if (action.offset == 0) part.warm_until = &artifact.file->warm_until;
   Connection& data = data_.connection();
   data.cork(true);
-  const ErrorCode error =
-      co_await data.send_file(pool, descriptor, action.offset, size - action.offset, pace, moved_);
+  const ErrorCode error = co_await data.send_file(pool, part, pace, moved_);
   repository.count_sent(key, moved_);
   if (!error) {
     data.set_deadline(pace.deadline(moved_, steady_clock::now()));

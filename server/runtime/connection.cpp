@@ -19,8 +19,9 @@
 namespace larder {
 namespace {
 
-constexpr std::uint64_t k_window = 2 << 20;  // bytes for one sendfile and one look into the page cache
-constexpr std::uint64_t k_turn = 2 << 20;    // bytes before other sessions of the loop get their turn
+constexpr std::uint64_t k_window = 2 << 20;     // bytes for one sendfile and one look into the page cache
+constexpr std::uint64_t k_turn = 2 << 20;       // bytes before other sessions of the loop get their turn
+constexpr std::chrono::seconds k_warm_for(10);  // what was warm as a whole stays so, while it is asked for
 
 }  // namespace
 
@@ -86,35 +87,38 @@ Task<ErrorCode> Connection::write(std::string_view bytes) {
   co_return error;
 }
 
-Task<bool> Connection::warm_window(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length) {
-  if (is_warm(file, offset, length)) co_return true;
+Task<bool> Connection::warm_window(DiskPool& pool, WarmthProbe& probe, FilePart window) {
+  if (probe.is_warm(window.file, window.offset, window.length)) co_return true;
   set_deadline(SteadyTime::max());
-  const bool fetched = co_await pool.run(&warm_up, file, offset, length);
+  const bool fetched = co_await pool.run(&warm_up, window.file, window.offset, window.length);
   co_return fetched;
 }
 
-Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
-                                      const Pace& pace, std::uint64_t& sent) {
+Task<ErrorCode> Connection::send_file(DiskPool& pool, FilePart part, const Pace& pace, std::uint64_t& sent) {
   sent = 0;
-  if (tls_ && tls_->sends_in_kernel())
-    co_return co_await send_file_in_kernel(pool, file, offset, length, pace, sent);
-  if (tls_) co_return co_await send_file_secure(pool, file, offset, length, pace, sent);
+  if (tls_ && tls_->sends_in_kernel()) co_return co_await send_file_in_kernel(pool, part, pace, sent);
+  if (tls_) co_return co_await send_file_secure(pool, part, pace, sent);
+  WarmthProbe probe;
+  const bool known_warm =
+      part.warm_until != nullptr && part.warm_until->load() > std::chrono::steady_clock::now();
   std::uint64_t this_turn = 0;
-  std::uint64_t warm_until = 0;  // relative to offset
-  while (sent < length) {
+  std::uint64_t warm_until = 0;  // relative to the offset
+  while (sent < part.length) {
     if (sent >= warm_until) {
-      const std::uint64_t window = std::min(k_window, length - sent);
-      warm_until = sent + window;
-      const bool warm = co_await warm_window(pool, file, offset + sent, window);
+      const FilePart window{part.file, part.offset + sent, std::min(k_window, part.length - sent), nullptr};
+      warm_until = sent + window.length;
+      bool warm = known_warm;
+      if (!warm) warm = co_await warm_window(pool, probe, window);
       if (!warm) co_return system_error(EIO);
     }
     const std::uint64_t wanted = warm_until - sent;
-    off_t position = static_cast<off_t>(offset + sent);
-    const ssize_t count = ::sendfile(fd_, file, &position, wanted);
+    off_t position = static_cast<off_t>(part.offset + sent);
+    const ssize_t count = ::sendfile(fd_, part.file, &position, wanted);
     if (count == 0) co_return system_error(EIO);  // the file is shorter than it was
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno != EAGAIN) co_return system_error(errno);
     sent += static_cast<std::uint64_t>(std::max<ssize_t>(count, 0));
+    if (sent == part.length) break;
     if (count > 0 && static_cast<std::uint64_t>(count) == wanted) {
       this_turn += wanted;
       if (this_turn < k_turn) continue;
@@ -123,13 +127,14 @@ Task<ErrorCode> Connection::send_file(DiskPool& pool, int file, std::uint64_t of
       co_await asio::post(executor, k_as_task);
       continue;
     }
-    if (sent == length) break;
     this_turn = 0;  // the socket is full, and others of the loop get theirs
     set_deadline(pace.deadline(sent, std::chrono::steady_clock::now()));
     const auto [error] = co_await socket_.async_wait(Socket::wait_write, k_as_outcome);
     set_deadline(SteadyTime::max());
     if (error) co_return error;
   }
+  if (part.warm_until != nullptr && !known_warm && probe.always())
+    part.warm_until->store(std::chrono::steady_clock::now() + k_warm_for);
   const ErrorCode success;
   co_return success;
 }
@@ -160,8 +165,7 @@ Connection::ReadOutcome Connection::try_read(std::span<char> buffer) {
 
 std::size_t Connection::try_write(std::string_view bytes) {
   if (tls_) return try_write_secure(bytes);
-  const ssize_t sent =
-      ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   return sent > 0 ? static_cast<std::size_t>(sent) : 0;
 }
 

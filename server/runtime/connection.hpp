@@ -3,6 +3,7 @@
 // its own. Not thread-safe: everything happens on the connection's loop.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "server/runtime/coroutine.hpp"
 #include "server/runtime/disk_pool.hpp"
+#include "server/runtime/page_cache.hpp"
 #include "server/runtime/tls_engine.hpp"
 
 namespace larder {
@@ -32,6 +34,16 @@ class Pace {
   SteadyTime start_;
 };
 
+// What is to be sent of a file.
+struct FilePart {
+  int file = -1;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  // Where it stands until when all of the file is taken to be in the page cache; null: nowhere, or
+  // this is not all of it.
+  std::atomic<SteadyTime>* warm_until = nullptr;
+};
+
 // An IPv4 peer of a dual-stack socket is an IPv4 peer.
 asio::ip::address plain_address(const asio::ip::address& address);
 
@@ -45,7 +57,7 @@ class Connection {
   // A connection that waits for nothing need not be known to its loop, which costs memory and time.
   // From leave_loop() until join_loop() only what happens at once is possible.
   void leave_loop();
-  ErrorCode join_loop();  // an error: it is closed
+  ErrorCode join_loop();                  // an error: it is closed
   int descriptor() const { return fd_; }  // -1: closed
 
   // TLS from here on, as its server; before anything was read. The deadline holds.
@@ -64,10 +76,9 @@ class Connection {
   };
   Task<ReadOutcome> read_some(std::span<char> buffer);
   Task<ErrorCode> write(std::string_view bytes);
-  // Sends `length` bytes of the file from `offset` on. `sent` tells how many went
-  // out, also when it fails. Data that is not in the page cache is fetched by the pool.
-  Task<ErrorCode> send_file(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
-                            const Pace& pace, std::uint64_t& sent);
+  // `sent` tells how many bytes went out, also when it fails. Data that is not in the page
+  // cache is fetched by the pool.
+  Task<ErrorCode> send_file(DiskPool& pool, FilePart part, const Pace& pace, std::uint64_t& sent);
 
   // The same at once, as far as that goes without waiting. What try_write() did not take
   // has to be the beginning of the next write().
@@ -102,22 +113,20 @@ class Connection {
 
  private:
   // A part of a file is in the page cache when it returns; false: it cannot be read.
-  Task<bool> warm_window(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length);
+  Task<bool> warm_window(DiskPool& pool, WarmthProbe& probe, FilePart window);
 
   // The same under TLS (connection_tls.cpp).
   Task<ReadOutcome> read_secure(std::span<char> buffer);
   Task<ErrorCode> write_secure(std::string_view bytes);
-  Task<ErrorCode> send_file_secure(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
-                                   const Pace& pace, std::uint64_t& sent);
-  Task<ErrorCode> send_file_in_kernel(DiskPool& pool, int file, std::uint64_t offset, std::uint64_t length,
-                                      const Pace& pace, std::uint64_t& sent);
+  Task<ErrorCode> send_file_secure(DiskPool& pool, FilePart part, const Pace& pace, std::uint64_t& sent);
+  Task<ErrorCode> send_file_in_kernel(DiskPool& pool, FilePart part, const Pace& pace, std::uint64_t& sent);
   std::size_t try_write_secure(std::string_view bytes);
   std::size_t try_write_secure(std::string_view first, std::string_view second);
   Task<ErrorCode> wait_for(TlsEngine::Progress progress);
   bool turn_is_over(std::size_t bytes);
 
   Socket socket_;
-  int fd_ = -1;           // of socket_, or, while the loop does not know it, owned
+  int fd_ = -1;  // of socket_, or, while the loop does not know it, owned
   bool in_loop_ = true;
   bool is_v6_ = false;
   SteadyTime deadline_ = SteadyTime::max();

@@ -143,20 +143,22 @@ Task<ErrorCode> Connection::write_secure(std::string_view bytes) {
   co_return success;
 }
 
-Task<ErrorCode> Connection::send_file_secure(DiskPool& pool, int file, std::uint64_t offset,
-                                             std::uint64_t length, const Pace& pace, std::uint64_t& sent) {
+Task<ErrorCode> Connection::send_file_secure(DiskPool& pool, FilePart part, const Pace& pace,
+                                             std::uint64_t& sent) {
   std::string head;
   head.swap(held_);
-  const std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(k_piece, head.size() + length));
+  const std::size_t room =
+      static_cast<std::size_t>(std::min<std::uint64_t>(k_piece, head.size() + part.length));
   const std::unique_ptr<char[]> buffer(new char[room]);      // not cleared: it costs as much as filling it
   std::size_t ahead = head.copy(buffer.get(), head.size());  // bytes in front of those of the file
-  while (sent < length) {
-    const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(room - ahead, length - sent));
+  while (sent < part.length) {
+    const std::size_t wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(room - ahead, part.length - sent));
     const std::span<char> into(buffer.get() + ahead, wanted);
-    ssize_t count = read_cached(file, into, offset + sent);
+    ssize_t count = read_cached(part.file, into, part.offset + sent);
     if (count < 0 && errno == EAGAIN) {
       set_deadline(SteadyTime::max());
-      count = co_await pool.run(&read_patiently, file, into, offset + sent);
+      count = co_await pool.run(&read_patiently, part.file, into, part.offset + sent);
     }
     if (count <= 0) co_return system_error(EIO);  // or the file is shorter than it was
     std::string_view piece(buffer.get(), ahead + static_cast<std::size_t>(count));
@@ -182,22 +184,23 @@ Task<ErrorCode> Connection::send_file_secure(DiskPool& pool, int file, std::uint
   co_return success;
 }
 
-Task<ErrorCode> Connection::send_file_in_kernel(DiskPool& pool, int file, std::uint64_t offset,
-                                                std::uint64_t length, const Pace& pace, std::uint64_t& sent) {
+Task<ErrorCode> Connection::send_file_in_kernel(DiskPool& pool, FilePart part, const Pace& pace,
+                                                std::uint64_t& sent) {
   corked_ = false;  // what was held goes first
   const std::string_view nothing;
   const ErrorCode failed = co_await write_secure(nothing);
   if (failed) co_return failed;
-  std::uint64_t warm_until = 0;  // relative to offset
-  while (sent < length) {
+  WarmthProbe probe;
+  std::uint64_t warm_until = 0;  // relative to the offset
+  while (sent < part.length) {
     if (sent >= warm_until) {
-      const std::uint64_t window = std::min(k_window, length - sent);
-      warm_until = sent + window;
-      const bool warm = co_await warm_window(pool, file, offset + sent, window);
+      const FilePart window{part.file, part.offset + sent, std::min(k_window, part.length - sent), nullptr};
+      warm_until = sent + window.length;
+      const bool warm = co_await warm_window(pool, probe, window);
       if (!warm) co_return system_error(EIO);
     }
     const auto wanted = static_cast<std::size_t>(warm_until - sent);
-    const TlsEngine::Step step = tls_->send_file(file, offset + sent, wanted);
+    const TlsEngine::Step step = tls_->send_file(part.file, part.offset + sent, wanted);
     if (step.progress == Progress::done) {
       sent += step.count;
       if (!turn_is_over(step.count)) continue;

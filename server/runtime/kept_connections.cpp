@@ -96,8 +96,7 @@ void KeptConnections::end(KeptConnection& connection) {
 }
 
 void KeptConnections::close_expired(SteadyTime now) {
-  while (!by_use_.empty() && by_use_.front().deadline() <= now)
-    end(by_use_.front());
+  while (!by_use_.empty() && by_use_.front().deadline() <= now) end(by_use_.front());
 }
 
 void KeptConnections::close_all() {

@@ -22,12 +22,18 @@ bool is_warm(int file, std::uint64_t offset) {
 
 // Pages are looked at here and there, since the kernel's own reading ahead makes the
 // first one warm and not the others.
-bool is_warm(int file, std::uint64_t offset, std::uint64_t length) {
-  constexpr std::uint64_t k_stride = 256 << 10;  // a look costs half a microsecond
-  for (std::uint64_t probe = 0; probe < length; probe += k_stride) {
+bool is_warm(int file, std::uint64_t offset, std::uint64_t length, std::uint64_t stride) {
+  for (std::uint64_t probe = 0; probe < length; probe += stride) {
     if (!is_warm(file, offset + probe)) return false;
   }
   return is_warm(file, offset + length - 1);
+}
+
+bool WarmthProbe::is_warm(int file, std::uint64_t offset, std::uint64_t length) {
+  const bool warm = larder::is_warm(file, offset, length, stride_);
+  always_ = always_ && warm;
+  stride_ = warm ? std::min(2 * stride_, k_widest) : k_closest;
+  return warm;
 }
 
 bool warm_up(int file, std::uint64_t offset, std::uint64_t length) {

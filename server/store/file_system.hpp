@@ -7,6 +7,8 @@
 // block and may be made from any thread.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -45,6 +47,9 @@ class File {
   virtual Result<void> seal() = 0;  // read-only for everybody (0444)
   virtual Result<FileStatus> status() = 0;
   virtual int descriptor() const = 0;  // for sendfile; -1 where there is none
+
+  // Until then whoever sends it may take it that all of it is in memory: it just was.
+  std::atomic<std::chrono::steady_clock::time_point> warm_until{};
 };
 
 struct DirectoryEntry {
