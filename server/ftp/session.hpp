@@ -96,7 +96,7 @@ class FtpSession final : public Session {
   Task<bool> still_known();  // the token was not revoked meanwhile, and the rules are those in force
   const Permissions& may() const { return visitor_.may(); }
   std::string actor() const { return visitor_.actor(connection_.peer_text()); }  // for the ledger
-  bool sees(const Place& place) const;              // names of it may be told
+  bool sees(const Place& place) const;                                           // names of it may be told
   bool refuse(Right right, std::string_view path);  // true: it was refused, and that has been said
   Origin origin() const;
 

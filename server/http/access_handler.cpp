@@ -105,7 +105,8 @@ Task<bool> identify(Exchange& exchange) {
     }
   }
   if (!found.identity) {
-    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), "", version);  // for the log
+    exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), "",
+                          version);  // for the log
     co_await refuse_credentials(exchange, credentials);
     co_return false;
   }

@@ -13,7 +13,8 @@ namespace larder::http {
 // "Sun, 06 Nov 1994 08:49:37 GMT". Years outside 1…9999 are held at the edge.
 std::string format_http_date(UnixSeconds time);
 void append_http_date(std::string& out, UnixSeconds time);
-// Of now; until the thread asks again. Formatting it for every answer would cost more than the rest of a header.
+// Of now; until the thread asks again. Formatting it for every answer would cost more than the rest of a
+// header.
 std::string_view current_http_date();
 
 // "1994-11-06T08:49:37Z", held at the same edges.

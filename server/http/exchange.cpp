@@ -145,16 +145,6 @@ Task<bool> Exchange::flush() {
   co_return !broken_;
 }
 
-bool Exchange::try_fill() {
-  const Connection::ReadOutcome outcome = connection_.try_read(input_.room());
-  if (outcome.error && outcome.error != asio::error::try_again && outcome.error != asio::error::would_block) {
-    broken_ = true;
-    ended_ = outcome.error == asio::error::eof;
-  }
-  input_.filled(outcome.count);
-  return outcome.count > 0;
-}
-
 Task<bool> Exchange::fill() {
   const std::span<char> room = input_.room();
   const Connection::ReadOutcome outcome = co_await connection_.read_some(room);
@@ -302,8 +292,9 @@ Task<void> Exchange::answer_file(Reply reply, const OpenArtifact& artifact, std:
     const Pace pace(limits.body_timeout, limits.min_rate.bytes, started_);
     std::uint64_t sent = 0;
     DiskPool& pool = context_.repository.pool();
-    const int descriptor = artifact.file->descriptor();
-    const ErrorCode error = co_await connection_.send_file(pool, descriptor, offset, length, pace, sent);
+    FilePart part{artifact.file->descriptor(), offset, length, nullptr};
+    if (length == artifact.entry.size) part.warm_until = &artifact.file->warm_until;
+    const ErrorCode error = co_await connection_.send_file(pool, part, pace, sent);
     bytes_out_ += sent;
     if (error) broken_ = true;
   }

@@ -39,7 +39,7 @@ class InputBuffer {
  public:
   std::string_view unread() const { return {bytes_.data() + begin_, end_ - begin_}; }
   void consume(std::size_t count);
-  std::span<char> room();  // where the next bytes go; the buffer has to be empty
+  std::span<char> room();            // where the next bytes go; the buffer has to be empty
   void put(std::string_view bytes);  // into the empty buffer
   void filled(std::size_t count) { end_ += count; }
   void grow_for_body();  // large reads while a body comes in chunks
@@ -123,7 +123,6 @@ class Exchange {
 
   bool flush_now();  // as far as the socket takes it; true: all of it
   Task<bool> flush();
-  bool try_fill();  // with what has come; false: nothing has
   Task<bool> fill();
   Task<bool> read_into(BodyBytes& into, std::size_t at_most);
   Task<void> settle_body();

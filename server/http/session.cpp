@@ -89,15 +89,14 @@ Task<bool> HttpSession::run(SessionSet& sessions) {
       break;
     }
     if (event == ParseEvent::need_more) {
+      const bool flushed = exchange_.flush_now();
+      if (flushed && can_be_kept()) co_return true;
       // The other connections first: until they had their turn, more has come, where many are busy.
       // Asking at once would find nothing, and cost a system call and a wait.
-      if (exchange_.flush_now() && !waited_) {
+      if (flushed && !waited_) {
         const LoopExecutor executor = connection_->socket().get_executor();
         co_await asio::post(executor, k_as_task);
-        waited_ = true;
-        if (exchange_.try_fill()) continue;
       }
-      if (can_be_kept()) co_return true;
       const bool more = co_await wait_for_input();
       waited_ = false;
       if (!more && can_be_kept()) co_return true;
@@ -181,7 +180,8 @@ Task<bool> HttpSession::wait_for_input() {
   if (more) more = co_await exchange_.fill();
   waiting_since_ = SteadyTime::max();
   // The wait was given up, and nothing else happened.
-  const bool given_up = std::exchange(given_up_, false) && !exchange_.ended_ && connection_->descriptor() >= 0;
+  const bool given_up =
+      std::exchange(given_up_, false) && !exchange_.ended_ && connection_->descriptor() >= 0;
   if (!more && given_up) exchange_.broken_ = false;
   co_return more;
 }
@@ -189,7 +189,8 @@ Task<bool> HttpSession::wait_for_input() {
 // Nothing for a while: what it takes to serve a request is given back until there is one.
 void HttpSession::look(SteadyTime now) {
   constexpr std::chrono::seconds k_patience(3);
-  if (!idle_ || to_be_kept_ || waiting_since_ == SteadyTime::max() || now - waiting_since_ < k_patience) return;
+  if (!idle_ || to_be_kept_ || waiting_since_ == SteadyTime::max() || now - waiting_since_ < k_patience)
+    return;
   to_be_kept_ = true;
   given_up_ = true;
   connection_->stop_waiting();
@@ -234,8 +235,8 @@ AtOnce HttpSession::try_memory(MemoryAnswer& answer) {
   AnswerForm form;
   form.version = request.version;
   form.keep_alive = exchange_.keep_alive_ ? KeepAlive::yes : KeepAlive::no;
-  const AtOnce done = answer_from_memory(context_, exchange_.visitor().may(), plain, form, name_,
-                                         exchange_.output_, answer);
+  const AtOnce done =
+      answer_from_memory(context_, exchange_.visitor().may(), plain, form, name_, exchange_.output_, answer);
   if (done != AtOnce::no) exchange_.set_artifact(*answer.key);
   return done;
 }

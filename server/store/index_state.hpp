@@ -93,8 +93,8 @@ class Index::State {
   using Totals = std::map<std::string, NamespaceTotals, std::less<>>;
   // What a batch will make of the totals, beginning with what they are. `write_mutex` is held.
   NamespaceTotals& sum_of(Totals& sums, const std::string& space) {
-    const auto found = sums.find(space);
-    return found != sums.end() ? found->second : sums.emplace(space, totals[space]).first->second;
+    const auto sum = sums.find(space);
+    return sum != sums.end() ? sum->second : sums.emplace(space, totals[space]).first->second;
   }
 
   // Writes `batch` with the new totals of some spaces. `write_mutex` is held.

@@ -41,7 +41,7 @@ class Room:
 COUNTED_AND_LOGGED = r'server/(activity|access_log|access_line|log_writer)\.[ch]pp$'  # what all front ends share
 CONFIG = r'server/(live_)?config(_keys)?\.hpp$'
 # Those that move bytes and wait; everything else in their directories is pure.
-HTTP_DRIVERS = r'session|exchange|job_stream|text_stream|\w+_handler'
+HTTP_DRIVERS = r'session|exchange|kept_client|memory_answer|job_stream|text_stream|\w+_handler'
 FTP_DRIVERS = r'session|login|transfer|lister|data_channel'
 
 # The first room whose pattern matches a file is the file's.

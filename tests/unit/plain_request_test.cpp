@@ -43,10 +43,12 @@ bool is_plain(std::string_view input, HeaderLimits limits = {}) {
 
 TEST_CASE("what the usual clients send is read in one go", "[plain_request]") {
   CHECK(is_plain(k_bitbake));
-  CHECK(is_plain("GET /downloads/a.tar.xz HTTP/1.1\r\nHost: 127.0.0.1:8480\r\nUser-Agent: curl/7.88.1\r\n"
-                 "Accept: */*\r\n\r\n"));
-  CHECK(is_plain("GET /a HTTP/1.1\r\nUser-Agent: Wget/1.21.3\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
-                 "Host: [::1]:8480\r\nConnection: Keep-Alive\r\n\r\n"));
+  CHECK(
+      is_plain("GET /downloads/a.tar.xz HTTP/1.1\r\nHost: 127.0.0.1:8480\r\nUser-Agent: curl/7.88.1\r\n"
+               "Accept: */*\r\n\r\n"));
+  CHECK(
+      is_plain("GET /a HTTP/1.1\r\nUser-Agent: Wget/1.21.3\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
+               "Host: [::1]:8480\r\nConnection: Keep-Alive\r\n\r\n"));
   CHECK(is_plain(get_with("Authorization: Basic Zm9vOmJhcg==\r\n")));
   CHECK(is_plain(get_with("AUTHORIZATION:Bearer x \t\r\naccept:\t a, b ;q=0.1\r\nPragma: no-cache\r\n")));
   CHECK(read_plain_request(get_with("Authorization:  Basic Zm9v \r\n"), {})->authorization == "Basic Zm9v");
