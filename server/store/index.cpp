@@ -269,7 +269,7 @@ Result<void> Index::forget_object(const Digest& digest) {
   const std::lock_guard lock(state_->write_mutex);
   LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(digest));
   if (!known) return {};
-  NamespaceTotals totals = state_->totals[known->charged_to];
+  NamespaceTotals totals = state_->total_of(known->charged_to);
   totals.objects -= 1;
   totals.physical_bytes -= known->size;
   rocksdb::WriteBatch batch;
@@ -282,11 +282,12 @@ Result<void> Index::recharge(const Digest& digest, std::string_view from, std::s
   LARDER_TRY_ASSIGN(std::optional<ObjectRecord> known, object(digest));
   if (!known || known->charged_to != from || from == to) return {};
   State::Totals sums;
-  NamespaceTotals& before = sums.emplace(known->charged_to, state_->totals[known->charged_to]).first->second;
+  NamespaceTotals& before =
+      sums.emplace(known->charged_to, state_->total_of(known->charged_to)).first->second;
   before.objects -= 1;
   before.physical_bytes -= known->size;
   known->charged_to = to;
-  NamespaceTotals& after = sums.emplace(known->charged_to, state_->totals[known->charged_to]).first->second;
+  NamespaceTotals& after = sums.emplace(known->charged_to, state_->total_of(known->charged_to)).first->second;
   after.objects += 1;
   after.physical_bytes += known->size;
   rocksdb::WriteBatch batch;
@@ -298,7 +299,7 @@ Result<void> Index::learn_object(const Digest& digest, const ObjectRecord& recor
   const std::lock_guard lock(state_->write_mutex);
   LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(digest));
   if (known) return {};
-  NamespaceTotals totals = state_->totals[record.charged_to];
+  NamespaceTotals totals = state_->total_of(record.charged_to);
   totals.objects += 1;
   totals.physical_bytes += record.size;
   rocksdb::WriteBatch batch;
@@ -351,7 +352,7 @@ Result<std::optional<RecencyRecord>> Index::recency(const ArtifactKey& key) cons
 Result<void> Index::add_names(std::string_view space,
                               const std::vector<std::pair<std::string, NameRecord>>& rows) {
   const std::lock_guard lock(state_->write_mutex);
-  NamespaceTotals totals = state_->totals[std::string(space)];
+  NamespaceTotals totals = state_->total_of(space);
   rocksdb::WriteBatch batch;
   for (const auto& [key, record] : rows) {
     batch.Put(state_->family(State::names), slice(key), encode(record));
@@ -370,6 +371,7 @@ Result<void> Index::drop_names(std::string_view space) {
   batch.DeleteRange(state_->family(State::recency), first, last);
   batch.Delete(state_->family(State::meta), totals_key(space));
   LARDER_TRY(state_->write(batch));
+  const std::lock_guard totals_lock(state_->totals_mutex);
   state_->totals.erase(std::string(space));
   return {};
 }
@@ -379,9 +381,7 @@ std::uint64_t Index::last_sequence() const {
 }
 
 NamespaceTotals Index::totals(std::string_view name_space) const {
-  const std::lock_guard lock(state_->write_mutex);
-  const auto found = state_->totals.find(name_space);
-  return found == state_->totals.end() ? NamespaceTotals() : found->second;
+  return state_->total_of(name_space);
 }
 
 }  // namespace larder
