@@ -9,6 +9,7 @@
 
 #include "server/http/kept_client.hpp"
 #include "server/http/session.hpp"
+#include "server/store/layout.hpp"
 
 namespace larder {
 namespace {
@@ -66,7 +67,8 @@ Result<OpenStore> open_store(const Config& config, const Clock& clock) {
   std::filesystem::create_directories(config.data, failure);
   if (failure) return posix_error("make the data directory", config.data.string(), failure.value());
   OpenStore open;
-  LARDER_TRY_ASSIGN(open.disk, PosixFileSystem::open_root(config.data));
+  LARDER_TRY_ASSIGN(open.disk,
+                    PosixFileSystem::open_root(config.data, {layout::k_staging, layout::k_objects}));
   LARDER_TRY_ASSIGN(open.store,
                     Store::open(*open.disk, config.data, clock, store_options(config), config.index_cache));
   return open;

@@ -211,7 +211,7 @@ enum class Fit : std::uint8_t { as_it_was, lowered };
 // HTTP needs a descriptor for a connection and one for the file it is sent, FTP up to four for
 // a session: both get fewer when `limit` of them are too few.
 Fit fit_to_descriptors(Config& config, rlim_t limit) {
-  constexpr rlim_t k_own = 512;  // index, logs, uploads
+  constexpr rlim_t k_own = 768;  // index, logs, uploads; directories that the store keeps open
   const rlim_t reserve = k_own + content_files(config, limit);
   const rlim_t affordable = limit > 2 * reserve ? limit - reserve : limit / 2;
   std::uint32_t& connections = config.http.max_connections;

@@ -30,23 +30,40 @@ std::size_t DiskPool::pending() const {
   return queue_.size() + running_;
 }
 
+// One thread at a time is woken, which then wakes the next before it begins: while it comes up, whoever is
+// through with a job may have taken what it was woken for. `mutex_` is held.
+bool DiskPool::should_wake() {
+  if (waking_ || idle_ == 0 || queue_.empty()) return false;
+  waking_ = true;
+  return true;
+}
+
 void DiskPool::submit(std::unique_ptr<Job> job) {
+  bool wake = false;
   {
     const std::lock_guard lock(mutex_);
     queue_.push_back(std::move(job));
+    wake = should_wake();
   }
-  ready_.notify_one();
+  if (wake) ready_.notify_one();
 }
 
 void DiskPool::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    ready_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    while (queue_.empty() && !stopping_) {
+      ++idle_;
+      ready_.wait(lock);
+      --idle_;
+      waking_ = false;
+    }
     if (queue_.empty()) return;
     std::unique_ptr<Job> job = std::move(queue_.front());
     queue_.pop_front();
     ++running_;
+    const bool wake = should_wake();
     lock.unlock();
+    if (wake) ready_.notify_one();
     job->run();
     job.reset();
     lock.lock();

@@ -54,12 +54,15 @@ class DiskPool {
   class ResumingJob;
 
   void submit(std::unique_ptr<Job> job);
+  bool should_wake();
   void work();
 
   mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<std::unique_ptr<Job>> queue_;
   std::size_t running_ = 0;
+  std::size_t idle_ = 0;  // threads that wait for a job,
+  bool waking_ = false;   // and one of them has been told that there is one
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -26,6 +26,14 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
   return options;
 }
 
+// Each upload asks for rows that are not there; tables have filters, and the newest rows get one, too.
+rocksdb::ColumnFamilyOptions sought_family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions options = family_options(cache);
+  options.memtable_prefix_bloom_size_ratio = 0.02;
+  options.memtable_whole_key_filtering = true;
+  return options;
+}
+
 }  // namespace
 
 struct Index::Pending {
@@ -48,8 +56,10 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
   options.max_total_wal_size = 64 << 20;  // bounds what a start has to replay
 
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const char* name : {"default", "names", "objects", "recency", "ledger", "trash"})
-    families.emplace_back(name, family_options(cache));
+  for (const std::string name : {"default", "names", "objects", "recency", "ledger", "trash"}) {
+    const bool sought = name == "names" || name == "objects";
+    families.emplace_back(name, sought ? sought_family_options(cache) : family_options(cache));
+  }
 
   auto state = std::make_unique<State>();
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -187,6 +197,11 @@ Index::Found Index::peek_prefix(std::string_view prefix) const {
 }
 
 Result<std::optional<NameRecord>> Index::name(const ArtifactKey& key) const {
+  if (!key.is_frozen()) {
+    Entry ignored;  // not all of the row
+    if (state_->names_in_memory.find(hash_of(key), ignored) == Found::miss)
+      return std::optional<NameRecord>();
+  }
   return state_->get<NameRecord>(State::names, key.str(), &decode_name);
 }
 
@@ -269,7 +284,7 @@ Result<void> Index::forget_object(const Digest& digest) {
   const std::lock_guard lock(state_->write_mutex);
   LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(digest));
   if (!known) return {};
-  NamespaceTotals totals = state_->totals[known->charged_to];
+  NamespaceTotals totals = state_->total_of(known->charged_to);
   totals.objects -= 1;
   totals.physical_bytes -= known->size;
   rocksdb::WriteBatch batch;
@@ -282,11 +297,12 @@ Result<void> Index::recharge(const Digest& digest, std::string_view from, std::s
   LARDER_TRY_ASSIGN(std::optional<ObjectRecord> known, object(digest));
   if (!known || known->charged_to != from || from == to) return {};
   State::Totals sums;
-  NamespaceTotals& before = sums.emplace(known->charged_to, state_->totals[known->charged_to]).first->second;
+  NamespaceTotals& before =
+      sums.emplace(known->charged_to, state_->total_of(known->charged_to)).first->second;
   before.objects -= 1;
   before.physical_bytes -= known->size;
   known->charged_to = to;
-  NamespaceTotals& after = sums.emplace(known->charged_to, state_->totals[known->charged_to]).first->second;
+  NamespaceTotals& after = sums.emplace(known->charged_to, state_->total_of(known->charged_to)).first->second;
   after.objects += 1;
   after.physical_bytes += known->size;
   rocksdb::WriteBatch batch;
@@ -298,7 +314,7 @@ Result<void> Index::learn_object(const Digest& digest, const ObjectRecord& recor
   const std::lock_guard lock(state_->write_mutex);
   LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(digest));
   if (known) return {};
-  NamespaceTotals totals = state_->totals[record.charged_to];
+  NamespaceTotals totals = state_->total_of(record.charged_to);
   totals.objects += 1;
   totals.physical_bytes += record.size;
   rocksdb::WriteBatch batch;
@@ -351,7 +367,7 @@ Result<std::optional<RecencyRecord>> Index::recency(const ArtifactKey& key) cons
 Result<void> Index::add_names(std::string_view space,
                               const std::vector<std::pair<std::string, NameRecord>>& rows) {
   const std::lock_guard lock(state_->write_mutex);
-  NamespaceTotals totals = state_->totals[std::string(space)];
+  NamespaceTotals totals = state_->total_of(space);
   rocksdb::WriteBatch batch;
   for (const auto& [key, record] : rows) {
     batch.Put(state_->family(State::names), slice(key), encode(record));
@@ -370,6 +386,7 @@ Result<void> Index::drop_names(std::string_view space) {
   batch.DeleteRange(state_->family(State::recency), first, last);
   batch.Delete(state_->family(State::meta), totals_key(space));
   LARDER_TRY(state_->write(batch));
+  const std::lock_guard totals_lock(state_->totals_mutex);
   state_->totals.erase(std::string(space));
   return {};
 }
@@ -379,9 +396,7 @@ std::uint64_t Index::last_sequence() const {
 }
 
 NamespaceTotals Index::totals(std::string_view name_space) const {
-  const std::lock_guard lock(state_->write_mutex);
-  const auto found = state_->totals.find(name_space);
-  return found == state_->totals.end() ? NamespaceTotals() : found->second;
+  return state_->total_of(name_space);
 }
 
 }  // namespace larder

@@ -91,16 +91,23 @@ class Index::State {
   }
 
   using Totals = std::map<std::string, NamespaceTotals, std::less<>>;
+  NamespaceTotals total_of(std::string_view space) const {
+    const std::lock_guard lock(totals_mutex);
+    const auto total = totals.find(space);
+    return total == totals.end() ? NamespaceTotals() : total->second;
+  }
   // What a batch will make of the totals, beginning with what they are. `write_mutex` is held.
   NamespaceTotals& sum_of(Totals& sums, const std::string& space) {
     const auto sum = sums.find(space);
-    return sum != sums.end() ? sum->second : sums.emplace(space, totals[space]).first->second;
+    if (sum != sums.end()) return sum->second;
+    return sums.emplace(space, total_of(space)).first->second;
   }
 
   // Writes `batch` with the new totals of some spaces. `write_mutex` is held.
   Result<void> write_with_totals(rocksdb::WriteBatch& batch, const Totals& sums) {
     for (const auto& [space, sum] : sums) batch.Put(family(meta), totals_key(space), encode(sum));
     LARDER_TRY(write(batch));
+    const std::lock_guard lock(totals_mutex);
     for (const auto& [space, sum] : sums) totals.insert_or_assign(space, sum);
     return {};
   }
@@ -117,6 +124,7 @@ class Index::State {
   // Totals, ledger sequence and the rows they belong to change in one batch, one
   // batch at a time: who reads up to last_sequence() has missed nothing.
   mutable std::mutex write_mutex;
+  mutable std::mutex totals_mutex;  // held for a moment, besides: who asks waits for no write
   Totals totals;
 };
 

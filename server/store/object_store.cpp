@@ -28,10 +28,14 @@ Result<ObjectStore::Linked> ObjectStore::link(const Digest& digest, std::uint64_
       LARDER_TRY(remove_copy(digest, copy, copies));
       continue;
     }
-    Result<void> result = link_into(object, name);
+    Result<void> result = status ? link_into(object, name) : status.error();
     if (is(result, Errc::not_found)) {  // no such copy: the caller's bytes become it
-      LARDER_TRY(make_directories(disk_, directory));
-      LARDER_TRY(place(object));
+      Result<void> made = place(object);
+      if (is(made, Errc::not_found)) {  // the first object of this directory
+        LARDER_TRY(make_directories(disk_, directory));
+        made = place(object);
+      }
+      if (!made) return made.error();
       placed = true;
       linked.new_content = copy == 0;
       linked.directories.push_back(directory);

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -35,8 +36,9 @@ FileStatus to_status(const struct stat& raw) {
   return status;
 }
 
-std::string last_component(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
+// Points into `path`.
+const char* last_component(const std::string& path) {
+  return path.c_str() + path.rfind('/') + 1;
 }
 
 class PosixFile final : public File {
@@ -128,22 +130,70 @@ Descriptor open_beneath(int root, const std::string& path, int flags, unsigned m
 
 }  // namespace
 
-Result<std::unique_ptr<PosixFileSystem>> PosixFileSystem::open_root(const std::filesystem::path& root) {
+Result<std::unique_ptr<PosixFileSystem>> PosixFileSystem::open_root(const std::filesystem::path& root,
+                                                                    std::vector<std::string> steady) {
   Descriptor descriptor(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!descriptor) return posix_error("open directory", root.string(), errno);
-  return std::unique_ptr<PosixFileSystem>(new PosixFileSystem(std::move(descriptor)));
+  return std::unique_ptr<PosixFileSystem>(new PosixFileSystem(std::move(descriptor), std::move(steady)));
 }
 
 Descriptor PosixFileSystem::resolve(const std::string& path, int flags, unsigned mode) const {
   return open_beneath(root_.get(), path, flags, mode);
 }
 
-Descriptor PosixFileSystem::directory_of(const std::string& path) const {
-  return resolve(parent_of(path), O_PATH | O_DIRECTORY);
+PosixFileSystem::Directory PosixFileSystem::directory_of(const std::string& path) {
+  const std::string directory = parent_of(path);
+  if (is_steady(directory)) return kept(directory);
+  Descriptor descriptor = resolve(directory, O_PATH | O_DIRECTORY);
+  return descriptor ? std::make_shared<const Descriptor>(std::move(descriptor)) : nullptr;
+}
+
+bool PosixFileSystem::is_steady(std::string_view directory) const {
+  const auto slash = directory.rfind('/');
+  const std::string_view above = slash == std::string_view::npos ? directory : directory.substr(0, slash);
+  return std::any_of(steady_.begin(), steady_.end(),
+                     [&](const std::string& each) { return each == directory || each == above; });
+}
+
+// Opening a directory is a walk from the root, and dearer than what an upload does in it.
+PosixFileSystem::Directory PosixFileSystem::kept(const std::string& directory) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = kept_.find(directory);
+    if (found != kept_.end()) return found->second;
+  }
+  Descriptor descriptor = resolve(directory, O_PATH | O_DIRECTORY);
+  if (!descriptor) return nullptr;
+  auto opened = std::make_shared<const Descriptor>(std::move(descriptor));
+  const std::lock_guard lock(mutex_);
+  if (kept_.size() < k_most_kept) kept_.insert_or_assign(directory, opened);
+  return opened;
+}
+
+void PosixFileSystem::forget(const std::string& directory) {
+  const std::lock_guard lock(mutex_);
+  kept_.erase(directory);
+}
+
+// Nobody of ours removes one that is kept; somebody else may have, and made it anew.
+bool PosixFileSystem::forget_removed(const std::string& directory, const Descriptor& open) {
+  struct stat raw;
+  const bool removed = is_steady(directory) && ::fstat(open.get(), &raw) == 0 && raw.st_nlink == 0;
+  if (removed) forget(directory);
+  errno = ENOENT;
+  return removed;
 }
 
 Result<std::unique_ptr<File>> PosixFileSystem::create(const std::string& path) {
-  Descriptor descriptor = resolve(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND, k_staging_mode);
+  constexpr int k_flags = O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC;  // O_EXCL: follows no link
+  Directory above = directory_of(path);
+  if (!above) return posix_error("create", path, errno);
+  Descriptor descriptor(::openat(above->get(), last_component(path), k_flags, k_staging_mode));
+  if (!descriptor && errno == ENOENT && forget_removed(parent_of(path), *above)) {
+    above = directory_of(path);
+    if (!above) return posix_error("create", path, errno);
+    descriptor = Descriptor(::openat(above->get(), last_component(path), k_flags, k_staging_mode));
+  }
   if (!descriptor) return posix_error("create", path, errno);
   return std::unique_ptr<File>(new PosixFile(std::move(descriptor), path));
 }
@@ -160,93 +210,100 @@ Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path) {
 }
 
 Result<FileStatus> PosixFileSystem::status(const std::string& path) {
-  const Descriptor directory = directory_of(path);
+  Directory directory = directory_of(path);
   if (!directory) return posix_error("examine", path, errno);
   struct stat raw;
-  const std::string name = path.empty() ? "." : last_component(path);
-  if (::fstatat(directory.get(), name.c_str(), &raw, AT_SYMLINK_NOFOLLOW) != 0)
-    return posix_error("examine", path, errno);
+  const char* const name = path.empty() ? "." : last_component(path);
+  int result = ::fstatat(directory->get(), name, &raw, AT_SYMLINK_NOFOLLOW);
+  if (result != 0 && errno == ENOENT && forget_removed(parent_of(path), *directory)) {
+    directory = directory_of(path);
+    if (!directory) return posix_error("examine", path, errno);
+    result = ::fstatat(directory->get(), name, &raw, AT_SYMLINK_NOFOLLOW);
+  }
+  if (result != 0) return posix_error("examine", path, errno);
   return to_status(raw);
 }
 
 Result<void> PosixFileSystem::link(const std::string& from, const std::string& to) {
-  const Descriptor source = directory_of(from);
+  const Directory source = directory_of(from);
   if (!source) return posix_error("link", from, errno);
-  const Descriptor target = directory_of(to);
+  const Directory target = directory_of(to);
   if (!target) return posix_error("link", to, errno);
-  if (::linkat(source.get(), last_component(from).c_str(), target.get(), last_component(to).c_str(), 0) != 0)
+  if (::linkat(source->get(), last_component(from), target->get(), last_component(to), 0) != 0)
     return posix_error("link", to, errno);
   return {};
 }
 
 Result<void> PosixFileSystem::link_file(File& file, const std::string& to) {
-  const Descriptor target = directory_of(to);
+  const Directory target = directory_of(to);
   if (!target) return posix_error("link", to, errno);
   // AT_EMPTY_PATH would need CAP_DAC_READ_SEARCH; the magic link does not (open(2), O_TMPFILE).
   char source[32];
   std::snprintf(source, sizeof source, "/proc/self/fd/%d", file.descriptor());
-  if (::linkat(AT_FDCWD, source, target.get(), last_component(to).c_str(), AT_SYMLINK_FOLLOW) != 0)
+  if (::linkat(AT_FDCWD, source, target->get(), last_component(to), AT_SYMLINK_FOLLOW) != 0)
     return posix_error("link", to, errno);
   return {};
 }
 
 Result<void> PosixFileSystem::publish(const std::string& from, const std::string& to) {
-  const Descriptor source = directory_of(from);
+  const Directory source = directory_of(from);
   if (!source) return posix_error("publish", from, errno);
-  const Descriptor target = directory_of(to);
+  const Directory target = directory_of(to);
   if (!target) return posix_error("publish", to, errno);
-  const std::string old_name = last_component(from);
-  const std::string new_name = last_component(to);
-  if (::renameat2(source.get(), old_name.c_str(), target.get(), new_name.c_str(), RENAME_NOREPLACE) == 0)
-    return {};
+  const char* const old_name = last_component(from);
+  const char* const new_name = last_component(to);
+  if (::renameat2(source->get(), old_name, target->get(), new_name, RENAME_NOREPLACE) == 0) return {};
   if (errno != EINVAL && errno != ENOSYS) return posix_error("publish", to, errno);
 
   // A file system that cannot rename without replacing: link is as exclusive.
-  if (::linkat(source.get(), old_name.c_str(), target.get(), new_name.c_str(), 0) != 0)
+  if (::linkat(source->get(), old_name, target->get(), new_name, 0) != 0)
     return posix_error("publish", to, errno);
-  if (::unlinkat(source.get(), old_name.c_str(), 0) != 0) return posix_error("remove", from, errno);
+  if (::unlinkat(source->get(), old_name, 0) != 0) return posix_error("remove", from, errno);
   return {};
 }
 
 Result<void> PosixFileSystem::replace(const std::string& from, const std::string& to) {
-  const Descriptor source = directory_of(from);
+  const Directory source = directory_of(from);
   if (!source) return posix_error("rename", from, errno);
-  const Descriptor target = directory_of(to);
+  const Directory target = directory_of(to);
   if (!target) return posix_error("rename", to, errno);
-  const std::string old_name = last_component(from);
-  if (::renameat(source.get(), old_name.c_str(), target.get(), last_component(to).c_str()) != 0)
+  const char* const old_name = last_component(from);
+  if (::renameat(source->get(), old_name, target->get(), last_component(to)) != 0)
     return posix_error("rename", to, errno);
   // rename(2) between two names of one inode succeeds and leaves both.
-  if (::unlinkat(source.get(), old_name.c_str(), 0) != 0 && errno != ENOENT)
+  if (::unlinkat(source->get(), old_name, 0) != 0 && errno != ENOENT)
     return posix_error("remove", from, errno);
   return {};
 }
 
 Result<void> PosixFileSystem::remove(const std::string& path) {
-  const Descriptor directory = directory_of(path);
+  const Directory directory = directory_of(path);
   if (!directory) return posix_error("remove", path, errno);
-  if (::unlinkat(directory.get(), last_component(path).c_str(), 0) != 0)
-    return posix_error("remove", path, errno);
+  if (::unlinkat(directory->get(), last_component(path), 0) != 0) return posix_error("remove", path, errno);
   return {};
 }
 
 Result<void> PosixFileSystem::make_directory(const std::string& path) {
-  const Descriptor directory = directory_of(path);
+  const Directory directory = directory_of(path);
   if (!directory) return posix_error("make directory", path, errno);
-  if (::mkdirat(directory.get(), last_component(path).c_str(), k_directory_mode) != 0)
+  forget(path);  // whoever wants it missed it
+  if (::mkdirat(directory->get(), last_component(path), k_directory_mode) != 0)
     return posix_error("make directory", path, errno);
   return {};
 }
 
 Result<void> PosixFileSystem::remove_directory(const std::string& path) {
-  const Descriptor directory = directory_of(path);
+  const Directory directory = directory_of(path);
   if (!directory) return posix_error("remove directory", path, errno);
-  if (::unlinkat(directory.get(), last_component(path).c_str(), AT_REMOVEDIR) != 0)
+  forget(path);
+  if (::unlinkat(directory->get(), last_component(path), AT_REMOVEDIR) != 0)
     return posix_error("remove directory", path, errno);
   return {};
 }
 
 Result<void> PosixFileSystem::sync_directory(const std::string& path) {
+  // Opened anew, also where it is kept: of several who share a descriptor one alone is told of a failed
+  // write.
   const Descriptor directory = resolve(path, O_RDONLY | O_DIRECTORY);
   if (!directory) return posix_error("open directory", path, errno);
   if (::fsync(directory.get()) != 0) return posix_error("sync directory", path, errno);

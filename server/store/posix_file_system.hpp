@@ -4,6 +4,12 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "common/descriptor.hpp"
 #include "server/store/file_system.hpp"
@@ -12,8 +18,11 @@ namespace larder {
 
 class PosixFileSystem final : public FileSystem {
  public:
-  // The directory has to exist.
-  static Result<std::unique_ptr<PosixFileSystem>> open_root(const std::filesystem::path& root);
+  // The directory has to exist. Directories in `steady`, and those directly below them, are opened once
+  // and kept: nothing renames them while this is in use. At most k_most_kept of them.
+  static Result<std::unique_ptr<PosixFileSystem>> open_root(const std::filesystem::path& root,
+                                                            std::vector<std::string> steady = {});
+  static constexpr std::size_t k_most_kept = 260;  // objects/, objects/00 … ff, tmp/
 
   Result<std::unique_ptr<File>> create(const std::string& path) override;
   Result<std::unique_ptr<File>> open(const std::string& path) override;
@@ -32,14 +41,26 @@ class PosixFileSystem final : public FileSystem {
   Result<DiskSpace> space() override;
 
  private:
-  explicit PosixFileSystem(Descriptor root) : root_(std::move(root)) {}
+  using Directory = std::shared_ptr<const Descriptor>;  // null, and errno says why
+
+  PosixFileSystem(Descriptor root, std::vector<std::string> steady)
+      : root_(std::move(root)), steady_(std::move(steady)) {}
 
   // Opens `path` beneath the root; errno is set on failure.
   Descriptor resolve(const std::string& path, int flags, unsigned mode = 0) const;
   // The directory that holds the last component of `path`.
-  Descriptor directory_of(const std::string& path) const;
+  Directory directory_of(const std::string& path);
+  bool is_steady(std::string_view directory) const;
+  Directory kept(const std::string& directory);
+  // It may be another one from now on.
+  void forget(const std::string& directory);
+  // The same when what is open is gone; errno is ENOENT then as before.
+  bool forget_removed(const std::string& directory, const Descriptor& open);
 
   Descriptor root_;
+  const std::vector<std::string> steady_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, Directory> kept_;
 };
 
 }  // namespace larder

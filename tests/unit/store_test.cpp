@@ -509,6 +509,30 @@ TEST_CASE("all names in memory follow what is stored, replaced and removed, and 
   CHECK(entry.digest == Hasher::of("second"));
 }
 
+TEST_CASE("who stores a name hears the same with all names in memory as without", "[store]") {
+  StoreBench bench;
+  REQUIRE(bench.put(k_name, "content"));
+  REQUIRE(bench.put("generic/gone", "content"));
+  REQUIRE(bench.remove("generic/gone"));
+  REQUIRE(bench.store->load_names(4_MiB, {}));
+
+  const auto again = bench.put(k_name, "content");
+  REQUIRE(again);
+  CHECK(again->outcome == Receipt::Outcome::present);
+  const auto other = bench.put(k_name, "other content");
+  REQUIRE(other);
+  CHECK(other->outcome == Receipt::Outcome::conflict);
+  const auto anew = bench.put("generic/gone", "other content");
+  REQUIRE(anew);
+  CHECK(anew->outcome == Receipt::Outcome::created);
+  const auto content = bench.get("generic/gone");
+  REQUIRE(content);
+  CHECK(*content == "other content");
+  const auto totals = bench.store->totals();
+  REQUIRE(totals);
+  CHECK(totals->objects == 2);
+}
+
 TEST_CASE("names that do not fit into memory are found all the same", "[store]") {
   StoreBench bench;
   REQUIRE(bench.put(k_name, "content"));

@@ -1,0 +1,100 @@
+#include "server/store/posix_file_system.hpp"
+
+#include <filesystem>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+using namespace larder;
+
+namespace {
+
+// Of a data directory with tmp/, objects/ab and tree/.
+struct Disk {
+  Disk() {
+    for (const char* each : {"tmp", "objects/ab", "tree"})
+      std::filesystem::create_directories(directory.path() / each);
+    auto opened = PosixFileSystem::open_root(directory.path(), {"tmp", "objects"});
+    REQUIRE(opened);
+    disk = std::move(*opened);
+  }
+
+  bool has(const char* path) const { return std::filesystem::exists(directory.path() / path); }
+  Result<void> store(const std::string& object) {
+    const auto staged = disk->create("tmp/1");
+    if (!staged) return staged.error();
+    const auto published = disk->publish("tmp/1", object);
+    if (!published) (void)disk->remove("tmp/1");
+    return published;
+  }
+
+  TemporaryDirectory directory;
+  std::unique_ptr<PosixFileSystem> disk;
+};
+
+}  // namespace
+
+TEST_CASE("a kept directory that somebody removed is missed, and used when it is there again",
+          "[posix_file_system]") {
+  Disk data;
+  REQUIRE(data.store("objects/ab/one"));
+  REQUIRE(data.disk->remove("objects/ab/one"));
+  std::filesystem::remove(data.directory.path() / "objects/ab");
+
+  const auto refused = data.store("objects/ab/two");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == Errc::not_found);
+
+  REQUIRE(make_directories(*data.disk, "objects/ab"));
+  REQUIRE(data.store("objects/ab/two"));
+  CHECK(data.has("objects/ab/two"));
+}
+
+TEST_CASE("a kept directory that somebody made anew is the new one", "[posix_file_system]") {
+  Disk data;
+  REQUIRE(data.store("objects/ab/one"));
+  for (const char* each : {"objects/ab", "tmp"}) {
+    std::filesystem::remove_all(data.directory.path() / each);
+    std::filesystem::create_directories(data.directory.path() / each);
+  }
+
+  CHECK(data.disk->status("objects/ab/one").error().code() == Errc::not_found);
+  REQUIRE(data.store("objects/ab/two"));
+  CHECK(data.has("objects/ab/two"));
+  CHECK(data.disk->status("objects/ab/two").ok());
+}
+
+TEST_CASE("a directory that we removed and made is not mixed up with the old one", "[posix_file_system]") {
+  Disk data;
+  REQUIRE_FALSE(data.disk->status("objects/ab/one"));
+  REQUIRE(data.disk->remove_directory("objects/ab"));
+  REQUIRE(data.disk->make_directory("objects/ab"));
+  REQUIRE(data.store("objects/ab/one"));
+  CHECK(data.has("objects/ab/one"));
+}
+
+TEST_CASE("directories of the tree may be renamed at any time", "[posix_file_system]") {
+  Disk data;
+  const auto root = data.directory.path();
+  std::filesystem::create_directories(root / "tree/ns");
+  REQUIRE(data.disk->create("tree/ns/one"));
+  std::filesystem::rename(root / "tree/ns", root / "tree/old");
+  std::filesystem::create_directories(root / "tree/ns");
+
+  REQUIRE(data.disk->create("tree/ns/two"));
+
+  CHECK(data.has("tree/ns/two"));
+  CHECK_FALSE(data.has("tree/old/two"));
+}
+
+TEST_CASE("neither a kept directory nor a name in it is reached by a symbolic link", "[posix_file_system]") {
+  Disk data;
+  const auto root = data.directory.path();
+  std::filesystem::create_directory_symlink(root / "tree", root / "objects/cd");
+  std::filesystem::create_symlink(root / "tree/elsewhere", root / "tmp/1");
+
+  CHECK_FALSE(data.disk->status("objects/cd/one"));
+  CHECK_FALSE(data.disk->create("objects/cd/one"));
+  CHECK_FALSE(data.disk->create("tmp/1"));
+  CHECK_FALSE(data.has("tree/elsewhere"));
+}
