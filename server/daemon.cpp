@@ -143,15 +143,17 @@ Result<void> Daemon::listen(Sockets sockets) {
   plain_http_ = sockets.http.size();
   plain_ftp_ = sockets.ftp.size();
   for (ListeningSocket& each : sockets.http) {
-    const auto serve = [this](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
-      http::KeptClient::accept(http_context_, sessions, std::move(socket), std::move(ticket));
+    const auto serve = [this](SessionSet& sessions, std::unique_ptr<Connection> connection,
+                              Admission::Ticket ticket) {
+      http::KeptClient::accept(http_context_, sessions, std::move(connection), std::move(ticket));
     };
     LARDER_TRY(http_.listen(std::move(each), serve));
   }
   for (ListeningSocket& each : sockets.https) {
-    const auto serve = [this](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
-      sessions.spawn(http::HttpSession::serve_secure(http_context_, sessions, tls_.http(), std::move(socket),
-                                                     std::move(ticket)));
+    const auto serve = [this](SessionSet& sessions, std::unique_ptr<Connection> connection,
+                              Admission::Ticket ticket) {
+      sessions.spawn(http::HttpSession::serve_secure(http_context_, sessions, tls_.http(),
+                                                     std::move(connection), std::move(ticket)));
     };
     LARDER_TRY(http_.listen(std::move(each), serve));
   }
@@ -163,8 +165,9 @@ Result<void> Daemon::listen_ftp(std::vector<ListeningSocket> sockets,
                                 const std::vector<FtpEndpoint>& configured, ftp::Door door) {
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     const std::string passive = i < configured.size() ? configured[i].passive_address : std::string();
-    const auto serve = [this, door, passive](SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
-      sessions.spawn(ftp::FtpSession::serve(ftp_context_, sessions, door, passive, std::move(socket),
+    const auto serve = [this, door, passive](SessionSet& sessions, std::unique_ptr<Connection> connection,
+                                             Admission::Ticket ticket) {
+      sessions.spawn(ftp::FtpSession::serve(ftp_context_, sessions, door, passive, std::move(connection),
                                             std::move(ticket)));
     };
     LARDER_TRY(ftp_.listen(std::move(sockets[i]), serve));

@@ -45,11 +45,12 @@ Anonymous anonymous_of(const Context& context, const Connection& connection) {
 }  // namespace
 
 FtpSession::FtpSession(Context& context, SessionSet& sessions, Door door, std::string passive_address,
-                       Socket socket)
+                       std::unique_ptr<Connection> connection)
     : context_(context),
       sessions_(sessions),
       door_(door),
-      connection_(std::move(socket)),
+      owned_(std::move(connection)),
+      connection_(*owned_),
       data_(connection_.socket().get_executor()),
       control_(family_of(connection_), protection_of(context.config->ftp, door),
                anonymous_of(context, connection_)),
@@ -68,9 +69,10 @@ FtpSession::~FtpSession() {
 }
 
 Task<void> FtpSession::serve(Context& context, SessionSet& sessions, Door door, std::string passive_address,
-                             Socket socket, Admission::Ticket ticket) {
+                             std::unique_ptr<Connection> connection, Admission::Ticket ticket) {
   (void)ticket;  // held for as long as the session lives
-  FtpSession session(context, sessions, door, std::move(passive_address), std::move(socket));
+  if (connection->join_loop()) co_return;
+  FtpSession session(context, sessions, door, std::move(passive_address), std::move(connection));
   const SessionSet::Guard registered(sessions, session);
   co_await session.run();
 }

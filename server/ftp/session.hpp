@@ -43,13 +43,14 @@ enum class Door : std::uint8_t { plain, secure };
 
 class FtpSession final : public Session {
  public:
-  FtpSession(Context& context, SessionSet& sessions, Door door, std::string passive_address, Socket socket);
+  FtpSession(Context& context, SessionSet& sessions, Door door, std::string passive_address,
+             std::unique_ptr<Connection> connection);  // of the loop
   ~FtpSession() override;
 
   // Serves the connection until it ends. `passive_address` is what PASV tells; empty: the
   // address that the peer has reached us by.
   static Task<void> serve(Context& context, SessionSet& sessions, Door door, std::string passive_address,
-                          Socket socket, Admission::Ticket ticket);
+                          std::unique_ptr<Connection> connection, Admission::Ticket ticket);
 
   Connection& connection() override { return connection_; }
   bool idle() const override { return idle_ || opening_; }  // nothing has moved yet
@@ -138,7 +139,8 @@ class FtpSession final : public Session {
   Context& context_;
   SessionSet& sessions_;
   const Door door_;
-  Connection connection_;
+  const std::unique_ptr<Connection> owned_;
+  Connection& connection_;
   // What the control connection began with: its data connections have to resume that session.
   std::shared_ptr<const TlsContext> tls_;
   std::string tls_scope_;

@@ -40,8 +40,8 @@ KeptClient::KeptClient(Context& context, SessionSet& sessions, std::unique_ptr<C
       ticket_(std::move(ticket)),
       visitor_(std::move(visitor)) {}
 
-void KeptClient::accept(Context& context, SessionSet& sessions, Socket socket, Admission::Ticket ticket) {
-  auto connection = std::make_unique<Connection>(std::move(socket));
+void KeptClient::accept(Context& context, SessionSet& sessions, std::unique_ptr<Connection> connection,
+                        Admission::Ticket ticket) {
   Visitor visitor = stranger(context, *connection);
   sessions.keep(std::make_unique<KeptClient>(context, sessions, std::move(connection), std::move(ticket),
                                              std::move(visitor)));

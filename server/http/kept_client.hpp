@@ -19,7 +19,8 @@ class KeptClient final : public KeptConnection {
              Admission::Ticket ticket, Visitor visitor);
 
   // A new connection, without TLS.
-  static void accept(Context& context, SessionSet& sessions, Socket socket, Admission::Ticket ticket);
+  static void accept(Context& context, SessionSet& sessions, std::unique_ptr<Connection> connection,
+                     Admission::Ticket ticket);
 
   Next on_readable(bool peer_ended) override;
   void become_session() override;

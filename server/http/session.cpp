@@ -36,9 +36,9 @@ Task<void> HttpSession::serve(Context& context, SessionSet& sessions, std::uniqu
 }
 
 Task<void> HttpSession::serve_secure(Context& context, SessionSet& sessions,
-                                     std::shared_ptr<const TlsContext> tls, Socket socket,
-                                     Admission::Ticket ticket) {
-  auto connection = std::make_unique<Connection>(std::move(socket));
+                                     std::shared_ptr<const TlsContext> tls,
+                                     std::unique_ptr<Connection> connection, Admission::Ticket ticket) {
+  if (connection->join_loop()) co_return;
   Visitor visitor = stranger(context, *connection);
   HttpSession session(context, std::move(connection), std::move(visitor));
   const SessionSet::Guard registered(sessions, session);

@@ -19,8 +19,8 @@ class HttpSession final : public Session {
                           Admission::Ticket ticket, Visitor visitor, std::string unread, std::string unsent);
   // A new connection under TLS, from the first byte on.
   static Task<void> serve_secure(Context& context, SessionSet& sessions,
-                                 std::shared_ptr<const TlsContext> tls, Socket socket,
-                                 Admission::Ticket ticket);
+                                 std::shared_ptr<const TlsContext> tls,
+                                 std::unique_ptr<Connection> connection, Admission::Ticket ticket);
 
   Connection& connection() override { return *connection_; }
   bool idle() const override { return idle_; }

@@ -48,11 +48,23 @@ Connection::Connection(Socket socket) : socket_(std::move(socket)) {
   socket_.native_non_blocking(true, ignored);
 }
 
+Connection::Connection(LoopExecutor executor, Descriptor accepted, const asio::ip::address& peer)
+    : socket_(std::move(executor)),
+      fd_(accepted.release()),
+      in_loop_(false),
+      is_v6_(peer.is_v6()),
+      peer_(plain_address(peer)),
+      peer_text_(peer_.to_string()) {
+  const int on = 1;
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 Connection::~Connection() {
   if (!in_loop_) close();
 }
 
 void Connection::leave_loop() {
+  if (!in_loop_) return;
   ErrorCode error;
   socket_.release(error);
   in_loop_ = static_cast<bool>(error);

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/descriptor.hpp"
 #include "server/runtime/coroutine.hpp"
 #include "server/runtime/disk_pool.hpp"
 #include "server/runtime/page_cache.hpp"
@@ -50,6 +51,8 @@ asio::ip::address plain_address(const asio::ip::address& address);
 class Connection {
  public:
   explicit Connection(Socket socket);
+  // One that was accepted, is non-blocking, and is not known to the loop of `executor` yet.
+  Connection(LoopExecutor executor, Descriptor accepted, const asio::ip::address& peer);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -4,6 +4,7 @@
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <cerrno>
 #include <future>
 
 #include "server/runtime/connection.hpp"
@@ -61,6 +62,8 @@ Result<std::unique_ptr<Listener>> Listener::open(LoopGroup& loops, ListeningSock
   acceptor.assign(protocol, socket.descriptor.get(), error);
   if (error) return posix_error("listen on", socket.name(), error.value());
   socket.descriptor.release();
+  acceptor.native_non_blocking(true, error);
+  if (error) return posix_error("listen on", socket.name(), error.value());
   return std::unique_ptr<Listener>(new Listener(loops, std::move(acceptor), socket.name(), socket.port,
                                                 admission, std::move(on_connection)));
 }
@@ -69,7 +72,7 @@ Listener::Listener(LoopGroup& loops, Acceptor acceptor, std::string name, std::u
                    Admission& admission, OnConnection on_connection)
     : loops_(loops),
       acceptor_(std::move(acceptor)),
-      pause_(loops.at(0).get_executor()),
+      pause_timer_(loops.at(0).get_executor()),
       name_(std::move(name)),
       port_(port),
       admission_(admission),
@@ -77,7 +80,7 @@ Listener::Listener(LoopGroup& loops, Acceptor acceptor, std::string name, std::u
 
 void Listener::start() {
   started_ = true;
-  asio::post(acceptor_.get_executor(), [this] { accept_next(); });
+  asio::post(acceptor_.get_executor(), [this] { wait(); });
 }
 
 void Listener::stop() {
@@ -90,40 +93,51 @@ void Listener::stop() {
   asio::post(acceptor_.get_executor(), [this, &closed] {
     ErrorCode ignored;
     acceptor_.close(ignored);
-    pause_.cancel();
+    pause_timer_.cancel();
     closed.set_value();
   });
   closed.get_future().wait();
 }
 
-void Listener::accept_next() {
-  const std::size_t loop = next_loop_;
-  next_loop_ = (next_loop_ + 1) % loops_.size();
-  acceptor_.async_accept(loops_.at(loop).get_executor(), [this, loop](ErrorCode error, Socket socket) {
-    if (!acceptor_.is_open()) return;
-    if (!error) {
-      hand_over(std::move(socket), loop);
-      accept_next();
-      return;
-    }
-    // Out of descriptors, most likely: those who are served will give some back.
-    pause_.expires_after(std::chrono::milliseconds(100));
-    pause_.async_wait([this](ErrorCode cancelled) {
-      if (!cancelled) accept_next();
-    });
+void Listener::wait() {
+  acceptor_.async_wait(Acceptor::wait_read, [this](ErrorCode error) {
+    if (!error && acceptor_.is_open()) accept_all();
   });
 }
 
-void Listener::hand_over(Socket socket, std::size_t loop) {
-  ErrorCode error;
-  const auto peer = plain_address(socket.remote_endpoint(error).address());
-  if (error) return;
-  auto ticket = admission_.admit(peer);
+void Listener::accept_all() {
+  constexpr int k_at_once = 64;  // then the rest of the loop gets its turn
+  for (int i = 0; i < k_at_once; ++i) {
+    asio::ip::tcp::endpoint peer;
+    auto size = static_cast<socklen_t>(peer.capacity());
+    const int accepted =
+        ::accept4(acceptor_.native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+    if (accepted < 0 && errno == EAGAIN) break;
+    if (accepted < 0) return pause();
+    hand_over(Descriptor(accepted), peer.address());
+  }
+  wait();
+}
+
+// Out of descriptors, most likely: those who are served will give some back.
+void Listener::pause() {
+  pause_timer_.expires_after(std::chrono::milliseconds(100));
+  pause_timer_.async_wait([this](ErrorCode cancelled) {
+    if (!cancelled) wait();
+  });
+}
+
+void Listener::hand_over(Descriptor accepted, const asio::ip::address& peer) {
+  auto ticket = admission_.admit(plain_address(peer));
   if (!ticket) return;
-  asio::post(loops_.at(loop),
-             [this, loop, socket = std::move(socket), ticket = std::move(*ticket)]() mutable {
-               on_connection_(std::move(socket), loop, std::move(ticket));
-             });
+  const std::size_t loop = next_loop_;
+  next_loop_ = (next_loop_ + 1) % loops_.size();
+  auto connection = std::make_unique<Connection>(loops_.at(loop).get_executor(), std::move(accepted), peer);
+  asio::dispatch(loops_.at(loop),
+                 [this, loop, connection = std::move(connection), ticket = std::move(*ticket)]() mutable {
+                   on_connection_(std::move(connection), loop, std::move(ticket));
+                 });
 }
 
 }  // namespace larder

@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "common/result.hpp"
+#include "server/runtime/connection.hpp"
 #include "server/runtime/listening_socket.hpp"
 #include "server/runtime/loop_group.hpp"
 
@@ -53,8 +54,9 @@ class Admission {
 
 class Listener {
  public:
-  // Called on the loop that the socket belongs to.
-  using OnConnection = std::function<void(Socket socket, std::size_t loop, Admission::Ticket ticket)>;
+  // Called on the connection's loop, which does not know it yet: see Connection::join_loop().
+  using OnConnection =
+      std::function<void(std::unique_ptr<Connection> connection, std::size_t loop, Admission::Ticket ticket)>;
 
   static Result<std::unique_ptr<Listener>> open(LoopGroup& loops, ListeningSocket socket,
                                                 Admission& admission, OnConnection on_connection);
@@ -72,12 +74,14 @@ class Listener {
   Listener(LoopGroup& loops, Acceptor acceptor, std::string name, std::uint16_t port, Admission& admission,
            OnConnection on_connection);
 
-  void accept_next();
-  void hand_over(Socket socket, std::size_t loop);
+  void wait();
+  void accept_all();
+  void pause();
+  void hand_over(Descriptor accepted, const asio::ip::address& peer);
 
   LoopGroup& loops_;
   Acceptor acceptor_;
-  Timer pause_;
+  Timer pause_timer_;
   const std::string name_;
   const std::uint16_t port_;
   Admission& admission_;

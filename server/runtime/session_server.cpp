@@ -11,9 +11,9 @@ SessionServer::SessionServer(LoopGroup& loops, Limits limits, OnBug on_bug)
 }
 
 Result<void> SessionServer::listen(ListeningSocket socket, Serve serve) {
-  auto on_connection = [this, serve = std::move(serve)](Socket peer, std::size_t loop,
-                                                        Admission::Ticket ticket) {
-    accept(serve, std::move(peer), loop, std::move(ticket));
+  auto on_connection = [this, serve = std::move(serve)](std::unique_ptr<Connection> connection,
+                                                        std::size_t loop, Admission::Ticket ticket) {
+    accept(serve, std::move(connection), loop, std::move(ticket));
   };
   LARDER_TRY_ASSIGN(auto listener,
                     Listener::open(loops_, std::move(socket), admission_, std::move(on_connection)));
@@ -27,9 +27,10 @@ void SessionServer::start() {
   for (auto& listener : listeners_) listener->start();
 }
 
-void SessionServer::accept(const Serve& serve, Socket socket, std::size_t loop, Admission::Ticket ticket) {
+void SessionServer::accept(const Serve& serve, std::unique_ptr<Connection> connection, std::size_t loop,
+                           Admission::Ticket ticket) {
   if (sessions_[loop]->draining()) return;
-  serve(*sessions_[loop], std::move(socket), std::move(ticket));
+  serve(*sessions_[loop], std::move(connection), std::move(ticket));
 }
 
 void SessionServer::stop_listening() {

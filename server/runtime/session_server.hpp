@@ -24,7 +24,8 @@ class SessionServer {
   SessionServer(LoopGroup& loops, Limits limits, OnBug on_bug);
 
   // Begins to serve a connection, in a session or kept until its first request; called on its loop.
-  using Serve = std::function<void(SessionSet& sessions, Socket socket, Admission::Ticket ticket)>;
+  using Serve = std::function<void(SessionSet& sessions, std::unique_ptr<Connection> connection,
+                                   Admission::Ticket ticket)>;
   Result<void> listen(ListeningSocket socket, Serve serve);
   void start();  // accepts from now on
 
@@ -39,7 +40,8 @@ class SessionServer {
   std::uint16_t port(std::size_t listener) const { return listeners_[listener]->port(); }
 
  private:
-  void accept(const Serve& serve, Socket socket, std::size_t loop, Admission::Ticket ticket);
+  void accept(const Serve& serve, std::unique_ptr<Connection> connection, std::size_t loop,
+              Admission::Ticket ticket);
 
   LoopGroup& loops_;
   Admission admission_;
