@@ -1,7 +1,8 @@
 // larder-bench-fill: a data directory with any number of names in it, through
 // the store itself, in seconds instead of the hours that uploads would take. The
 // names have the shape BitBake gives them; many of them share few contents, as
-// far as --contents says. The daemon must not be running on the directory.
+// far as --contents says. With --index-only most names have a row in the index and no
+// file, which is enough to start with, and quick. The daemon must not be running on the directory.
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/store/index.hpp"
 #include "server/store/posix_file_system.hpp"
 #include "server/store/store.hpp"
 #include "tests/support/sample_names.hpp"
@@ -29,6 +31,7 @@ struct Arguments {
   std::size_t size = 20480;  // bytes
   std::size_t threads = 2;
   std::uint64_t seed = 1;
+  bool index_only = false;
 };
 
 constexpr const char* k_namespace = "sstate-cache";
@@ -91,6 +94,29 @@ void fill(Store& store, const Arguments& arguments, const std::vector<std::strin
   if (failed) throw std::runtime_error("the directory is not complete");
 }
 
+// Rows for the names from `first` on, which claim to hold what the first ones hold.
+void add_rows(const Arguments& arguments, const std::vector<std::string>& names, std::size_t first,
+              const std::vector<Entry>& entries) {
+  const auto index = must(Index::open(std::filesystem::path(arguments.data) / "index", 64_MiB));
+  constexpr std::size_t k_batch = 2000;  // names
+  for (std::size_t begin = first; begin < names.size(); begin += k_batch) {
+    const std::size_t end = std::min(names.size(), begin + k_batch);
+    std::vector<ArtifactKey> keys;
+    for (std::size_t i = begin; i < end; ++i) keys.push_back(must(ArtifactKey::make(k_namespace, names[i])));
+    std::vector<IndexChange> changes(keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const Entry& entry = entries[(begin + i) % entries.size()];
+      changes[i].key = &keys[i];
+      changes[i].name = NameRecord{entry.digest, entry.size, entry.stored, false, "bench"};
+      changes[i].ledger.key = keys[i].str();
+      changes[i].ledger.digest = entry.digest;
+    }
+    must(index->apply(changes));
+  }
+  index->mark(Index::Condition::clean);
+  must(index->close());
+}
+
 void write_list(const std::string& file, const std::vector<std::string>& names) {
   std::ofstream out(file, std::ios::binary);
   for (const std::string& name : names) out << name << "\n";
@@ -108,8 +134,13 @@ void run(const Arguments& arguments) {
   options.namespaces.back().name = k_namespace;
   options.namespaces.back().kind = NamespaceKind::sstate;
   const auto store = must(Store::open(*disk, arguments.data, clock, std::move(options), 64_MiB));
-  fill(*store, arguments, names);
+  const std::size_t stored = arguments.index_only ? std::min(arguments.contents, names.size()) : names.size();
+  fill(*store, arguments, {names.begin(), names.begin() + static_cast<std::ptrdiff_t>(stored)});
+  std::vector<Entry> entries;
+  for (std::size_t i = 0; arguments.index_only && i < stored; ++i)
+    entries.push_back(must(store->stat(must(ArtifactKey::make(k_namespace, names[i])))));
   must(store->close());
+  if (arguments.index_only) add_rows(arguments, names, stored, entries);
   if (!arguments.list.empty()) write_list(arguments.list, names);
 }
 
@@ -129,6 +160,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seed", arguments.seed, "the same seed makes the same names")->capture_default_str();
   app.add_option("--list", arguments.list, "write the names to this file, one a line");
+  app.add_flag("--index-only", arguments.index_only, "only one name for each content gets a file");
   CLI11_PARSE(app, argc, argv);
   try {
     run(arguments);

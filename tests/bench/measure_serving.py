@@ -28,11 +28,11 @@ def sibling_that_is_missing(name):
     return name.replace(digits, digits[:4] + digits[:3:-1])
 
 
-def fill(programs, data, names, size, contents=None):
+def fill(programs, data, names, size, contents=None, more=()):
     """Fills a data directory and returns the names in it."""
     names_file = data + ".names"
     subprocess.run([programs.fill, data, "--names", str(names), "--size", str(size),
-                    "--contents", str(contents or names), "--list", names_file], check=True)
+                    "--contents", str(contents or names), "--list", names_file, *more], check=True)
     with open(names_file) as file:
         return file.read().splitlines()
 

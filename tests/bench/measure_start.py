@@ -43,6 +43,23 @@ def after_use(programs, server, targets, requests):
         return server.memory()
 
 
+def all_in_memory(server):
+    """Seconds from the start until all names are in memory, as its log tells; memory then."""
+    with server:
+        with open(server.log, "ab") as log:
+            behind = log.tell()
+        server.start()
+        began = time.monotonic()
+        while True:
+            with open(server.log, "rb") as log:
+                log.seek(behind)
+                if b"names are in memory" in log.read():
+                    return time.monotonic() - began, server.memory()
+            if time.monotonic() - began > 600:
+                raise RuntimeError("ten minutes, and the names are not in memory:\n" + open(server.log).read()[-2000:])
+            time.sleep(0.02)
+
+
 def after_kill(server):
     """A start after kill -9: seconds to the first answer, memory then, seconds until the
     tree has been compared with the index, memory then."""
@@ -68,6 +85,7 @@ def paragraphs(programs, work, options):
     os.mkdir(empty)
     index = os.path.join(full, "index")
     none, million = Larderd(programs, empty), Larderd(programs, full)
+    million.also("log", "level", "debug")
     cases = [(Case("no name"), none), (Case("%d names" % names), million),
              (Case("%d names, index not in memory" % names, lambda: machine.forget_cached(index)), million)]
     for number in range(options.rounds + 1):
@@ -79,6 +97,7 @@ def paragraphs(programs, work, options):
                 once(case, server)
         print("start: round %d of %d" % (number, options.rounds), file=sys.stderr)
     size = bytes_below(index)
+    loaded = all_in_memory(million)
     targets = write_targets(os.path.join(work, "all"), listed)
     used = after_use(programs, million, targets, names)
     killed = after_kill(million)
@@ -86,8 +105,33 @@ def paragraphs(programs, work, options):
     yield ("From the start of the process to the first 200 of /-/health; the index of %d names is %.0f MiB on disk."
            % (names, size / 2**20))
     yield table(["larderd with", "start, ms", "resident, MiB", "of it anonymous, MiB", "stop, ms"], rows)
+    yield ("All %d names were in memory %.1f s after the first answer, with %.0f MiB resident, %.0f MiB of it anonymous."
+           % (names, loaded[0], loaded[1][0] / 2**20, loaded[1][1] / 2**20))
     yield ("After one HEAD for each of the %d names: %.0f MiB resident, %.0f MiB of it anonymous."
            % (names, used[0] / 2**20, used[1] / 2**20))
     yield ("After kill −9: first answer after %.0f ms with %.0f MiB resident; the tree was compared with the index "
            "%.1f s later, with %.0f MiB resident."
            % (killed[0] * 1e3, killed[1][0] / 2**20, killed[2], killed[3][0] / 2**20))
+    yield from many(programs, work, options)
+
+
+def many(programs, work, options):
+    """Ten times as many; most of them without a file, which a start does not look for."""
+    names = 50000 if options.quick else 10000000
+    data = os.path.join(work, "many")
+    fill(programs, data, names, 64, contents=100, more=("--index-only",))
+    server = Larderd(programs, data)
+    server.also("log", "level", "debug")
+    case = Case("%d names" % names)
+    for number in range(min(options.rounds, 3) + 1):
+        if number == 0:
+            server.start()
+            server.stop()
+        else:
+            once(case, server)
+        print("start: many, round %d" % number, file=sys.stderr)
+    loaded = all_in_memory(server)
+    size = bytes_below(os.path.join(data, "index"))
+    yield ("%d names, %.0f MiB of index: first answer after %s ms; all of them in memory %.1f s later, with %.0f MiB resident, "
+           "%.0f MiB of it anonymous."
+           % (names, size / 2**20, case.start.text(0, 1e3), loaded[0], loaded[1][0] / 2**20, loaded[1][1] / 2**20))
