@@ -1,5 +1,6 @@
 #include "common/name_list.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "common/artifact_key.hpp"
@@ -8,6 +9,8 @@ namespace larder {
 
 Result<std::vector<WantedName>> parse_wanted(std::string_view text) {
   std::vector<WantedName> wanted;
+  const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1;
+  wanted.reserve(std::min(lines, k_most_wanted));
   for (std::size_t number = 1; !text.empty(); ++number) {
     const auto end = text.find('\n');
     std::string_view line = text.substr(0, end);
