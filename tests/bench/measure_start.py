@@ -117,7 +117,7 @@ def paragraphs(programs, work, options):
 
 def many(programs, work, options):
     """Ten times as many; most of them without a file, which a start does not look for."""
-    names = 50000 if options.quick else 10000000
+    names = 10000 if options.quick else 10000000
     data = os.path.join(work, "many")
     fill(programs, data, names, 64, contents=100, more=("--index-only",))
     server = Larderd(programs, data)

@@ -30,6 +30,14 @@ HttpClient::~HttpClient() {
   drop();
 }
 
+void HttpClient::finish_sending() {
+  ::shutdown(socket_, SHUT_WR);
+}
+
+void HttpClient::put_plain(std::string_view bytes) {
+  (void)HttpClient::put(bytes.data(), bytes.size());
+}
+
 void HttpClient::drop() {
   if (socket_ >= 0) ::close(socket_);
   socket_ = -1;

@@ -31,6 +31,8 @@ class HttpClient {
   HttpAnswer request(std::string_view method, std::string_view target, std::string_view fields = {},
                      std::string_view body = {});
 
+  void finish_sending();                   // the end of the connection, one way
+  void put_plain(std::string_view bytes);  // past TLS, where there is any
   // Ends the connection at once, as when the client is killed.
   void drop();
 
