@@ -30,6 +30,7 @@ class Programs:
         self.floor = self._in(build, "tests/bench/larder-bench-floor")
         self.ftp_load = self._in(build, "tests/bench/larder-bench-ftp-load")
         self.nginx = self._installed("nginx")
+        self.rsync = self._installed("rsync")
         self.vsftpd = self._installed("vsftpd")
         self.pure_ftpd = self._installed("pure-ftpd")
 
@@ -257,6 +258,31 @@ class Floor(Server):
 
     def command(self):
         return [self.program, str(self.port)]
+
+
+class Rsyncd(Server):
+    """rsync's own daemon, with one writable module, "all"."""
+
+    def __init__(self, programs, work, root):
+        super().__init__("rsyncd")
+        self.program = programs.rsync
+        self.log = os.path.join(work, "rsyncd.log")
+        self.config = os.path.join(work, "rsyncd.conf")
+        with open(self.config, "w") as file:
+            file.write("use chroot = no\n[all]\npath = %s\nread only = no\n" % root)
+            if os.getuid() == 0:
+                file.write("uid = 0\ngid = 0\n")
+
+    def _answers(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as connection:
+                return connection.recv(8) == b"@RSYNCD:"
+        except OSError:
+            return False
+
+    def command(self):
+        return [self.program, "--daemon", "--no-detach", "--address=127.0.0.1", "--port=%d" % self.port,
+                "--config=%s" % self.config]
 
 
 class FtpServer(Server):
