@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/error.hpp>
-#include <utility>
 
 #include "server/http/memory_answer.hpp"
 #include "server/http/session.hpp"
@@ -33,8 +32,8 @@ Scratch& scratch() {
 }  // namespace
 
 KeptClient::KeptClient(Context& context, SessionSet& sessions, std::unique_ptr<Connection> connection,
-                       Admission::Ticket ticket, Visitor visitor)
-    : KeptConnection(std::move(connection)),
+                       Admission::Ticket ticket, Visitor visitor, SteadyTime last_used)
+    : KeptConnection(std::move(connection), last_used),
       context_(context),
       sessions_(sessions),
       ticket_(std::move(ticket)),
@@ -44,7 +43,7 @@ void KeptClient::accept(Context& context, SessionSet& sessions, std::unique_ptr<
                         Admission::Ticket ticket) {
   Visitor visitor = stranger(context, *connection);
   sessions.keep(std::make_unique<KeptClient>(context, sessions, std::move(connection), std::move(ticket),
-                                             std::move(visitor)));
+                                             std::move(visitor), std::chrono::steady_clock::now()));
 }
 
 SteadyTime KeptClient::deadline() const {
@@ -82,7 +81,7 @@ KeptConnection::Next KeptClient::on_readable(bool peer_ended) {
 bool KeptClient::answer(std::string_view& unread) {
   Scratch& room = scratch();
   const HeaderLimits limits = header_limits(context_);
-  last_used_ = std::chrono::steady_clock::now();
+  SteadyTime asked = std::chrono::steady_clock::now();
   while (!unread.empty() && context_.ready()) {
     const auto request = read_plain_request(unread, limits);
     if (!request || !knows_visitor(request->authorization)) break;
@@ -96,7 +95,9 @@ bool KeptClient::answer(std::string_view& unread) {
     // A body is sent now; heads wait for those of further requests that have come.
     const bool much = answer.body || room.output.size() > k_gathered;
     const bool sent = !much || send(answer.body.get());
-    tell(*request, answer);
+    last_used_ = std::chrono::steady_clock::now();
+    tell(*request, answer, last_used_ - asked);
+    asked = last_used_;
     if (!sent) return false;
   }
   return send(nullptr);
@@ -123,9 +124,8 @@ bool KeptClient::knows_visitor(std::string_view authorization) {
   return true;
 }
 
-void KeptClient::tell(const PlainRequest& request, const MemoryAnswer& answer) {
-  const SteadyTime started = std::exchange(last_used_, std::chrono::steady_clock::now());
-  const auto duration = last_used_ - started;
+void KeptClient::tell(const PlainRequest& request, const MemoryAnswer& answer,
+                      std::chrono::nanoseconds duration) {
   context_.latency.observe(Latency::Kind::read, duration);
   if (!context_.access_log.on()) return;
   AccessRecord record;
@@ -142,16 +142,18 @@ void KeptClient::tell(const PlainRequest& request, const MemoryAnswer& answer) {
   context_.access_log.write(record);
 }
 
+// A session can wait until the end has been said.
 KeptConnection::Next KeptClient::end(const ErrorCode& error) {
-  if (error == asio::error::eof) connection_->say_end();
-  return Next::over;
+  const bool said = error != asio::error::eof || connection_->say_end();
+  return said ? Next::over : Next::session;
 }
 
 void KeptClient::become_session() {
   if (connection_->join_loop()) return;
   Scratch& room = scratch();
+  HttpSession::Begun begun{std::move(room.unread), std::move(room.unsent), last_used_};
   sessions_.spawn(HttpSession::serve(context_, sessions_, std::move(connection_), std::move(ticket_),
-                                     std::move(visitor_), std::move(room.unread), std::move(room.unsent)));
+                                     std::move(visitor_), std::move(begun)));
 }
 
 }  // namespace larder::http

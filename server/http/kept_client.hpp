@@ -16,7 +16,7 @@ struct MemoryAnswer;
 class KeptClient final : public KeptConnection {
  public:
   KeptClient(Context& context, SessionSet& sessions, std::unique_ptr<Connection> connection,
-             Admission::Ticket ticket, Visitor visitor);
+             Admission::Ticket ticket, Visitor visitor, SteadyTime last_used);
 
   // A new connection, without TLS.
   static void accept(Context& context, SessionSet& sessions, std::unique_ptr<Connection> connection,
@@ -30,7 +30,7 @@ class KeptClient final : public KeptConnection {
   bool answer(std::string_view& unread);
   bool send(const std::string* body);
   bool knows_visitor(std::string_view authorization);
-  void tell(const PlainRequest& request, const MemoryAnswer& answer);
+  void tell(const PlainRequest& request, const MemoryAnswer& answer, std::chrono::nanoseconds duration);
   Next end(const ErrorCode& error);
 
   Context& context_;

@@ -233,7 +233,8 @@ Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit) {
   BodyBytes body;
   constexpr std::size_t k_piece = 256 << 10;
   constexpr std::uint64_t k_believed = 8 << 20;  // bytes of what is announced that get room before they come
-  body.reserve(static_cast<std::size_t>(std::min(exchange.request().content_length.value_or(0), k_believed)));
+  const std::uint64_t announced = exchange.request().content_length.value_or(0);
+  body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>({announced, limit, k_believed})));
   while (true) {
     const auto count = co_await exchange.read_body(body, k_piece);
     if (!count) co_return count.error();

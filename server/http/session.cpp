@@ -25,11 +25,12 @@ HttpSession::HttpSession(Context& context, std::unique_ptr<Connection> connectio
       exchange_(context, *connection_, std::move(visitor)) {}
 
 Task<void> HttpSession::serve(Context& context, SessionSet& sessions, std::unique_ptr<Connection> connection,
-                              Admission::Ticket ticket, Visitor visitor, std::string unread,
-                              std::string unsent) {
+                              Admission::Ticket ticket, Visitor visitor, Begun begun) {
   HttpSession session(context, std::move(connection), std::move(visitor));
-  session.exchange_.input_.put(unread);
-  session.exchange_.output_ = std::move(unsent);
+  session.last_used_ = begun.last_used;
+  session.idle_ = begun.unread.empty() && begun.unsent.empty();
+  session.exchange_.input_.put(begun.unread);
+  session.exchange_.output_ = std::move(begun.unsent);
   const SessionSet::Guard registered(sessions, session);
   const bool kept = co_await session.run(sessions);
   if (kept) session.keep(sessions, std::move(ticket));
@@ -49,8 +50,9 @@ Task<void> HttpSession::serve_secure(Context& context, SessionSet& sessions,
 }
 
 void HttpSession::keep(SessionSet& sessions, Admission::Ticket ticket) {
-  sessions.keep(std::make_unique<KeptClient>(context_, sessions, std::move(connection_), std::move(ticket),
-                                             std::move(exchange_.visitor_)));
+  auto client = std::make_unique<KeptClient>(context_, sessions, std::move(connection_), std::move(ticket),
+                                             std::move(exchange_.visitor_), last_used_);
+  sessions.keep(std::move(client));
 }
 
 Task<bool> HttpSession::secure(std::shared_ptr<const TlsContext> tls) {
@@ -89,11 +91,15 @@ Task<bool> HttpSession::run(SessionSet& sessions) {
       break;
     }
     if (event == ParseEvent::need_more) {
-      const bool flushed = exchange_.flush_now();
-      if (flushed && can_be_kept()) co_return true;
+      // Answers go out before anything is waited for.
+      bool flushed = exchange_.flush_now();
+      if (!flushed) flushed = co_await exchange_.flush();
+      if (!flushed) break;
+      // What OpenSSL has taken from the socket, nobody would be told of.
+      if (can_be_kept() && !connection_->has_buffered()) co_return true;
       // The other connections first: until they had their turn, more has come, where many are busy.
       // Asking at once would find nothing, and cost a system call and a wait.
-      if (flushed && !waited_) {
+      if (!waited_) {
         const LoopExecutor executor = connection_->socket().get_executor();
         co_await asio::post(executor, k_as_task);
       }
@@ -114,7 +120,7 @@ Task<bool> HttpSession::run(SessionSet& sessions) {
     // A body is sent now; heads wait for those of further requests that have come.
     const bool much = exchange_.body_ || exchange_.output_.size() > k_gathered;
     if (much && !exchange_.flush_now()) co_await exchange_.flush();
-    now_ = exchange_.finish();
+    now_ = last_used_ = exchange_.finish();
     if (exchange_.broken_) break;
     if (!exchange_.keep_alive_ || sessions.draining()) {
       co_await exchange_.flush();
@@ -161,18 +167,14 @@ ParseEvent HttpSession::look_for_request() {
   return ParseEvent::need_more;
 }
 
-// Answers go out before anything is waited for. False: the connection is over.
+// False: the connection is over, or the wait was given up.
 Task<bool> HttpSession::wait_for_input() {
-  if (!exchange_.flush_now()) {
-    const bool flushed = co_await exchange_.flush();
-    if (!flushed) co_return false;
-  }
   const HttpConfig& limits = context_.config->http;
   if (now_ == SteadyTime()) now_ = std::chrono::steady_clock::now();
   idle_ = exchange_.parser_.idle();
   // From its first byte on a header has one deadline, however it trickles.
   if (!idle_ && header_deadline_ == SteadyTime::max()) header_deadline_ = now_ + limits.header_timeout;
-  connection_->set_deadline(idle_ ? now_ + limits.idle_timeout : header_deadline_);
+  connection_->set_deadline(idle_ ? last_used_ + limits.idle_timeout : header_deadline_);
   if (idle_ && !context_.ready()) co_return false;
   waiting_since_ = now_;
   now_ = SteadyTime();  // time passes
@@ -189,8 +191,7 @@ Task<bool> HttpSession::wait_for_input() {
 // Nothing for a while: what it takes to serve a request is given back until there is one.
 void HttpSession::look(SteadyTime now) {
   constexpr std::chrono::seconds k_patience(3);
-  if (!idle_ || to_be_kept_ || waiting_since_ == SteadyTime::max() || now - waiting_since_ < k_patience)
-    return;
+  if (!idle_ || given_up_ || waiting_since_ == SteadyTime::max() || now - waiting_since_ < k_patience) return;
   to_be_kept_ = true;
   given_up_ = true;
   connection_->stop_waiting();

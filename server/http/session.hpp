@@ -13,10 +13,16 @@ class HttpSession final : public Session {
  public:
   HttpSession(Context& context, std::unique_ptr<Connection> connection, Visitor visitor);
 
-  // Goes on where a KeptClient could not, until the connection ends or becomes one again. `unread` has been
-  // read, `unsent` is to be written first. The session lives as long as this runs.
+  // What a KeptClient leaves to be done.
+  struct Begun {
+    std::string unread;    // has been read, and nobody has looked at it
+    std::string unsent;    // is to be written before anything else
+    SteadyTime last_used;  // when the last request was answered
+  };
+  // Goes on where a KeptClient could not, until the connection ends or becomes one again. The session
+  // lives as long as this runs.
   static Task<void> serve(Context& context, SessionSet& sessions, std::unique_ptr<Connection> connection,
-                          Admission::Ticket ticket, Visitor visitor, std::string unread, std::string unsent);
+                          Admission::Ticket ticket, Visitor visitor, Begun begun);
   // A new connection under TLS, from the first byte on.
   static Task<void> serve_secure(Context& context, SessionSet& sessions,
                                  std::shared_ptr<const TlsContext> tls,
@@ -46,6 +52,7 @@ class HttpSession final : public Session {
   bool idle_ = true;
   bool waited_ = true;  // for the others; at first a request is on its way
   SteadyTime header_deadline_ = SteadyTime::max();
+  SteadyTime last_used_ = std::chrono::steady_clock::now();  // what idle_timeout counts from
   SteadyTime now_;  // when the last answer was ready; SteadyTime() when that is a while ago
   SteadyTime waiting_since_ = SteadyTime::max();  // for a request; max(): it does not
   bool to_be_kept_ = false;  // a KeptClient shall go on: what comes next is likely to be one for it

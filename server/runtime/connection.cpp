@@ -50,11 +50,12 @@ Connection::Connection(Socket socket) : socket_(std::move(socket)) {
 
 Connection::Connection(LoopExecutor executor, Descriptor accepted, const asio::ip::address& peer)
     : socket_(std::move(executor)),
-      fd_(accepted.release()),
+      fd_(accepted.get()),
       in_loop_(false),
       is_v6_(peer.is_v6()),
       peer_(plain_address(peer)),
       peer_text_(peer_.to_string()) {
+  accepted.release();
   const int on = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
@@ -240,9 +241,10 @@ void Connection::close() {
   socket_.close(ignored);
 }
 
-void Connection::say_end() {
-  if (tls_) tls_->say_end();
+bool Connection::say_end() {
+  if (tls_ && tls_->say_end().progress == TlsEngine::Progress::wants_write) return false;
   ::shutdown(fd_, SHUT_WR);
+  return true;
 }
 
 void Connection::expire() {

@@ -102,7 +102,7 @@ class Connection {
   // At once; pending operations fail. Under TLS the peer sees that it was cut off,
   // unless finish_sending() came before.
   void close();
-  void say_end();  // as far as that goes at once: finish_sending() without waiting
+  bool say_end();  // finish_sending() as far as that goes at once; false: it would have to wait
 
   void set_deadline(SteadyTime deadline) { deadline_ = deadline; }
   SteadyTime deadline() const { return deadline_; }

@@ -4,11 +4,12 @@
 
 #include <array>
 #include <exception>
+#include <iterator>
 
 namespace larder {
 
-KeptConnection::KeptConnection(std::unique_ptr<Connection> connection)
-    : connection_(std::move(connection)), last_used_(std::chrono::steady_clock::now()) {
+KeptConnection::KeptConnection(std::unique_ptr<Connection> connection, SteadyTime last_used)
+    : connection_(std::move(connection)), last_used_(last_used) {
   connection_->leave_loop();
 }
 
@@ -40,8 +41,10 @@ void KeptConnections::add(std::unique_ptr<KeptConnection> connection) {
   event.data.ptr = connection.get();
   const int descriptor = connection->connection().descriptor();
   if (!open() || ::epoll_ctl(events_.native_handle(), EPOLL_CTL_ADD, descriptor, &event) != 0)
-    return;  // no memory for it: the connection closes
-  by_use_.push_back(*connection.release());
+    return;                     // no memory for it: the connection closes
+  auto behind = by_use_.end();  // of those that were not used later; nearly always the last
+  while (behind != by_use_.begin() && std::prev(behind)->last_used_ > connection->last_used_) --behind;
+  by_use_.insert(behind, *connection.release());
   size_.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -16,7 +16,8 @@ namespace larder {
 
 class KeptConnection : public boost::intrusive::list_base_hook<> {
  public:
-  explicit KeptConnection(std::unique_ptr<Connection> connection);  // leaves the loop
+  // Makes the connection leave its loop.
+  KeptConnection(std::unique_ptr<Connection> connection, SteadyTime last_used);
   virtual ~KeptConnection() = default;
 
   enum class Next : std::uint8_t {
@@ -34,6 +35,7 @@ class KeptConnection : public boost::intrusive::list_base_hook<> {
   Connection& connection() { return *connection_; }
 
  protected:
+  friend class KeptConnections;
   std::unique_ptr<Connection> connection_;
   SteadyTime last_used_;
 };
@@ -63,7 +65,8 @@ class KeptConnections {
 
   boost::asio::posix::basic_stream_descriptor<LoopExecutor> events_;  // epoll(7): of all of them
   OnBug on_bug_;
-  boost::intrusive::list<KeptConnection, boost::intrusive::constant_time_size<false>> by_use_;  // owned
+  boost::intrusive::list<KeptConnection, boost::intrusive::constant_time_size<false>>
+      by_use_;  // owned; oldest first
   std::atomic<std::size_t> size_{0};
 };
 

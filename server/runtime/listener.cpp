@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
 #include <future>
+#include <new>
 
 #include "server/runtime/connection.hpp"
 
@@ -115,12 +116,16 @@ void Listener::accept_all() {
     if (accepted < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
     if (accepted < 0 && errno == EAGAIN) break;
     if (accepted < 0) return pause();
-    hand_over(Descriptor(accepted), peer.address());
+    try {
+      hand_over(Descriptor(accepted), peer.address());
+    } catch (const std::bad_alloc&) {
+      return pause();
+    }
   }
   wait();
 }
 
-// Out of descriptors, most likely: those who are served will give some back.
+// Out of descriptors or memory: those who are served will give some back.
 void Listener::pause() {
   pause_timer_.expires_after(std::chrono::milliseconds(100));
   pause_timer_.async_wait([this](ErrorCode cancelled) {

@@ -1,5 +1,6 @@
 // Connections that are kept: what is answered in place and what a session answers must
 // look the same to the client, and come in the order in which it asked.
+#include <future>
 #include <vector>
 
 #include "tests/integration/running_daemon.hpp"
@@ -53,8 +54,11 @@ void fill(HttpClient& client) {
 }
 
 void compare(HttpAnswer one, HttpAnswer other) {
-  one.fields.erase("date");
-  other.fields.erase("date");
+  for (const char* const moment : {"date", "last-modified"}) {
+    CHECK(one.fields.count(moment) == other.fields.count(moment));
+    one.fields.erase(moment);
+    other.fields.erase(moment);
+  }
   CHECK(one.status == other.status);
   CHECK(one.fields == other.fields);
   CHECK(one.body == other.body);
@@ -121,6 +125,58 @@ TEST_CASE("the same over TLS, where pieces are records", "[integration][kept][tl
   const auto connect = [&] { return std::make_unique<HttpsClient>(secure.running.port(), secure.authority); };
   fill(*connect());
   for (const std::size_t cut : {1'000'000, 16'384, 1'000, 97}) ask_both_ways(connect, cut);
+}
+
+TEST_CASE("several records that come at once are all answered", "[integration][kept][tls]") {
+  Secure secure;
+  HttpsClient first(secure.running.port(), secure.authority);
+  fill(first);
+  const std::string get = Question{"GET", "/downloads/small", "", ""}.text();
+  const std::string options = Question{"OPTIONS", "/downloads/small", "", ""}.text();
+  for (const std::size_t count : {1, 2, 3, 4, 5, 6, 9, 17, 40}) {
+    INFO(count << " records");
+    HttpsClient client(secure.running.port(), secure.authority);  // right behind the handshake,
+    client.send_together(std::vector<std::string>(count, get));
+    for (std::size_t i = 0; i < count; ++i) REQUIRE(client.receive().body.size() == 20'000);
+    std::vector<std::string> records(count, get);  // on a kept connection,
+    client.send_together(records);
+    for (std::size_t i = 0; i < count; ++i) REQUIRE(client.receive().body.size() == 20'000);
+    records.insert(records.begin(), options);  // and behind what takes a session
+    client.send_together(records);
+    REQUIRE(client.receive().status / 100 == 2);
+    for (std::size_t i = 0; i < count; ++i) REQUIRE(client.receive().body.size() == 20'000);
+  }
+}
+
+TEST_CASE("an answer that has begun is finished when the daemon stops", "[integration][kept]") {
+  Running running([](Config& config) { config.shutdown_timeout = 20s; });
+  HttpClient filler(running.port());
+  fill(filler);
+  const std::string get = Question{"GET", "/downloads/small", "", ""}.text();
+  // So many that some of them wait for room in the middle of their last answer.
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (int count = 1; count <= 160; ++count) {
+    std::string burst;
+    for (int i = 0; i < count; ++i) burst += get;
+    clients.push_back(std::make_unique<HttpClient>(running.port(), 4096));
+    clients.back()->send(burst);
+    REQUIRE(clients.back()->receive().body.size() == 20'000);
+  }
+  auto stopped = std::async(std::launch::async, [&] { return running.daemon->stop().ok(); });
+  for (const auto& client : clients) {
+    HttpAnswer answer = client->receive();
+    for (; answer.status == 200; answer = client->receive()) REQUIRE(answer.body.size() == 20'000);
+    CHECK(answer.status == 0);
+  }
+  CHECK(stopped.get());
+}
+
+TEST_CASE("empty lines do not keep a connection", "[integration][kept]") {
+  Running running([](Config& config) { config.http.idle_timeout = 2s; });
+  HttpClient client(running.port());
+  CHECK(client.request("HEAD", "/downloads/missing").status == 404);
+  client.send("\r\n");
+  CHECK(client.ended());
 }
 
 TEST_CASE("a client that reads late gets everything", "[integration][kept]") {

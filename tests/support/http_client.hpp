@@ -18,7 +18,8 @@ struct HttpAnswer {
 // One connection to 127.0.0.1. Everything has a deadline of ten seconds.
 class HttpClient {
  public:
-  explicit HttpClient(std::uint16_t port);
+  // receive_buffer: bytes, as far as the system goes along; 0: as usual.
+  explicit HttpClient(std::uint16_t port, int receive_buffer = 0);
   virtual ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;

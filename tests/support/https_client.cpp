@@ -29,6 +29,19 @@ HttpsClient::HttpsClient(std::uint16_t port, const TestAuthority& authority, con
   throw std::runtime_error(reason == nullptr ? "the handshake failed" : reason);
 }
 
+void HttpsClient::send_together(const std::vector<std::string>& records) {
+  BIO* const socket = SSL_get_wbio(ssl_.get());
+  BIO_up_ref(socket);
+  BIO* const memory = BIO_new(BIO_s_mem());
+  SSL_set0_wbio(ssl_.get(), memory);
+  for (const std::string& each : records) SSL_write(ssl_.get(), each.data(), static_cast<int>(each.size()));
+  char* bytes = nullptr;
+  const long count = BIO_get_mem_data(memory, &bytes);
+  const std::string all(bytes, static_cast<std::size_t>(count));
+  SSL_set0_wbio(ssl_.get(), socket);
+  put_plain(all);
+}
+
 std::string HttpsClient::certificate_name() const {
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(ssl_.get()),
                                                                 &X509_free);

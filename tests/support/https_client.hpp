@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/support/http_client.hpp"
 #include "tests/support/test_authority.hpp"
@@ -23,7 +24,8 @@ class HttpsClient final : public HttpClient {
   HttpsClient(std::uint16_t port, const TestAuthority& authority) : HttpsClient(port, authority, Options()) {}
 
   void say_end() { SSL_shutdown(ssl_.get()); }  // close_notify; what the server sends is still read
-  std::string certificate_name() const;         // common name of the server
+  void send_together(const std::vector<std::string>& records);  // several records at once
+  std::string certificate_name() const;                         // common name of the server
   SSL* ssl() { return ssl_.get(); }
 
  protected:
