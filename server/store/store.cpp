@@ -300,17 +300,30 @@ std::uint64_t Store::generation() const {
   return core_->index->last_sequence();
 }
 
-// Of each what it holds, nothing when it is not there; notes that it was asked for.
-Result<std::vector<std::optional<Entry>>> Store::find_all(std::span<const ArtifactKey> keys) {
-  std::vector<std::optional<Entry>> entries(keys.size());
-  std::vector<ArtifactKey> unknown;
+Result<std::vector<bool>> Store::find_missing(std::string_view name_space,
+                                              std::span<const WantedName> wanted) {
+  if (core_->find_namespace(name_space) == nullptr)
+    return Error(Errc::not_found, "there is no namespace " + std::string(name_space));
+  std::vector<bool> missing(wanted.size(), true);
+  const auto settle = [&](std::size_t i, const Digest& held) {
+    missing[i] = wanted[i].digest && *wanted[i].digest != held;
+  };
+  std::vector<ArtifactKey> unknown;  // to memory
   std::vector<std::size_t> positions;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
+  std::string name = std::string(name_space) + "/";
+  const std::size_t prefix = name.size();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    name.resize(prefix);
+    name += wanted[i].path;
     Entry entry;
-    const Found found = check(keys[i], Access::seen, entry);
-    if (found == Found::hit) entries[i] = entry;
+    const auto key = KeyView::of_live(name);
+    const Found found = key ? check(*key, Access::seen, entry) : Found::unknown;
+    if (found == Found::hit) settle(i, entry.digest);
     if (found != Found::unknown) continue;
-    unknown.push_back(keys[i]);
+    auto asked = ArtifactKey::make(name_space, wanted[i].path);
+    if (!asked)
+      return Error(Errc::invalid_name, "name " + std::to_string(i + 1) + ": " + asked.error().message());
+    unknown.push_back(std::move(*asked));
     positions.push_back(i);
   }
   constexpr std::size_t k_batch = 1024;  // names a look-up
@@ -322,30 +335,9 @@ Result<std::vector<std::optional<Entry>>> Store::find_all(std::span<const Artifa
         LARDER_TRY_ASSIGN(records[i], core_->find(batch[i]));
       }
       if (!records[i]) continue;
-      entries[positions[first + i]] = to_entry(*records[i]);
+      settle(positions[first + i], records[i]->digest);
       note(batch[i], Access::seen);
     }
-  }
-  return entries;
-}
-
-Result<std::vector<bool>> Store::find_missing(std::string_view name_space,
-                                              std::span<const WantedName> wanted) {
-  if (core_->find_namespace(name_space) == nullptr)
-    return Error(Errc::not_found, "there is no namespace " + std::string(name_space));
-  std::vector<bool> missing(wanted.size(), true);
-  std::vector<ArtifactKey> keys;
-  keys.reserve(wanted.size());
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    auto key = ArtifactKey::make(name_space, wanted[i].path);
-    if (!key)
-      return Error(Errc::invalid_name, "name " + std::to_string(i + 1) + ": " + key.error().message());
-    keys.push_back(std::move(*key));
-  }
-  LARDER_TRY_ASSIGN(const auto entries, find_all(keys));
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const auto& digest = wanted[i].digest;
-    missing[i] = !entries[i] || (digest && *digest != entries[i]->digest);
   }
   return missing;
 }

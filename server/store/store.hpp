@@ -246,7 +246,6 @@ class Store {
   template <typename Chooser>
   Result<api::SnapshotStat::Space> fill_snapshot(const std::string& snapshot, const std::string& name_space,
                                                  Chooser& chooser, const std::stop_token& stop);
-  Result<std::vector<std::optional<Entry>>> find_all(std::span<const ArtifactKey> keys);
   bool is_there(std::string_view space) const;
   api::SnapshotStat stat_of_snapshot(const std::string& name) const;
   Result<void> drop_snapshot_rows(const std::string& name);
