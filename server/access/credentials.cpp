@@ -3,17 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "common/words.hpp"
+
 namespace larder {
 namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool is_same_word(std::string_view one, std::string_view lower_case) {
-  return one.size() == lower_case.size() &&
-         std::equal(one.begin(), one.end(), lower_case.begin(), [](char a, char b) { return lower(a) == b; });
-}
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
@@ -51,7 +44,8 @@ std::optional<std::string> base64_decoded(std::string_view text) {
   return bytes;
 }
 
-std::string_view trimmed(std::string_view text) {
+// Spaces alone: a tab in credentials is a mistake.
+std::string_view without_spaces(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);
   while (text.ends_with(' ')) text.remove_suffix(1);
   return text;
@@ -63,7 +57,7 @@ std::optional<Credentials> parse_authorization(std::string_view field) {
   const auto blank = field.find(' ');
   if (blank == std::string_view::npos) return std::nullopt;
   const std::string_view scheme = field.substr(0, blank);
-  const std::string_view value = trimmed(field.substr(blank));
+  const std::string_view value = without_spaces(field.substr(blank));
   if (value.empty()) return std::nullopt;
   if (is_same_word(scheme, "bearer")) {
     if (has_control(value) || value.find_first_of(" ,") != std::string_view::npos) return std::nullopt;

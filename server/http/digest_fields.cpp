@@ -4,17 +4,13 @@
 #include <string>
 #include <string_view>
 
+#include "common/words.hpp"
+
 namespace larder::http {
 namespace {
 
 Error unreadable(std::string_view field) {
   return Error(Errc::invalid_argument, "the SHA-256 in " + std::string(field) + " cannot be read");
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 // Takes the next member of a comma-separated list, looking past quoted strings

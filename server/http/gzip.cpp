@@ -5,16 +5,12 @@
 #include <array>
 #include <new>
 
+#include "common/words.hpp"
+
 namespace larder::http {
 namespace {
 
 constexpr int k_gzip_window = MAX_WBITS + 16;  // zlib's way to say "with a gzip header"
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 bool is_zero_quality(std::string_view parameters) {
   const auto q = parameters.find("q=");

@@ -6,6 +6,7 @@
 #include "common/namespace_kind.hpp"
 #include "common/percent.hpp"
 #include "common/units.hpp"
+#include "common/words.hpp"
 #include "server/http/date.hpp"
 
 namespace larder::http {
@@ -65,12 +66,6 @@ std::string row(std::string_view directory, const api::ListingEntry& entry) {
 
 std::string counted(std::size_t count, std::string_view one, std::string_view many) {
   return std::to_string(count) + " " + std::string(count == 1 ? one : many);
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 std::string lower(std::string_view text) {

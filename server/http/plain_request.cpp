@@ -2,21 +2,11 @@
 
 #include <algorithm>
 
+#include "common/words.hpp"
 #include "server/http/header_bytes.hpp"
 
 namespace larder::http {
 namespace {
-
-// Case aside; `lower` has none.
-bool matches(std::string_view text, std::string_view lower) {
-  if (text.size() != lower.size()) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const char folded = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    if (folded != lower[i]) return false;
-  }
-  return true;
-}
 
 // Cut off the front of `text`, if that is what it begins with.
 bool take(std::string_view& text, std::string_view prefix) {
@@ -36,12 +26,12 @@ bool is_usual_host(std::string_view text) {
 // What says nothing about an artifact that is asked for as a whole.
 bool is_idle_talk(std::string_view name) {
   switch (name.size()) {
-    case 6: return matches(name, "pragma");
-    case 7: return matches(name, "referer");
-    case 10: return matches(name, "user-agent");
-    case 11: return matches(name, "want-digest");
-    case 13: return matches(name, "cache-control");
-    case 15: return matches(name, "accept-encoding") || matches(name, "accept-language");
+    case 6: return is_same_word(name, "pragma");
+    case 7: return is_same_word(name, "referer");
+    case 10: return is_same_word(name, "user-agent");
+    case 11: return is_same_word(name, "want-digest");
+    case 13: return is_same_word(name, "cache-control");
+    case 15: return is_same_word(name, "accept-encoding") || is_same_word(name, "accept-language");
     default: return false;
   }
 }
@@ -54,17 +44,17 @@ class PlainReader {
   bool take_field(std::string_view name, std::string_view value) {
     switch (name.size()) {
       case 4:
-        if (has_host_ || !matches(name, "host") || !is_usual_host(value)) return false;
+        if (has_host_ || !is_same_word(name, "host") || !is_usual_host(value)) return false;
         has_host_ = true;
         return true;
       case 6:
-        if (!matches(name, "accept")) break;
+        if (!is_same_word(name, "accept")) break;
         return keep(request_.accept, value);
       case 10:
-        if (!matches(name, "connection")) break;
-        return matches(value, "keep-alive");
+        if (!is_same_word(name, "connection")) break;
+        return is_same_word(value, "keep-alive");
       case 13:
-        if (!matches(name, "authorization")) break;
+        if (!is_same_word(name, "authorization")) break;
         return keep(request_.authorization, value);
       default: break;
     }
@@ -84,12 +74,6 @@ class PlainReader {
   PlainRequest& request_;
   bool has_host_ = false;
 };
-
-std::string_view without_blanks(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 }  // namespace
 
@@ -116,8 +100,7 @@ std::optional<PlainRequest> read_plain_request(std::string_view input, const Hea
     const char* const value = at + 1;
     at = skip(k_value, value, end);
     if (end - at < 2 || at[0] != '\r' || at[1] != '\n') return std::nullopt;
-    if (!reader.take_field(name, without_blanks({value, static_cast<std::size_t>(at - value)})))
-      return std::nullopt;
+    if (!reader.take_field(name, trimmed({value, static_cast<std::size_t>(at - value)}))) return std::nullopt;
     rest = {at + 2, static_cast<std::size_t>(end - at - 2)};
   }
   if (!reader.has_host()) return std::nullopt;

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <limits>
 
+#include "common/words.hpp"
+
 namespace larder::http {
 namespace {
 
@@ -39,13 +41,6 @@ std::optional<std::uint64_t> decimal(std::string_view text) {
   const auto [rest, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (failure != std::errc() || rest != text.data() + text.size()) return std::nullopt;
   return value;
-}
-
-// Without the blanks and tabs around it.
-std::string_view without_spaces(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 // What RFC 3986 allows in an authority, but for user names: no white space,
@@ -187,7 +182,7 @@ void HeaderReader::refuse_coding(std::string_view codings) {
   bool last_is_chunked = false;
   for (bool more = true; more;) {
     const auto comma = codings.find(',');
-    last_is_chunked = beast::iequals(without_spaces(codings.substr(0, comma)), "chunked");
+    last_is_chunked = beast::iequals(trimmed(codings.substr(0, comma)), "chunked");
     if (last_is_chunked) ++times_chunked;
     more = comma != codings.npos;
     if (more) codings.remove_prefix(comma + 1);
