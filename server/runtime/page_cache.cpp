@@ -18,8 +18,6 @@ bool is_warm(int file, std::uint64_t offset) {
   return count >= 0 || errno != EAGAIN;
 }
 
-}  // namespace
-
 // Pages are looked at here and there, since the kernel's own reading ahead makes the
 // first one warm and not the others.
 bool is_warm(int file, std::uint64_t offset, std::uint64_t length, std::uint64_t stride) {
@@ -28,6 +26,8 @@ bool is_warm(int file, std::uint64_t offset, std::uint64_t length, std::uint64_t
   }
   return is_warm(file, offset + length - 1);
 }
+
+}  // namespace
 
 bool WarmthProbe::is_warm(int file, std::uint64_t offset, std::uint64_t length) {
   const bool warm = larder::is_warm(file, offset, length, stride_);

@@ -8,14 +8,12 @@
 
 namespace larder {
 
-// Whether the bytes of a window can be had without waiting, as far as a look every `stride`
-// bytes tells. File systems that cannot tell (tmpfs) count as warm.
-bool is_warm(int file, std::uint64_t offset, std::uint64_t length, std::uint64_t stride);
-
 // How closely a file has to be looked at while it is sent: from its beginning, which the kernel's
 // own reading ahead makes warmer than the rest, ever less as long as nothing of it was cold.
 class WarmthProbe {
  public:
+  // Whether the bytes of a window can be had without waiting, as far as a look here and there tells.
+  // File systems that cannot tell (tmpfs) count as warm.
   bool is_warm(int file, std::uint64_t offset, std::uint64_t length);
   bool always() const { return always_; }  // nothing was cold
 
