@@ -101,14 +101,18 @@ void read_late(HttpClient& client) {
 }
 
 struct Secure {
+  explicit Secure(const std::function<void(Config&)>& change = [](Config&) {})
+      : running([this, &change](Config& config) {
+          config.http.listen.clear();
+          config.http.listen_tls = {{"127.0.0.1", 0}};
+          config.tls.certificates = {{files.certificate, files.key}};
+          change(config);
+        }) {}
+
   TemporaryDirectory directory;
   TestAuthority authority{directory.path()};
   TestAuthority::Files files = authority.issue("server");
-  Running running{[this](Config& config) {
-    config.http.listen.clear();
-    config.http.listen_tls = {{"127.0.0.1", 0}};
-    config.tls.certificates = {{files.certificate, files.key}};
-  }};
+  Running running;
 };
 
 }  // namespace
@@ -215,16 +219,8 @@ TEST_CASE("a header that begins on a kept connection has a deadline", "[integrat
 }
 
 TEST_CASE("a record that begins on a kept connection does not keep it alive", "[integration][kept][tls]") {
-  TemporaryDirectory directory;
-  TestAuthority authority{directory.path()};
-  const TestAuthority::Files files = authority.issue("server");
-  Running running([&](Config& config) {
-    config.http.listen.clear();
-    config.http.listen_tls = {{"127.0.0.1", 0}};
-    config.tls.certificates = {{files.certificate, files.key}};
-    config.http.idle_timeout = 2s;
-  });
-  HttpsClient client(running.port(), authority);
+  Secure secure([](Config& config) { config.http.idle_timeout = 2s; });
+  HttpsClient client(secure.running.port(), secure.authority);
   CHECK(client.request("HEAD", "/downloads/missing").status == 404);
   client.put_plain("\x17\x03\x03\x01");
   CHECK(client.ended());
