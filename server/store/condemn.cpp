@@ -183,6 +183,7 @@ Result<void> StoreCore::rejoin(const ArtifactKey& key, const Digest& digest, std
   const auto no_bytes = [](const std::string&) -> Result<void> {
     return Error(Errc::busy, "its object went away");
   };
+  LARDER_TRY(settle(key, digest));
   const std::string staged = new_staging_path();
   LARDER_TRY(objects.link(digest, status.size, no_bytes, staged));
   const Result<void> replaced = disk.replace(staged, name);

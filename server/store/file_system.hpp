@@ -41,9 +41,12 @@ class File {
   virtual ~File() = default;
 
   virtual Result<void> append(std::span<const std::byte> bytes) = 0;  // all of them, or an error
+  // Over what is there, and beyond; of a file that open_to_overwrite() opened.
+  virtual Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
   // Fills as much of `buffer` as there is from `offset` on; 0 at the end.
   virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> buffer) = 0;
   virtual Result<void> sync() = 0;  // bytes, size and mode survive a power cut once it returns
+  virtual Result<void> sync_data() = 0;  // the same of bytes and size alone, which is less to write
   virtual Result<void> seal() = 0;  // read-only for everybody (0444)
   virtual Result<FileStatus> status() = 0;
   virtual int descriptor() const = 0;  // for sendfile; -1 where there is none
@@ -70,6 +73,7 @@ class FileSystem {
 
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;  // new, 0600, for appending
   virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;  // regular files only, for reading
+  virtual Result<std::unique_ptr<File>> open_to_overwrite(const std::string& path) = 0;  // made when missing
   virtual Result<FileStatus> status(const std::string& path) = 0;           // of the name itself
 
   // One more name for an existing file. Errc::exists when `to` is taken,

@@ -34,6 +34,10 @@ std::string staging_path(std::uint64_t number) {
   return k_staging + "/" + std::to_string(number);
 }
 
+std::string journal_path(unsigned segment) {
+  return k_journal + "/" + std::to_string(segment);
+}
+
 std::string trash_path(std::uint64_t generation, const ArtifactKey& key) {
   return k_trash + "/" + std::to_string(generation) + "/" + key.str();
 }

@@ -19,6 +19,7 @@ inline const std::string k_quarantine = "quarantine";
 inline const std::string k_staging = "tmp";
 inline const std::string k_index = "index";
 inline const std::string k_access = "access";  // tokens; see server/access/token_file.hpp
+inline const std::string k_journal = "journal";
 inline const std::string k_pins = "pins";      // a file: names and patterns, one a line
 
 // Holds k_format_line. Its absence in a directory with other content means
@@ -36,6 +37,7 @@ std::string object_directory(const Digest& digest);  // objects/ab
 // where the file system limits the links of one.
 std::string object_path(const Digest& digest, unsigned copy);
 std::string staging_path(std::uint64_t number);  // tmp/<number>
+std::string journal_path(unsigned segment);      // journal/<0 or 1>
 std::string trash_path(std::uint64_t generation, const ArtifactKey& key);
 std::string quarantine_path(std::uint64_t generation, const ArtifactKey& key);
 // quarantine/<generation>/@objects/<sha256>: an inode whose bytes are not the content it was filed

@@ -107,6 +107,18 @@ Result<void> ObjectStore::collect(const Digest& digest, const std::function<void
   return {};
 }
 
+Result<void> ObjectStore::keep_whole(const Digest& digest, const Judge& is_whole) {
+  const auto lock = locks_.lock(digest);
+  LARDER_TRY_ASSIGN(unsigned copies, count_copies(digest));
+  for (unsigned copy = copies; copy-- > 0;) {  // downwards: what moves into a gap has been looked at
+    const std::string path = layout::object_path(digest, copy);
+    LARDER_TRY_ASSIGN(const FileStatus status, disk_.status(path));
+    LARDER_TRY_ASSIGN(const bool whole, is_whole(path, status));
+    if (!whole) LARDER_TRY(remove_copy(digest, copy, copies));
+  }
+  return {};
+}
+
 Result<bool> ObjectStore::has_unused(const Digest& digest) {
   const auto lock = locks_.lock(digest);
   LARDER_TRY_ASSIGN(const unsigned copies, count_copies(digest));

@@ -56,6 +56,18 @@ class PosixFile final : public File {
     return {};
   }
 
+  Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t written =
+          ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return posix_error("write", path_, errno);
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+      offset += static_cast<std::uint64_t>(written);
+    }
+    return {};
+  }
+
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> buffer) override {
     std::size_t filled = 0;
     while (filled < buffer.size()) {
@@ -73,6 +85,11 @@ class PosixFile final : public File {
   // fdatasync would do for bytes and size, but the mode set by seal() has to last, too.
   Result<void> sync() override {
     if (::fsync(descriptor_.get()) != 0) return posix_error("sync", path_, errno);
+    return {};
+  }
+
+  Result<void> sync_data() override {
+    if (::fdatasync(descriptor_.get()) != 0) return posix_error("sync", path_, errno);
     return {};
   }
 
@@ -201,6 +218,16 @@ Result<std::unique_ptr<File>> PosixFileSystem::create(const std::string& path) {
 Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path) {
   // O_NONBLOCK: a pipe planted in the tree must not hold the thread.
   Descriptor descriptor = resolve(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!descriptor) return posix_error("open", path, errno);
+  auto file = std::unique_ptr<File>(new PosixFile(std::move(descriptor), path));
+  LARDER_TRY_ASSIGN(const FileStatus status, file->status());
+  if (status.type != FileType::file)
+    return Error(Errc::conflict, "cannot open " + path + ": it is not a regular file");
+  return file;
+}
+
+Result<std::unique_ptr<File>> PosixFileSystem::open_to_overwrite(const std::string& path) {
+  Descriptor descriptor = resolve(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, k_staging_mode);
   if (!descriptor) return posix_error("open", path, errno);
   auto file = std::unique_ptr<File>(new PosixFile(std::move(descriptor), path));
   LARDER_TRY_ASSIGN(const FileStatus status, file->status());

@@ -33,7 +33,7 @@ Result<Layout> prepare_layout(FileSystem& disk, const std::filesystem::path& dat
                                        "with 'larderd adopt'");
   }
   for (const std::string& directory : {layout::k_tree, layout::k_objects, layout::k_snapshots,
-                                       layout::k_trash, layout::k_quarantine, layout::k_staging})
+                                       layout::k_trash, layout::k_quarantine, layout::k_staging, layout::k_journal})
     LARDER_TRY(make_directories(disk, directory));
   if (format) return Layout::found;
 
@@ -87,6 +87,7 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesyst
   LARDER_TRY(core->learn_generations());
   LARDER_TRY(core->learn_snapshots());
   core->index_complete = complete;
+  LARDER_TRY(core->replay_journal());
   LARDER_TRY_ASSIGN(const auto checked, core->index->note(k_background_cursor));
   core->scrubbing.show(decode_cursor(checked.value_or(std::string())).value_or(ScrubCursor()));
   return std::unique_ptr<Store>(new Store(std::move(core)));
@@ -94,6 +95,7 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesyst
 
 Result<void> Store::close() {
   LARDER_TRY(flush_recency());
+  if (core_->journal) LARDER_TRY(core_->journal->settle_all());
   return core_->index->close();
 }
 

@@ -230,6 +230,19 @@ Result<std::optional<Receipt>> StoreCore::place_name(const ArtifactKey& key, con
   if (is_below || (existing && (fixed || origin.keep_existing || existing->digest == content.digest)))
     return refused();
 
+  NameRecord name;
+  name.digest = content.digest;
+  name.size = content.size;
+  name.stored = origin.record ? origin.record->stored : clock.now();
+  name.declared = origin.declared;
+  name.uploader = origin.record ? origin.record->uploader : origin.actor;
+  if (content.body.empty()) {
+    LARDER_TRY(settle(key, content.digest));
+  } else {
+    LARDER_TRY_ASSIGN(auto pending, journal->append(key.str(), name, content.body));
+    placed.journalled.emplace(std::move(pending));
+  }
+
   auto linked = link_name(key, content, existing.has_value());
   if (!linked && linked.error().code() == Errc::exists) {  // the tree had it and the index did not know
     LARDER_TRY_ASSIGN(existing, enter_locked(key, nullptr));
@@ -246,12 +259,7 @@ Result<std::optional<Receipt>> StoreCore::place_name(const ArtifactKey& key, con
   IndexChange change = change_of(key, action, content.digest, content.size);
   change.ledger.actor = origin.actor;
   change.ledger.why = origin.why;
-  change.name.emplace();
-  change.name->digest = content.digest;
-  change.name->size = content.size;
-  change.name->stored = origin.record ? origin.record->stored : clock.now();
-  change.name->declared = origin.declared;
-  change.name->uploader = origin.record ? origin.record->uploader : origin.actor;
+  change.name = std::move(name);
   if (linked->new_content) {
     change.new_object.emplace();
     change.new_object->size = content.size;
@@ -270,7 +278,7 @@ Result<void> StoreCore::record_placed(std::span<const Placed> all) {
   std::vector<IndexChange> changes;
   changes.reserve(all.size());
   for (const Placed& each : all) {
-    changed.insert(changed.end(), each.directories.begin(), each.directories.end());
+    if (!each.journalled) changed.insert(changed.end(), each.directories.begin(), each.directories.end());
     changes.push_back(each.change);
   }
   if (all.empty()) return {};

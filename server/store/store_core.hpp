@@ -29,6 +29,7 @@
 #include "server/store/scrub.hpp"
 #include "server/store/snapshot_set.hpp"
 #include "server/store/upload.hpp"
+#include "server/store/upload_journal.hpp"
 
 namespace larder {
 
@@ -40,6 +41,7 @@ struct StoreOptions {
   ByteSize free_space_floor{0};
   ByteSize max_object_size = 64_GiB;
   ContentCache::Limits content;
+  UploadJournal::Limits journal;
 };
 
 class StoreCore {
@@ -53,6 +55,7 @@ class StoreCore {
     Digest digest;
     std::uint64_t size = 0;
     ObjectStore::Place place;
+    std::span<const std::byte> body;  // for the journal, see is_journalled(); empty: `place` syncs it
   };
   struct Origin {
     std::string actor;
@@ -112,6 +115,12 @@ class StoreCore {
   Result<Receipt> rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor,
                          Replace replace);
 
+  // The journal of small uploads (journal_replay.cpp) ------------------------------
+
+  // At the start: places again what the journal tells of and a power cut took, and goes on with an empty one
+  // where the policy is to use one.
+  Result<void> replay_journal();
+
   // Snapshots (snapshot.cpp) ---------------------------------------------------
 
   Result<void> learn_snapshots();  // at the start: what snapshots/ holds
@@ -164,6 +173,8 @@ class StoreCore {
   Result<void> tell_ledger(LedgerAction action, const std::vector<std::string>& what,
                            const std::string& actor);
   Result<void> sync_file(File& file);
+  // Whether an upload of so many bytes is made durable by the journal.
+  bool is_journalled(std::uint64_t size) const { return journal && journal->takes(size); }
   Result<Digest> hash(File& file);
   std::string new_staging_path();
 
@@ -197,6 +208,7 @@ class StoreCore {
   Quota quota;
   Recency recency;
   DirectorySync directories;
+  std::unique_ptr<UploadJournal> journal;  // null: every upload is synced by itself, or none is
   ContentCache contents;
   ScrubState scrubbing;
   LockTable<ArtifactKey> key_locks;
@@ -238,6 +250,7 @@ class StoreCore {
     std::optional<NameRecord> replaced;
     IndexChange change;
     std::vector<std::string> directories;  // to be synced
+    std::optional<UploadJournal::Pending> journalled;  // then they need not
   };
   // The tree is changed, or a receipt says why there is nothing to change.
   Result<std::optional<Receipt>> place_name(const ArtifactKey& key, const Content& content,
@@ -259,6 +272,14 @@ class StoreCore {
     IndexChange change;
   };
   Result<TakenOut> take_out(const ArtifactKey& key, const NameRecord& row, const Removal& removal, Into into);
+  // Before a change that the journal is not told of.
+  Result<void> settle(const ArtifactKey& key, const Digest& digest) {
+    return journal ? journal->settle(key.str(), digest) : Result<void>();
+  }
+  Result<bool> has_lasted(const JournalRecord& record, const ArtifactKey& key);
+  Result<void> enter_uploaded(const ArtifactKey& key, const NameRecord& name);
+  Result<void> write_body(const UploadJournal::Leftover& leftover, const std::string& path);
+  Result<void> place_again(const UploadJournal::Leftover& leftover, const ArtifactKey& key);
   enum class Sync { now, never };
   Result<std::uint64_t> record_taken_out(std::span<const TakenOut> all, Into into, Sync sync);  // bytes freed
   void put_back(const TakenOut& taken);

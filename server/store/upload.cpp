@@ -85,9 +85,17 @@ Result<Receipt> Upload::commit() {
   LARDER_TRY(check_complete(content.digest));
   LARDER_TRY(check_archive_whole());
 
+  std::vector<std::byte> body;
   if (file_) {
     LARDER_TRY(file_->seal());
-    LARDER_TRY(core_.sync_file(*file_));
+    if (core_.is_journalled(received_)) {
+      body.resize(static_cast<std::size_t>(received_));
+      LARDER_TRY_ASSIGN(const std::size_t count, file_->read_at(0, body));
+      if (count != body.size()) return Error(Errc::io, "cannot store " + key_.str() + ": " + staging_ + " was cut off");
+      content.body = body;
+    } else {
+      LARDER_TRY(core_.sync_file(*file_));
+    }
     file_.reset();
   }
   content.place = [this](const std::string& path) -> Result<void> {

@@ -13,6 +13,10 @@ class FaultyFileSystem::FaultyFile final : public File {
     LARDER_TRY(disk_.step("write", path_));
     return file_->append(bytes);
   }
+  Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    LARDER_TRY(disk_.step("write", path_));
+    return file_->write_at(offset, bytes);
+  }
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> buffer) override {
     LARDER_TRY(disk_.step("read", path_));
     return file_->read_at(offset, buffer);
@@ -20,6 +24,10 @@ class FaultyFileSystem::FaultyFile final : public File {
   Result<void> sync() override {
     LARDER_TRY(disk_.step("sync", path_));
     return file_->sync();
+  }
+  Result<void> sync_data() override {
+    LARDER_TRY(disk_.step("sync", path_));
+    return file_->sync_data();
   }
   Result<void> seal() override {
     LARDER_TRY(disk_.step("make read-only", path_));
@@ -72,6 +80,12 @@ Result<std::unique_ptr<File>> FaultyFileSystem::create(const std::string& path) 
 Result<std::unique_ptr<File>> FaultyFileSystem::open(const std::string& path) {
   LARDER_TRY(step("open", path));
   LARDER_TRY_ASSIGN(auto file, disk_.open(path));
+  return std::unique_ptr<File>(new FaultyFile(*this, std::move(file), path));
+}
+
+Result<std::unique_ptr<File>> FaultyFileSystem::open_to_overwrite(const std::string& path) {
+  LARDER_TRY(step("open", path));
+  LARDER_TRY_ASSIGN(auto file, disk_.open_to_overwrite(path));
   return std::unique_ptr<File>(new FaultyFile(*this, std::move(file), path));
 }
 

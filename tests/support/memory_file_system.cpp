@@ -44,6 +44,15 @@ class MemoryFileSystem::OpenFile final : public File {
     node_->bytes.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return {};
   }
+  Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    const std::lock_guard lock(disk_.mutex_);
+    const std::size_t end = std::max<std::size_t>(node_->bytes.size(), offset + bytes.size());
+    if (disk_.used_locked() + end - node_->bytes.size() > disk_.capacity_)
+      return posix_error("write", path_, ENOSPC);
+    node_->bytes.resize(end);
+    std::copy_n(reinterpret_cast<const char*>(bytes.data()), bytes.size(), node_->bytes.data() + offset);
+    return {};
+  }
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> buffer) override {
     const std::lock_guard lock(disk_.mutex_);
     if (offset >= node_->bytes.size()) return std::size_t{0};
@@ -56,6 +65,7 @@ class MemoryFileSystem::OpenFile final : public File {
     node_->synced_bytes = node_->bytes;
     return {};
   }
+  Result<void> sync_data() override { return sync(); }
   Result<void> seal() override {
     const std::lock_guard lock(disk_.mutex_);
     node_->mode = 0444;
@@ -128,6 +138,12 @@ Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path) {
   if (node->type != FileType::file)
     return Error(Errc::conflict, "cannot open " + path + ": it is not a regular file");
   return std::unique_ptr<File>(new OpenFile(*this, node, path));
+}
+
+Result<std::unique_ptr<File>> MemoryFileSystem::open_to_overwrite(const std::string& path) {
+  const auto made = create(path);
+  if (!made && made.error().code() != Errc::exists) return made.error();
+  return open(path);
 }
 
 Result<FileStatus> MemoryFileSystem::status(const std::string& path) {

@@ -37,6 +37,7 @@ class MemoryFileSystem final : public FileSystem {
 
   Result<std::unique_ptr<File>> create(const std::string& path) override;
   Result<std::unique_ptr<File>> open(const std::string& path) override;
+  Result<std::unique_ptr<File>> open_to_overwrite(const std::string& path) override;
   Result<FileStatus> status(const std::string& path) override;
   Result<void> link(const std::string& from, const std::string& to) override;
   Result<void> link_file(File& file, const std::string& to) override;
