@@ -34,6 +34,7 @@ def measure(programs, servers, targets, requests, connections, size, rounds):
     for number in range(rounds + 1):
         for i in range(len(servers)):
             server, more = servers[(number + i) % len(servers)]
+            os.sync()  # what others left unwritten is not for this one to write
             run = load(programs, server, "PUT", targets, requests, expect=(201,), connections=connections,
                        more=["--body-size", str(size), "--suffix", ".%d.%d" % (size, number), *more])
             if number == 0:
@@ -77,7 +78,8 @@ def paragraphs(programs, work, options):
     targets = write_targets(os.path.join(work, "targets"), names)
     yield ("%d uploads a run on 16 connections, each of other bytes under another name. nginx and the load have a core "
            "each; larder's loops and disk threads share core %d with nothing else. nginx hashes nothing, keeps no index "
-           "and syncs nothing; where the table says so, the load generator syncs for it, one file at a time."
+           "and syncs nothing; where the table says so, the load generator syncs for it, one file at a time. Before each run "
+           "everything is synced, so that nobody writes what another one left."
            % (requests, machine.SERVER_CORE))
     with contextlib.ExitStack() as stack:
         servers = servers_for(programs, work)
