@@ -40,7 +40,7 @@ Examples:
   larder seed --namespace downloads ~/build/downloads
   larder seed --dry-run --verbose ~/build/sstate-cache
   larder seed --compare ~/build/sstate-cache          slow: reads everything
-  larder --server http://cache:8480 --token-file ~/.larder-token seed --jobs 8 --json /srv/sstate
+  larder --server http://cache:8480 --token-file ~/.larder-token seed --jobs 32 --json /srv/sstate
 
 --server, --json and --quiet may stand behind the command as well (see larder --help).)";
 

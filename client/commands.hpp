@@ -29,7 +29,7 @@ struct SeedOptions {
   std::string directory;
   std::string name_space = "sstate-cache";
   std::optional<NamespaceKind> kind;  // nothing: as the server says
-  unsigned jobs = 4;
+  unsigned jobs = 16;                 // the server syncs together what comes together
   bool dry_run = false;
   bool verbose = false;
   bool verify = true;

@@ -20,7 +20,7 @@ struct UploadContext {
   std::filesystem::path directory;
   ServerUrl server;
   std::string name_space;
-  unsigned jobs = 4;
+  unsigned jobs = 16;
   bool verify = true;
   std::string build;  // for the server's ledger; empty: none
   std::chrono::milliseconds patience{0};
