@@ -8,7 +8,10 @@
 namespace larder {
 
 Repository::Repository(Store& store, DiskPool& pool, DiskPool& jobs)
-    : store_(store), pool_(pool), jobs_(jobs) {
+    : store_(store),
+      pool_(pool),
+      jobs_(jobs),
+      small_uploads_(pool, {}, [this](std::span<SmallUpload* const> uploads) { store_now(uploads); }) {
   for (const NamespaceConfig& each : store.namespaces())
     activities_.emplace(each.name, std::make_unique<Activity>());
   activities_.emplace("", std::make_unique<Activity>());  // requests for namespaces that are not there
@@ -244,18 +247,24 @@ Task<Result<Receipt>> Repository::commit(Upload& upload) {
   return pool_.run(&Repository::commit_now, this, std::ref(upload));
 }
 
-Result<Receipt> Repository::store_now(const ArtifactKey& key, UploadRequest request,
-                                      std::span<const std::byte> bytes) {
-  LARDER_TRY_ASSIGN(const UploadStart start, begin_upload_now(key, std::move(request)));
-  if (start.settled) return *start.settled;
-  LARDER_TRY(start.upload->append(bytes));
-  return commit_now(*start.upload);
+void Repository::store_now(std::span<SmallUpload* const> uploads) {
+  store_.store_small(uploads);
+  for (const SmallUpload* each : uploads) {
+    const Result<Receipt>& outcome = *each->outcome;
+    if (outcome) count_receipt(*each->key, *outcome);
+    if (!outcome) activity(each->key->name_space()).rejects.add();
+  }
 }
 
 Task<Result<Receipt>> Repository::store(const ArtifactKey& key, UploadRequest request,
                                         std::span<const std::byte> bytes) {
   activity(key.name_space()).bytes_received.add(bytes.size());
-  return pool_.run(&Repository::store_now, this, key, std::move(request), bytes);
+  SmallUpload upload;
+  upload.key = &key;
+  upload.request = std::move(request);
+  upload.bytes = bytes;
+  co_await small_uploads_.run(upload);
+  co_return std::move(*upload.outcome);
 }
 
 void Repository::release(std::unique_ptr<Upload> upload) {

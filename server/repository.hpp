@@ -17,6 +17,7 @@
 
 #include "common/api.hpp"
 #include "server/activity.hpp"
+#include "server/runtime/batch_queue.hpp"
 #include "server/runtime/disk_pool.hpp"
 #include "server/store/store.hpp"
 
@@ -142,7 +143,7 @@ class Repository {
   Result<api::Stat> stat_all_now();
   Result<std::vector<api::TrashGeneration>> list_trash_now(std::size_t limit);
   Result<api::TrashEvent> empty_trash_now(std::uint64_t generation);
-  Result<Receipt> store_now(const ArtifactKey& key, UploadRequest request, std::span<const std::byte> bytes);
+  void store_now(std::span<SmallUpload* const> uploads);
   Result<Receipt> commit_now(Upload& upload);
   Result<UploadStart> begin_upload_now(const ArtifactKey& key, UploadRequest request);
   void count_receipt(const ArtifactKey& key, const Receipt& receipt);
@@ -150,6 +151,7 @@ class Repository {
   Store& store_;
   DiskPool& pool_;
   DiskPool& jobs_;
+  BatchQueue<SmallUpload> small_uploads_;
   std::stop_source stop_jobs_;
   std::map<std::string, std::unique_ptr<Activity>, std::less<>> activities_;  // fixed once made
 };

@@ -3,7 +3,7 @@
 namespace larder {
 
 Result<void> DirectorySync::sync(const std::vector<std::string>& changed) {
-  if (durability_ == Durability::none) return {};
+  if (durability_ == Durability::none || changed.empty()) return {};
   std::uint64_t removals = 0;
   const std::vector<std::string> directories = with_unsynced_parents(changed, removals);
   if (durability_ == Durability::batch) LARDER_TRY(group_.sync(directories));

@@ -45,9 +45,9 @@ class File {
   virtual Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
   // Fills as much of `buffer` as there is from `offset` on; 0 at the end.
   virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> buffer) = 0;
-  virtual Result<void> sync() = 0;  // bytes, size and mode survive a power cut once it returns
+  virtual Result<void> sync() = 0;       // bytes, size and mode survive a power cut once it returns
   virtual Result<void> sync_data() = 0;  // the same of bytes and size alone, which is less to write
-  virtual Result<void> seal() = 0;  // read-only for everybody (0444)
+  virtual Result<void> seal() = 0;       // read-only for everybody (0444)
   virtual Result<FileStatus> status() = 0;
   virtual int descriptor() const = 0;  // for sendfile; -1 where there is none
 
@@ -72,9 +72,11 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;  // new, 0600, for appending
+  // A new file of these bytes and no more to come, 0444. Cut off by a crash it is shorter.
+  virtual Result<void> create_whole(const std::string& path, std::span<const std::byte> bytes) = 0;
   virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;  // regular files only, for reading
   virtual Result<std::unique_ptr<File>> open_to_overwrite(const std::string& path) = 0;  // made when missing
-  virtual Result<FileStatus> status(const std::string& path) = 0;           // of the name itself
+  virtual Result<FileStatus> status(const std::string& path) = 0;                        // of the name itself
 
   // One more name for an existing file. Errc::exists when `to` is taken,
   // Errc::too_many_links when the inode is full, Errc::not_supported across disks.

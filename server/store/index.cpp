@@ -45,13 +45,15 @@ struct Index::Pending {
 Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Index::~Index() = default;
 
-Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& directory, ByteSize cache_size) {
+Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& directory, ByteSize cache_size,
+                                           Log log) {
   const auto cache = rocksdb::NewLRUCache(cache_size.bytes);
   rocksdb::DBOptions options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.max_open_files = -1;  // filters stay in memory: a miss never reads
   options.max_background_jobs = 2;
+  options.allow_fallocate = log == Log::preallocated;
   options.keep_log_file_num = 2;
   options.max_total_wal_size = 64 << 20;  // bounds what a start has to replay
 

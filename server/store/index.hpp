@@ -45,8 +45,10 @@ class Index {
   };
 
   // Creates the directory's content when it is empty. Errc::busy when another
-  // process has it open.
-  static Result<std::unique_ptr<Index>> open(const std::filesystem::path& directory, ByteSize cache);
+  // process has it open. Log::preallocated: it can be written to for a while after the disk is full.
+  enum class Log { preallocated, as_it_grows };
+  static Result<std::unique_ptr<Index>> open(const std::filesystem::path& directory, ByteSize cache,
+                                             Log log = Log::preallocated);
   ~Index();
 
   Condition condition() const;     // as found by open()

@@ -36,8 +36,7 @@ Result<void> StoreCore::replay_journal() {
   }
   for (const UploadJournal::Leftover& each : leftovers) {
     const auto key = ArtifactKey::parse(each.record.key);
-    if (!key || find_namespace(key->name_space()) == nullptr) continue;  // no namespace of this configuration
-    if (last[each.record.key] != &each) continue;
+    if (!key || last[each.record.key] != &each) continue;
     LARDER_TRY_ASSIGN(const bool lasted, has_lasted(each.record, *key));
     if (!lasted) LARDER_TRY(place_again(each, *key));
   }
@@ -109,6 +108,13 @@ Result<void> StoreCore::place_again(const UploadJournal::Leftover& leftover, con
     written = true;
     return disk.publish(staged, path);
   };
+  if (find_namespace(key.name_space()) ==
+      nullptr) {  // not in this configuration, and acknowledged all the same
+    const auto linked = link_name(key, content, false);
+    if (linked) return enter_uploaded(key, name);
+    (void)disk.remove(staged);
+    return linked.error().code() == Errc::exists ? Result<void>() : linked.error();
+  }
   Origin origin;
   origin.actor = name.uploader;
   origin.why = k_why;

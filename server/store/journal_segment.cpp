@@ -39,8 +39,7 @@ Digest link_of(const Digest& chain, std::string_view lengths, std::string_view d
 // As much as there is.
 Result<std::string> read_piece(File& file, std::uint64_t offset, std::size_t size) {
   std::string bytes(size, '\0');
-  LARDER_TRY_ASSIGN(const std::size_t count,
-                    file.read_at(offset, std::as_writable_bytes(std::span(bytes))));
+  LARDER_TRY_ASSIGN(const std::size_t count, file.read_at(offset, std::as_writable_bytes(std::span(bytes))));
   bytes.resize(count);
   return bytes;
 }

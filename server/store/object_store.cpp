@@ -1,5 +1,7 @@
 #include "server/store/object_store.hpp"
 
+#include <utility>
+
 #include "server/store/layout.hpp"
 
 namespace larder {
@@ -12,33 +14,32 @@ bool is(const Result<void>& result, Errc code) {
 }  // namespace
 
 Result<ObjectStore::Linked> ObjectStore::link(const Digest& digest, std::uint64_t size, const Place& place,
-                                              const std::string& name) {
+                                              const std::string& name, Guess guess) {
   const auto lock = locks_.lock(digest);
   Linked linked;
-  const std::string directory = layout::object_directory(digest);
   bool placed = false;
   std::string object;
   for (unsigned copy = 0;;) {
     object = layout::object_path(digest, copy);
-    const auto status = disk_.status(object);
-    if (!status && status.error().code() != Errc::not_found) return status.error();
-    if (status && status->size != size) {  // a crash before any sync: these are not the bytes
-      unsigned copies = 0;
-      LARDER_TRY_ASSIGN(copies, count_copies(digest));
-      LARDER_TRY(remove_copy(digest, copy, copies));
-      continue;
-    }
-    Result<void> result = status ? link_into(object, name) : status.error();
-    if (is(result, Errc::not_found)) {  // no such copy: the caller's bytes become it
-      Result<void> made = place(object);
-      if (is(made, Errc::not_found)) {  // the first object of this directory
-        LARDER_TRY(make_directories(disk_, directory));
-        made = place(object);
+    Result<void> result = Error(Errc::not_found, "");
+    if (guess == Guess::nothing) {
+      const auto status = disk_.status(object);
+      if (!status && status.error().code() != Errc::not_found) return status.error();
+      if (status && status->size != size) {  // a crash before any sync: these are not the bytes
+        unsigned copies = 0;
+        LARDER_TRY_ASSIGN(copies, count_copies(digest));
+        LARDER_TRY(remove_copy(digest, copy, copies));
+        continue;
       }
+      if (status) result = link_into(object, name);
+    }
+    if (is(result, Errc::not_found)) {  // no such copy: the caller's bytes become it
+      const auto made = place_in_directory(digest, place, object);
+      if (is(made, Errc::exists) && std::exchange(guess, Guess::nothing) == Guess::new_content) continue;
       if (!made) return made.error();
       placed = true;
       linked.new_content = copy == 0;
-      linked.directories.push_back(directory);
+      linked.directories.push_back(layout::object_directory(digest));
       result = link_into(object, name);
     }
     if (is(result, Errc::too_many_links) && !placed) {
@@ -52,6 +53,14 @@ Result<ObjectStore::Linked> ObjectStore::link(const Digest& digest, std::uint64_
     linked.directories.push_back(parent_of(name));
     return linked;
   }
+}
+
+Result<void> ObjectStore::place_in_directory(const Digest& digest, const Place& place,
+                                             const std::string& object) {
+  const Result<void> made = place(object);
+  if (!is(made, Errc::not_found)) return made;
+  LARDER_TRY(make_directories(disk_, layout::object_directory(digest)));  // it is the first one there
+  return place(object);
 }
 
 // Errc::not_found: `object` is missing. Directories above `name` are made as

@@ -30,7 +30,10 @@ class ObjectStore {
   // Makes `name` one more link to the content, `size` bytes. `place` is called when there is
   // no inode with room: its bytes then become the object. Errc::exists when
   // `name` is taken; then, as on any failure, what was new is taken back.
-  Result<Linked> link(const Digest& digest, std::uint64_t size, const Place& place, const std::string& name);
+  // Guess::new_content: it costs `place` nothing to be told that the object is there, so it is tried first.
+  enum class Guess { nothing, new_content };
+  Result<Linked> link(const Digest& digest, std::uint64_t size, const Place& place, const std::string& name,
+                      Guess guess = Guess::nothing);
 
   // Whether the inode is filed under this digest.
   bool holds(const Digest& digest, std::uint64_t inode);
@@ -59,6 +62,7 @@ class ObjectStore {
   Result<void> probe_links();
 
  private:
+  Result<void> place_in_directory(const Digest& digest, const Place& place, const std::string& object);
   Result<void> link_into(const std::string& object, const std::string& name);
   Result<unsigned> count_copies(const Digest& digest);
   Result<void> remove_copy(const Digest& digest, unsigned copy, unsigned& copies);

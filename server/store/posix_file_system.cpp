@@ -201,18 +201,31 @@ bool PosixFileSystem::forget_removed(const std::string& directory, const Descrip
   return removed;
 }
 
-Result<std::unique_ptr<File>> PosixFileSystem::create(const std::string& path) {
-  constexpr int k_flags = O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC;  // O_EXCL: follows no link
+Result<Descriptor> PosixFileSystem::create_new(const std::string& path, int flags, unsigned mode) {
+  flags |= O_CREAT | O_EXCL | O_CLOEXEC;  // O_EXCL: follows no link
   Directory above = directory_of(path);
   if (!above) return posix_error("create", path, errno);
-  Descriptor descriptor(::openat(above->get(), last_component(path), k_flags, k_staging_mode));
+  Descriptor descriptor(::openat(above->get(), last_component(path), flags, mode));
   if (!descriptor && errno == ENOENT && forget_removed(parent_of(path), *above)) {
     above = directory_of(path);
     if (!above) return posix_error("create", path, errno);
-    descriptor = Descriptor(::openat(above->get(), last_component(path), k_flags, k_staging_mode));
+    descriptor = Descriptor(::openat(above->get(), last_component(path), flags, mode));
   }
   if (!descriptor) return posix_error("create", path, errno);
+  return descriptor;
+}
+
+Result<std::unique_ptr<File>> PosixFileSystem::create(const std::string& path) {
+  LARDER_TRY_ASSIGN(Descriptor descriptor, create_new(path, O_RDWR | O_APPEND, k_staging_mode));
   return std::unique_ptr<File>(new PosixFile(std::move(descriptor), path));
+}
+
+Result<void> PosixFileSystem::create_whole(const std::string& path, std::span<const std::byte> bytes) {
+  LARDER_TRY_ASSIGN(Descriptor descriptor, create_new(path, O_WRONLY, k_sealed_mode));
+  PosixFile file(std::move(descriptor), path);
+  const Result<void> written = file.append(bytes);
+  if (!written) (void)remove(path);
+  return written;
 }
 
 Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path) {

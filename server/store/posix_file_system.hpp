@@ -25,6 +25,7 @@ class PosixFileSystem final : public FileSystem {
   static constexpr std::size_t k_most_kept = 260;  // objects/, objects/00 … ff, tmp/
 
   Result<std::unique_ptr<File>> create(const std::string& path) override;
+  Result<void> create_whole(const std::string& path, std::span<const std::byte> bytes) override;
   Result<std::unique_ptr<File>> open(const std::string& path) override;
   Result<std::unique_ptr<File>> open_to_overwrite(const std::string& path) override;
   Result<FileStatus> status(const std::string& path) override;
@@ -48,6 +49,7 @@ class PosixFileSystem final : public FileSystem {
       : root_(std::move(root)), steady_(std::move(steady)) {}
 
   // Opens `path` beneath the root; errno is set on failure.
+  Result<Descriptor> create_new(const std::string& path, int flags, unsigned mode);
   Descriptor resolve(const std::string& path, int flags, unsigned mode = 0) const;
   // The directory that holds the last component of `path`.
   Directory directory_of(const std::string& path);

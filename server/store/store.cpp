@@ -32,8 +32,9 @@ Result<Layout> prepare_layout(FileSystem& disk, const std::filesystem::path& dat
                                        "', which is not larder's; give an empty directory, or take one in "
                                        "with 'larderd adopt'");
   }
-  for (const std::string& directory : {layout::k_tree, layout::k_objects, layout::k_snapshots,
-                                       layout::k_trash, layout::k_quarantine, layout::k_staging, layout::k_journal})
+  for (const std::string& directory :
+       {layout::k_tree, layout::k_objects, layout::k_snapshots, layout::k_trash, layout::k_quarantine,
+        layout::k_staging, layout::k_journal})
     LARDER_TRY(make_directories(disk, directory));
   if (format) return Layout::found;
 
@@ -75,7 +76,7 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesyst
                                            const Clock& clock, StoreOptions options, ByteSize index_cache) {
   LARDER_TRY_ASSIGN(const Layout directory, prepare_layout(disk, data));
   // First of all the index: its lock keeps a second daemon from emptying our tmp/.
-  LARDER_TRY_ASSIGN(auto index, Index::open(data / layout::k_index, index_cache));
+  LARDER_TRY_ASSIGN(auto index, Index::open(data / layout::k_index, index_cache, options.index_log));
   LARDER_TRY(empty_staging(disk));
   // An empty index of an empty tree says all there is to say.
   const bool nothing_yet = directory == Layout::made && index->last_sequence() == 0;
@@ -118,6 +119,10 @@ Found Store::check(KeyView key, Access access, Entry& entry) {
   if (!core_->index_complete) return Found::unknown;
   if (found == Found::hit) core_->recency.note(hash, key.str(), access, core_->clock.now());
   return found;
+}
+
+void Store::store_small(std::span<SmallUpload* const> uploads) {
+  core_->store_small(uploads);
 }
 
 Result<void> Store::load_names(ByteSize limit, const std::stop_token& stop) {

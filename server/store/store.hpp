@@ -113,6 +113,8 @@ class Store {
   // Writing -----------------------------------------------------------------
 
   Result<UploadStart> begin_upload(const ArtifactKey& key, UploadRequest request);
+  // Many at once, which costs less than one by one. Each has its own outcome, and is durable by the policy.
+  void store_small(std::span<SmallUpload* const> uploads);
   Result<Entry> remove(const ArtifactKey& key, const std::string& actor, const std::string& why);
   using Replace = StoreCore::Replace;
   Result<Receipt> rename(const ArtifactKey& from, const ArtifactKey& to, const std::string& actor,

@@ -97,7 +97,8 @@ Result<void> StoreCore::check_live(const ArtifactKey& key) {
   return {};
 }
 
-Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadRequest request) {
+Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadRequest request,
+                                            std::span<const std::byte> bytes) {
   const NamespaceConfig* const name_space = find_namespace(key.name_space());
   if (name_space == nullptr)
     return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
@@ -128,9 +129,12 @@ Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadReques
   if (!stays && !(below && fixed)) {  // otherwise only the digest matters, and nothing is written
     LARDER_TRY_ASSIGN(upload->reservation_,
                       quota.reserve(std::string(key.name_space()), upload->request_.size.value_or(0)));
-    const std::string path = new_staging_path();
-    LARDER_TRY_ASSIGN(upload->file_, disk.create(path));
-    upload->staging_ = path;
+    upload->bytes_ = bytes;
+    if (bytes.empty()) {
+      const std::string path = new_staging_path();
+      LARDER_TRY_ASSIGN(upload->file_, disk.create(path));
+      upload->staging_ = path;
+    }
   }
   start.upload = std::move(upload);
   return start;
@@ -159,193 +163,6 @@ Result<void> StoreCore::tell_ledger(LedgerAction action, const std::vector<std::
     LARDER_TRY(index->apply(change));
   }
   return {};
-}
-
-// The name holds something that stays: the same bytes, or others and a line in the ledger.
-Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content, const Origin& origin,
-                                  const NameRecord& existing) {
-  Receipt receipt;
-  receipt.entry = to_entry(existing);
-  receipt.offered = content.digest;
-  receipt.outcome = Receipt::Outcome::present;
-  if (existing.digest == content.digest) {
-    LARDER_TRY_ASSIGN(const std::optional<NameRecord> own, index->name(key));
-    const std::optional<ArtifactKey> below = own ? std::nullopt : overlaid(key);
-    note(below ? *below : key, Access::seen);  // whoever sends it counts on it
-    return receipt;
-  }
-
-  receipt.outcome = Receipt::Outcome::conflict;
-  const NamespaceConfig* const name_space = find_namespace(key.name_space());
-  receipt.replaceable =
-      name_space != nullptr && overwrite_rule(name_space->kind, key.path()) == OverwriteRule::replaceable;
-  IndexChange change = change_of(key, LedgerAction::conflict, content.digest, content.size);
-  change.key = nullptr;  // the name stays as it is
-  change.ledger.actor = origin.actor;
-  change.ledger.why = "other bytes (" + existing.digest.hex() + ") are there, from " + existing.uploader;
-  LARDER_TRY(index->apply(change));
-  return receipt;
-}
-
-Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& content, const Origin& origin) {
-  const auto lock = key_locks.lock(key);
-  return publish_locked(key, content, origin);
-}
-
-Result<Receipt> StoreCore::publish_locked(const ArtifactKey& key, const Content& content,
-                                          const Origin& origin) {
-  Placed placed;
-  LARDER_TRY_ASSIGN(const std::optional<Receipt> settled, place_name(key, content, origin, placed));
-  if (settled) return *settled;
-  LARDER_TRY(record_placed(std::span(&placed, 1)));
-  Receipt receipt;
-  receipt.outcome = placed.replaced ? Receipt::Outcome::replaced : Receipt::Outcome::created;
-  receipt.entry = to_entry(*placed.change.name);
-  receipt.offered = content.digest;
-  return receipt;
-}
-
-Result<std::optional<Receipt>> StoreCore::place_name(const ArtifactKey& key, const Content& content,
-                                                     const Origin& origin, Placed& placed) {
-  const NamespaceConfig* const name_space = find_namespace(key.name_space());
-  if (name_space == nullptr)
-    return Error(Errc::not_found, "there is no namespace " + std::string(key.name_space()));
-  LARDER_TRY(check_live(key));
-  LARDER_TRY_ASSIGN(std::optional<NameRecord> existing, find_locked(key));
-  LARDER_TRY_ASSIGN(const std::optional<NameRecord> below,
-                    existing ? std::optional<NameRecord>() : peek_overlaid(key));
-  const std::optional<NameRecord>& seen = existing ? existing : below;
-  if (seen && origin.create_only)
-    return Error(Errc::precondition, "cannot store " + key.str() + ": it exists (If-None-Match: *)");
-  if (origin.expected && (!seen || seen->digest != *origin.expected))
-    return Error(Errc::precondition, "cannot store " + key.str() + ": it changed meanwhile (If-Match)");
-  const auto refused = [&]() -> Result<std::optional<Receipt>> {
-    LARDER_TRY_ASSIGN(const Receipt receipt, refuse(key, content, origin, existing ? *existing : *below));
-    return std::optional(receipt);
-  };
-  const bool fixed = overwrite_rule(name_space->kind, key.path()) == OverwriteRule::write_once;
-  // A lane adds to what it overlays, and never says something else under the same name; but a growing
-  // tarball may well be ahead there.
-  const bool is_below = below && (fixed || below->digest == content.digest);
-  if (is_below || (existing && (fixed || origin.keep_existing || existing->digest == content.digest)))
-    return refused();
-
-  NameRecord name;
-  name.digest = content.digest;
-  name.size = content.size;
-  name.stored = origin.record ? origin.record->stored : clock.now();
-  name.declared = origin.declared;
-  name.uploader = origin.record ? origin.record->uploader : origin.actor;
-  if (content.body.empty()) {
-    LARDER_TRY(settle(key, content.digest));
-  } else {
-    LARDER_TRY_ASSIGN(auto pending, journal->append(key.str(), name, content.body));
-    placed.journalled.emplace(std::move(pending));
-  }
-
-  auto linked = link_name(key, content, existing.has_value());
-  if (!linked && linked.error().code() == Errc::exists) {  // the tree had it and the index did not know
-    LARDER_TRY_ASSIGN(existing, enter_locked(key, nullptr));
-    if (existing) return refused();
-    return Error(Errc::conflict, "cannot store " + key.str() + ": there is a directory of that name");
-  }
-  if (!linked && linked.error().code() == Errc::conflict)
-    return Error(Errc::conflict,
-                 "cannot store " + key.str() + ": a file stands where its directory would be");
-  if (!linked && linked.error().code() == Errc::not_found) return Error(Errc::io, linked.error().message());
-  if (!linked) return linked.error();
-
-  const LedgerAction action = existing ? LedgerAction::replace : origin.action;
-  IndexChange change = change_of(key, action, content.digest, content.size);
-  change.ledger.actor = origin.actor;
-  change.ledger.why = origin.why;
-  change.name = std::move(name);
-  if (linked->new_content) {
-    change.new_object.emplace();
-    change.new_object->size = content.size;
-    change.new_object->verified = clock.now();
-    change.new_object->charged_to = key.name_space();
-  }
-  placed.key = &key;
-  placed.replaced = std::move(existing);
-  placed.change = std::move(change);
-  placed.directories = std::move(linked->directories);
-  return std::optional<Receipt>();
-}
-
-Result<void> StoreCore::record_placed(std::span<const Placed> all) {
-  std::vector<std::string> changed;
-  std::vector<IndexChange> changes;
-  changes.reserve(all.size());
-  for (const Placed& each : all) {
-    if (!each.journalled) changed.insert(changed.end(), each.directories.begin(), each.directories.end());
-    changes.push_back(each.change);
-  }
-  if (all.empty()) return {};
-  Result<void> recorded = directories.sync(changed);
-  if (recorded) {
-    const auto sequence = index->apply(changes);
-    if (!sequence) recorded = sequence.error();
-  }
-  for (const Placed& each : all) {
-    if (recorded && each.replaced) collect(each.replaced->digest);
-    if (recorded) continue;
-    take_back(*each.key, each.replaced);  // not acknowledged, so not there
-    collect(each.change.name->digest);
-  }
-  if (!recorded && recorded.error().code() == Errc::not_found)
-    return Error(Errc::io, recorded.error().message());
-  return recorded;
-}
-
-Result<ObjectStore::Linked> StoreCore::link_name(const ArtifactKey& key, const Content& content,
-                                                 bool replace) {
-  const std::string name = layout::tree_path(key);
-  if (content.size == 0) {  // nothing to share, and an empty inode would soon run out of links
-    ObjectStore::Linked linked;
-    constexpr int k_tries = 16;  // a removal next door may take the empty directory away
-    Result<void> placed = Error(Errc::not_found, "");
-    for (int attempt = 0; attempt < k_tries && !placed && placed.error().code() == Errc::not_found;
-         ++attempt) {
-      (void)make_directories(disk, parent_of(name));
-      placed = content.place(name);
-    }
-    if (!placed) return placed.error();
-    linked.directories.push_back(parent_of(name));
-    return linked;
-  }
-  if (!replace) return objects.link(content.digest, content.size, content.place, name);
-
-  const std::string staged = new_staging_path();
-  LARDER_TRY_ASSIGN(ObjectStore::Linked linked,
-                    objects.link(content.digest, content.size, content.place, staged));
-  const Result<void> replaced = disk.replace(staged, name);
-  if (!replaced) {
-    (void)disk.remove(staged);
-    collect(content.digest);
-    return replaced.error();
-  }
-  std::erase(linked.directories, layout::k_staging);
-  linked.directories.push_back(parent_of(name));
-  return linked;
-}
-
-// Undoes link_name(). Where even that fails, the index no longer tells the
-// truth about this name, and says so until the next reconcile.
-void StoreCore::take_back(const ArtifactKey& key, const std::optional<NameRecord>& before) {
-  const std::string name = layout::tree_path(key);
-  Result<void> undone;
-  if (!before) {
-    undone = disk.remove(name);
-  } else {
-    const std::string staged = new_staging_path();
-    const auto no_bytes = [](const std::string&) -> Result<void> {
-      return Error(Errc::io, "the old object is gone");
-    };
-    const auto linked = objects.link(before->digest, before->size, no_bytes, staged);
-    undone = linked ? disk.replace(staged, name) : linked.error();
-  }
-  if (!undone) distrust_index();
 }
 
 void StoreCore::note(KeyView key, Access access) {

@@ -24,6 +24,7 @@
 #include "server/store/lock_table.hpp"
 #include "server/store/object_store.hpp"
 #include "server/store/pins.hpp"
+#include "server/store/publication.hpp"
 #include "server/store/quota.hpp"
 #include "server/store/recency.hpp"
 #include "server/store/scrub.hpp"
@@ -42,32 +43,24 @@ struct StoreOptions {
   ByteSize max_object_size = 64_GiB;
   ContentCache::Limits content;
   UploadJournal::Limits journal;
+  Index::Log index_log = Index::Log::preallocated;
 };
 
 class StoreCore {
  public:
   StoreCore(FileSystem& disk, const Clock& clock, std::unique_ptr<Index> index, StoreOptions options);
 
-  Result<UploadStart> begin_upload(const ArtifactKey& key, UploadRequest request);
+  // `bytes`, if not empty, are all that will come, and outlive the upload: they need no staging.
+  Result<UploadStart> begin_upload(const ArtifactKey& key, UploadRequest request,
+                                   std::span<const std::byte> bytes = {});
+  void store_small(std::span<SmallUpload* const> uploads);
 
-  // The bytes that `place` can put somewhere become the content of `key`.
-  struct Content {
-    Digest digest;
-    std::uint64_t size = 0;
-    ObjectStore::Place place;
-    std::span<const std::byte> body;  // for the journal, see is_journalled(); empty: `place` syncs it
-  };
-  struct Origin {
-    std::string actor;
-    LedgerAction action = LedgerAction::put;
-    std::string why;
-    bool declared = false;
-    bool create_only = false;
-    std::optional<Digest> expected;    // what the name has to hold
-    std::optional<NameRecord> record;  // restored as it was: times, uploader
-    bool keep_existing = false;        // other bytes are a conflict, also where they might be replaced
-  };
+  using Content = Publication::Content;
+  using Origin = Publication::Origin;
+  // The content becomes that of `key`.
   Result<Receipt> publish(const ArtifactKey& key, const Content& content, const Origin& origin);
+  // Each as by publish(); one that is refused hinders no other one. No two of one key.
+  void publish_all(std::span<Publication> all);
 
   // Removal (removal.cpp) ------------------------------------------------------
 
@@ -244,25 +237,35 @@ class StoreCore {
   Result<void> record_move(const ArtifactKey& key, const Result<std::string>& moved,
                            const IndexChange& change);
 
-  // Publishing in two steps, so that many can share the second. The key's lock is held over both.
+  // Publishing in steps, so that many can share them. The key's lock is held over all of them.
   struct Placed {
     const ArtifactKey* key = nullptr;
+    NameRecord name;
     std::optional<NameRecord> replaced;
     IndexChange change;
     std::vector<std::string> directories;  // to be synced
-    std::optional<UploadJournal::Pending> journalled;  // then they need not
   };
+  Result<Receipt> publish_locked(const ArtifactKey& key, const Content& content, const Origin& origin);
+  void publish_locked(std::span<Publication> all);
+  std::unique_ptr<Upload> stage(SmallUpload& small);
+  void admit(Publication& publication, Placed& placed);
+  std::optional<UploadJournal::Pending> secure(std::span<Publication> all, std::span<const Placed> placed);
+  void place(Publication& publication, Placed& placed);
+  Result<std::optional<Receipt>> admission(const ArtifactKey& key, const Content& content,
+                                           const Origin& origin, Placed& placed);
+  Result<std::optional<Receipt>> placing(const ArtifactKey& key, const Content& content, const Origin& origin,
+                                         Placed& placed);
   // The tree is changed, or a receipt says why there is nothing to change.
   Result<std::optional<Receipt>> place_name(const ArtifactKey& key, const Content& content,
                                             const Origin& origin, Placed& placed);
   // Syncs and writes the index. All of them, or on an error none: the tree is as it was.
-  Result<void> record_placed(std::span<const Placed> all);
+  Result<void> record_placed(std::span<Placed> all);
+  Result<void> record_placed(const std::vector<Placed*>& all);
   Result<void> place_frozen(const std::string& frozen, const NameRecord& row, const ArtifactKey& live,
                             const std::string& actor, std::vector<Placed>& placed,
                             api::RestoreResult& result);
   Result<void> place_kept(std::uint64_t generation, std::span<const Kept> names, const std::string& actor,
                           std::vector<Placed>& placed, std::vector<Kept>& back, api::TrashEvent& event);
-  Result<Receipt> publish_locked(const ArtifactKey& key, const Content& content, const Origin& origin);
 
   // Likewise for removals.
   struct TakenOut {

@@ -1,5 +1,8 @@
 #include "server/store/upload.hpp"
 
+#include <string_view>
+#include <unordered_set>
+
 #include "common/archive_check.hpp"
 #include "server/store/store_core.hpp"
 
@@ -78,46 +81,104 @@ Result<void> Upload::check_archive_whole() const {
   return {};
 }
 
-Result<Receipt> Upload::commit() {
-  StoreCore::Content content;
-  content.digest = hasher_.finish();
-  content.size = received_;
-  LARDER_TRY(check_complete(content.digest));
+// All bytes are there: what they are, and how they become durable.
+Result<void> Upload::finish() {
+  content_.digest = hasher_.finish();
+  content_.size = received_;
+  LARDER_TRY(check_complete(content_.digest));
   LARDER_TRY(check_archive_whole());
-
-  std::vector<std::byte> body;
-  if (file_) {
-    LARDER_TRY(file_->seal());
-    if (core_.is_journalled(received_)) {
-      body.resize(static_cast<std::size_t>(received_));
-      LARDER_TRY_ASSIGN(const std::size_t count, file_->read_at(0, body));
-      if (count != body.size()) return Error(Errc::io, "cannot store " + key_.str() + ": " + staging_ + " was cut off");
-      content.body = body;
-    } else {
-      LARDER_TRY(core_.sync_file(*file_));
-    }
-    file_.reset();
+  const bool journalled = core_.is_journalled(received_);
+  if (journalled) content_.body = bytes_;
+  if (!file_) return {};
+  LARDER_TRY(file_->seal());
+  if (!journalled) {
+    LARDER_TRY(core_.sync_file(*file_));
+  } else {
+    body_.resize(static_cast<std::size_t>(received_));
+    LARDER_TRY_ASSIGN(const std::size_t count, file_->read_at(0, body_));
+    if (count != body_.size())
+      return Error(Errc::io, "cannot store " + key_.str() + ": " + staging_ + " was cut off");
+    content_.body = body_;
   }
-  content.place = [this](const std::string& path) -> Result<void> {
-    if (staging_.empty())
-      return Error(Errc::busy, "cannot store " + key_.str() +
-                                   ": the name was removed while its bytes were compared; "
-                                   "send it again");
-    LARDER_TRY(core_.disk.publish(staging_, path));
-    staging_.clear();
-    return {};
-  };
-  StoreCore::Origin origin;
-  origin.actor = request_.uploader;
-  origin.declared = request_.declared.has_value();
-  origin.why = request_.why;
-  origin.keep_existing = !request_.may_replace;
-  origin.create_only = request_.create_only;
-  origin.expected = request_.expected;
-  auto receipt = core_.publish(key_, content, origin);
+  file_.reset();
+  return {};
+}
+
+Result<void> Upload::place(const std::string& path) {
+  if (!bytes_.empty()) return core_.disk.create_whole(path, bytes_);
+  if (staging_.empty())
+    return Error(Errc::busy, "cannot store " + key_.str() +
+                                 ": the name was removed while its bytes were compared; "
+                                 "send it again");
+  LARDER_TRY(core_.disk.publish(staging_, path));
+  staging_.clear();
+  return {};
+}
+
+Publication Upload::publication() {
+  content_.place = [this](const std::string& path) { return place(path); };
+  if (!bytes_.empty() || !staging_.empty()) content_.guess = ObjectStore::Guess::new_content;
+  origin_.actor = request_.uploader;
+  origin_.declared = request_.declared.has_value();
+  origin_.why = request_.why;
+  origin_.keep_existing = !request_.may_replace;
+  origin_.create_only = request_.create_only;
+  origin_.expected = request_.expected;
+  Publication publication;
+  publication.key = &key_;
+  publication.content = &content_;
+  publication.origin = &origin_;
+  return publication;
+}
+
+Result<Receipt> Upload::commit() {
+  LARDER_TRY(finish());
+  Publication one = publication();
+  core_.publish_all(std::span(&one, 1));
   discard();
   reservation_ = Quota::Reservation();
-  return receipt;
+  return std::move(*one.outcome);
+}
+
+void StoreCore::store_small(std::span<SmallUpload* const> uploads) {
+  std::unordered_set<std::string_view> keys;
+  std::vector<SmallUpload*> again;  // of a name that is among the others already
+  std::vector<SmallUpload*> ready;
+  std::vector<std::unique_ptr<Upload>> staged;
+  for (SmallUpload* each : uploads) {
+    if (!keys.insert(each->key->str()).second) {
+      again.push_back(each);
+      continue;
+    }
+    auto upload = stage(*each);
+    if (!upload) continue;
+    ready.push_back(each);
+    staged.push_back(std::move(upload));
+  }
+  std::vector<Publication> publications;
+  publications.reserve(staged.size());
+  for (const auto& each : staged) publications.push_back(each->publication());
+  publish_all(publications);
+  for (std::size_t i = 0; i < ready.size(); ++i) ready[i]->outcome = std::move(publications[i].outcome);
+  staged.clear();
+  for (SmallUpload* each : again) store_small(std::span(&each, 1));
+}
+
+// Null when it is settled.
+std::unique_ptr<Upload> StoreCore::stage(SmallUpload& small) {
+  // Where each upload is synced by itself it takes the way of a large one.
+  if (!small.request.size) small.request.size = small.bytes.size();
+  const bool in_memory = options.durability == Durability::none || is_journalled(small.bytes.size());
+  auto start = begin_upload(*small.key, std::move(small.request),
+                            in_memory ? small.bytes : std::span<const std::byte>());
+  if (!start) small.outcome = start.error();
+  if (start && start->settled) small.outcome = *start->settled;
+  if (small.outcome) return nullptr;
+  Result<void> ready = start->upload->append(small.bytes);
+  if (ready) ready = start->upload->finish();
+  if (ready) return std::move(start->upload);
+  small.outcome = ready.error();
+  return nullptr;
 }
 
 }  // namespace larder

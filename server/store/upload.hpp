@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "common/artifact_key.hpp"
 #include "common/hasher.hpp"
 #include "common/result.hpp"
 #include "server/store/entry.hpp"
+#include "server/store/publication.hpp"
 #include "server/store/quota.hpp"
 
 namespace larder {
@@ -44,6 +46,9 @@ class Upload {
   Result<void> reserve_for(std::uint64_t bytes);
   Result<void> check_complete(const Digest& digest) const;
   Result<void> check_archive_whole() const;
+  Result<void> finish();
+  Publication publication();
+  Result<void> place(const std::string& path);
   void discard();
 
   StoreCore& core_;
@@ -51,16 +56,28 @@ class Upload {
   UploadRequest request_;
   const std::uint64_t max_size_;
   Quota::Reservation reservation_;
-  std::string staging_;  // empty while comparing: the name is taken and only its digest matters
+  std::string staging_;               // empty while comparing: the name is taken and only its digest matters
+  std::span<const std::byte> bytes_;  // all of them, where they are in memory and need no staging
   std::unique_ptr<File> file_;
   Hasher hasher_;
   std::uint64_t received_ = 0;
+  Publication::Content content_;
+  Publication::Origin origin_;
+  std::vector<std::byte> body_;  // read again for the journal
 };
 
 // begin_upload() may know the answer before the first byte.
 struct UploadStart {
   std::unique_ptr<Upload> upload;  // null when settled
   std::optional<Receipt> settled;  // present or conflict, by the declared digest
+};
+
+// An upload whose bytes are all in memory.
+struct SmallUpload {
+  const ArtifactKey* key = nullptr;
+  UploadRequest request;
+  std::span<const std::byte> bytes;
+  std::optional<Result<Receipt>> outcome;  // out
 };
 
 }  // namespace larder

@@ -41,11 +41,11 @@ Result<std::vector<UploadJournal::Leftover>> UploadJournal::read(FileSystem& dis
     for (JournalRecord& record : content->records) leftovers.push_back({std::move(record), number});
     segments.emplace_back(content->header.epoch, std::move(leftovers));
   }
-  std::sort(segments.begin(), segments.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(segments.begin(), segments.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Leftover> all;
   for (auto& [epoch, leftovers] : segments)
-    all.insert(all.end(), std::make_move_iterator(leftovers.begin()), std::make_move_iterator(leftovers.end()));
+    all.insert(all.end(), std::make_move_iterator(leftovers.begin()),
+               std::make_move_iterator(leftovers.end()));
   return all;
 }
 
@@ -93,18 +93,23 @@ Result<void> UploadJournal::begin(Segment& segment, std::uint64_t epoch) {
   return {};
 }
 
-Result<UploadJournal::Pending> UploadJournal::append(std::string_view key, const NameRecord& name,
-                                                     std::span<const std::byte> body) {
-  std::string record = encode_journal_record(key, name, body);
+Result<UploadJournal::Pending> UploadJournal::append(std::span<const Entry> uploads) {
+  std::vector<std::string> records;
+  records.reserve(uploads.size());
+  std::uint64_t bytes = 0;
+  for (const Entry& each : uploads) {
+    records.push_back(encode_journal_record(each.key, *each.name, each.body));
+    bytes += records.back().size();
+  }
   Lock lock(mutex_);
-  LARDER_TRY(make_room(record.size(), lock));
+  LARDER_TRY(make_room(bytes, lock));
   const unsigned number = active_;
   Segment& segment = segments_[number];
-  segment.marks.insert({mark_of(key), mark_of(name.digest)});
-  segment.promised += record.size();
-  ++segment.records;
+  for (const Entry& each : uploads) segment.marks.insert({mark_of(each.key), mark_of(each.name->digest)});
+  segment.promised += bytes;
+  segment.records += uploads.size();
   ++segment.pending;
-  const std::shared_ptr<Group> group = join(record);
+  const std::shared_ptr<Group> group = join(records);
   group->changed.wait(lock, [&] { return group->finished || (!writing_ && groups_.front() == group); });
   if (!group->finished) lead(*group, lock);
   if (group->outcome) return Pending(*this, number);
@@ -114,12 +119,12 @@ Result<UploadJournal::Pending> UploadJournal::append(std::string_view key, const
   return error;
 }
 
-std::shared_ptr<UploadJournal::Group> UploadJournal::join(std::string& record) {
+std::shared_ptr<UploadJournal::Group> UploadJournal::join(std::vector<std::string>& records) {
   if (groups_.empty() || groups_.back()->segment != active_) {
     groups_.push_back(std::make_shared<Group>());
     groups_.back()->segment = active_;
   }
-  groups_.back()->records.push_back(&record);
+  for (std::string& record : records) groups_.back()->records.push_back(&record);
   return groups_.back();
 }
 

@@ -33,7 +33,7 @@ namespace larder {
 class UploadJournal {
  public:
   struct Limits {
-    std::uint64_t body = 64 << 10;     // bytes; what is larger is synced by itself
+    std::uint64_t body = 256 << 10;    // bytes; what is larger is synced by itself
     std::uint64_t segment = 32 << 20;  // bytes, about
     std::size_t records = 4096;        // in a segment: after a power cut so many files are read
   };
@@ -52,7 +52,7 @@ class UploadJournal {
 
   bool takes(std::uint64_t size) const { return size > 0 && size <= limits_.body; }
 
-  // An upload that is in the journal and not placed yet: its segment is kept until this is dropped.
+  // Uploads that are in the journal and not placed yet: their segment is kept until this is dropped.
   // Its thread asks nothing else of the journal meanwhile.
   class Pending {
    public:
@@ -69,8 +69,13 @@ class UploadJournal {
     UploadJournal* journal_;
     unsigned segment_;
   };
-  // Returns once the upload survives a power cut, placed or not.
-  Result<Pending> append(std::string_view key, const NameRecord& name, std::span<const std::byte> body);
+  struct Entry {
+    std::string_view key;  // "namespace/path"
+    const NameRecord* name = nullptr;
+    std::span<const std::byte> body;
+  };
+  // Returns once these uploads survive a power cut, placed or not.
+  Result<Pending> append(std::span<const Entry> uploads);
 
   // Before `key` changes, or `digest` is given a name, in any other way than by append(): what the journal
   // has of them is made to last without it, and is not placed again behind that change.
@@ -87,7 +92,7 @@ class UploadJournal {
     std::uint64_t tail = 0;                 // where the next record goes
     std::uint64_t promised = 0;             // bytes of records on their way there
     std::size_t records = 0;                // since it was empty
-    std::size_t pending = 0;                // of these not placed yet
+    std::size_t pending = 0;                // calls of append() whose uploads are not placed yet
     std::unordered_set<std::size_t> marks;  // hashes of their keys and digests
   };
   // Records that are written and synced together, by the thread of one of them.
@@ -108,7 +113,7 @@ class UploadJournal {
   Result<void> await_empty(Segment& segment, Lock& lock);
   Result<void> checkpoint(Segment& segment, Lock& lock);
   Result<void> settle_segment(Segment& segment, Lock& lock);
-  std::shared_ptr<Group> join(std::string& record);
+  std::shared_ptr<Group> join(std::vector<std::string>& records);
   void lead(Group& group, Lock& lock);
   void finish(unsigned segment);
 

@@ -113,6 +113,38 @@ std::vector<Step> steps() {
       {"an upload", [](StoreBench& bench) { return bench.put(k_new, text_of(9000, 'n')).ok(); },
        [](StoreBench& bench) { CHECK(bench.get(k_new).ok()); },
        [](StoreBench& bench) { CHECK_FALSE(bench.has(k_new)); }},
+      {"a large upload", [](StoreBench& bench) { return bench.put(k_new, text_of(70000, 'n')).ok(); },
+       [](StoreBench& bench) { CHECK(bench.get(k_new).ok()); },
+       [](StoreBench& bench) { CHECK_FALSE(bench.has(k_new)); }},
+      {"uploads that go together",
+       [](StoreBench& bench) {
+         const auto outcomes = bench.put_together({{k_new, text_of(9000, 'n')},
+                                                   {"sstate-cache/ab/again", text_of(9000, 'n')},
+                                                   {"generic/known", text_of(9000, 'o')}});
+         return outcomes[0].ok() && outcomes[1].ok() && outcomes[2].ok();
+       },
+       [](StoreBench& bench) {
+         CHECK(bench.get(k_new).ok());
+         CHECK(bench.get("sstate-cache/ab/again").ok());
+         CHECK(bench.get("generic/known").ok());
+       },
+       &check_nothing},
+      {"an upload and its removal",
+       [](StoreBench& bench) {
+         return bench.put(k_new, text_of(9000, 'n')).ok() && bench.remove(k_new).ok();
+       },
+       [](StoreBench& bench) { CHECK_FALSE(bench.has(k_new)); }, &check_nothing},
+      {"a small replacement of what was just uploaded, then a large one",
+       [](StoreBench& bench) {
+         return bench.put(k_tarball, text_of(7000, 's')).ok() &&
+                bench.put(k_tarball, text_of(70000, 't')).ok();
+       },
+       [](StoreBench& bench) {
+         const auto content = bench.get(k_tarball);
+         REQUIRE(content);
+         CHECK(*content == text_of(70000, 't'));
+       },
+       [](StoreBench& bench) { CHECK(bench.get(k_tarball).ok()); }},
       {"an upload of known bytes",
        [](StoreBench& bench) { return bench.put(k_new, text_of(9000, 'o')).ok(); },
        [](StoreBench& bench) { CHECK(bench.get(k_new).ok()); },
@@ -221,13 +253,21 @@ TEST_CASE("a store is whole after any one operation of the disk failed", "[store
 }
 
 TEST_CASE("a store is whole after a power cut at any operation", "[store][fault]") {
-  const Durability durability = GENERATE(Durability::each, Durability::batch);
+  struct Policy {
+    Durability durability;
+    std::size_t journal_records;  // in a segment: with one, each upload empties one
+  };
+  const Policy policy =
+      GENERATE(Policy{Durability::each, 1}, Policy{Durability::batch, 1}, Policy{Durability::batch, 4096});
+  const Durability durability = policy.durability;
   const Loss loss = GENERATE(Loss::everything, Loss::bytes_alone);
+  UploadJournal::Limits journal;
+  journal.records = policy.journal_records;
   for (const Step& step : steps()) {
     bool struck = true;
     for (std::uint64_t nth = 1; struck; ++nth) {
       REQUIRE(nth < 200);
-      StoreBench bench(durability);
+      StoreBench bench(durability, journal);
       prepare(bench);
       bench.disk.fail(nth, FaultyFileSystem::Mode::from_then_on, EIO);
       const bool acknowledged = step.act(bench);
@@ -439,4 +479,48 @@ TEST_CASE("adopting is whole after any one operation failed, and goes on when ru
     CHECK(bench.has("generic/ab/cd/sstate:b.siginfo"));
     check_whole(bench);
   }
+}
+
+TEST_CASE("what was acknowledged is placed again though its namespace is not configured any more",
+          "[store][fault]") {
+  StoreBench bench;
+  prepare(bench);
+  REQUIRE(bench.put("generic/a/one", text_of(3000, '1')));
+  const std::vector<NamespaceConfig> all = bench.options.namespaces;
+  bench.options.namespaces.pop_back();
+  bench.power_cut(Loss::everything);
+  REQUIRE(bench.open());
+  REQUIRE(bench.close());
+  bench.options.namespaces = all;
+  REQUIRE(bench.open());
+  const auto content = bench.get("generic/a/one");
+  REQUIRE(content);
+  CHECK(*content == text_of(3000, '1'));
+  check_agreement(bench);
+}
+
+TEST_CASE("a replacement that only the journal knows of is placed again, and who uploaded it is known",
+          "[store][fault]") {
+  StoreBench bench;
+  prepare(bench);
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  bench.clock.set(1'000'000);
+  REQUIRE(bench.put(k_tarball, text_of(7000, 't')));
+  bench.power_cut(Loss::everything);
+  const bool index_is_lost = GENERATE(false, true);
+  if (index_is_lost) bench.forget_index();
+  REQUIRE(bench.open());
+  const auto content = bench.get(k_tarball);
+  REQUIRE(content);
+  CHECK(*content == text_of(7000, 't'));
+  CHECK(bench.store->stat(bench.key(k_tarball))->stored == 1'000'000);
+  check_agreement(bench);
+  LedgerQuery query;
+  query.match = k_tarball;
+  const auto ledger = bench.store->ledger(query, bench.store->generation() + 1, 10);
+  REQUIRE(ledger);
+  CHECK(std::any_of(ledger->lines.begin(), ledger->lines.end(), [](const auto& each) {
+    return each.record.digest == Hasher::of(text_of(7000, 't')) && each.record.actor == "test";
+  }));
 }

@@ -77,6 +77,17 @@ Result<std::unique_ptr<File>> FaultyFileSystem::create(const std::string& path) 
   return std::unique_ptr<File>(new FaultyFile(*this, std::move(file), path));
 }
 
+Result<void> FaultyFileSystem::create_whole(const std::string& path, std::span<const std::byte> bytes) {
+  LARDER_TRY(new_entry("create", path));
+  const auto written = step("write", path);
+  if (written) return disk_.create_whole(path, bytes);
+  // What was written before it failed is removed, if that does not fail, too.
+  const std::size_t some = bytes.size() / 2;
+  LARDER_TRY(disk_.create_whole(path, bytes.first(some)));
+  (void)remove(path);
+  return written;
+}
+
 Result<std::unique_ptr<File>> FaultyFileSystem::open(const std::string& path) {
   LARDER_TRY(step("open", path));
   LARDER_TRY_ASSIGN(auto file, disk_.open(path));

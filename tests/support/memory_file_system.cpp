@@ -131,6 +131,14 @@ Result<std::unique_ptr<File>> MemoryFileSystem::create(const std::string& path) 
   return std::unique_ptr<File>(new OpenFile(*this, node, path));
 }
 
+Result<void> MemoryFileSystem::create_whole(const std::string& path, std::span<const std::byte> bytes) {
+  LARDER_TRY_ASSIGN(const auto file, create(path));
+  Result<void> written = file->append(bytes);
+  if (written) written = file->seal();
+  if (!written) (void)remove(path);
+  return written;
+}
+
 Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path) {
   const std::lock_guard lock(mutex_);
   const NodePtr node = find(path);

@@ -36,6 +36,7 @@ class MemoryFileSystem final : public FileSystem {
   std::uint64_t used() const;  // bytes of all files, each inode once
 
   Result<std::unique_ptr<File>> create(const std::string& path) override;
+  Result<void> create_whole(const std::string& path, std::span<const std::byte> bytes) override;
   Result<std::unique_ptr<File>> open(const std::string& path) override;
   Result<std::unique_ptr<File>> open_to_overwrite(const std::string& path) override;
   Result<FileStatus> status(const std::string& path) override;

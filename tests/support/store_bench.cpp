@@ -4,8 +4,10 @@
 
 namespace larder {
 
-StoreBench::StoreBench(Durability durability) {
+StoreBench::StoreBench(Durability durability, UploadJournal::Limits journal) {
   options.durability = durability;
+  options.journal = journal;
+  options.index_log = Index::Log::as_it_grows;  // the index lies in memory
   options.content = {4 << 20, 64};
   options.namespaces.resize(3);
   options.namespaces[0].name = "sstate-cache";
@@ -61,6 +63,25 @@ Result<Receipt> StoreBench::put(const std::string& name, const std::string& cont
   for (std::size_t done = 0; done < all.size(); done += k_piece)
     LARDER_TRY(start.upload->append(std::as_bytes(std::span(all.substr(done, k_piece)))));
   return start.upload->commit();
+}
+
+std::vector<Result<Receipt>> StoreBench::put_together(const std::vector<Named>& uploads) {
+  std::vector<ArtifactKey> keys;
+  keys.reserve(uploads.size());
+  for (const Named& each : uploads) keys.push_back(key(each.name));
+  std::vector<SmallUpload> small(uploads.size());
+  std::vector<SmallUpload*> pointers;
+  for (std::size_t i = 0; i < uploads.size(); ++i) {
+    small[i].key = &keys[i];
+    small[i].request.uploader = "test";
+    small[i].request.declared = uploads[i].declared;
+    small[i].bytes = std::as_bytes(std::span(uploads[i].content));
+    pointers.push_back(&small[i]);
+  }
+  store->store_small(pointers);
+  std::vector<Result<Receipt>> outcomes;
+  for (SmallUpload& each : small) outcomes.push_back(std::move(*each.outcome));
+  return outcomes;
 }
 
 Result<std::string> StoreBench::get(const std::string& name) {

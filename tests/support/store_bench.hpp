@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "server/store/store.hpp"
 #include "tests/support/faulty_file_system.hpp"
@@ -14,7 +15,7 @@
 namespace larder {
 
 struct StoreBench {
-  explicit StoreBench(Durability durability = Durability::batch);
+  explicit StoreBench(Durability durability = Durability::batch, UploadJournal::Limits journal = {});
 
   Result<void> open();  // also after close() or power_cut()
   Result<void> close();
@@ -25,6 +26,13 @@ struct StoreBench {
   ArtifactKey key(const std::string& text) const;  // "sstate-cache/a/b"
   Result<Receipt> put(const std::string& name, const std::string& content,
                       std::optional<Digest> declared = std::nullopt);
+  // All at once; an outcome each.
+  struct Named {
+    std::string name;
+    std::string content;
+    std::optional<Digest> declared = std::nullopt;
+  };
+  std::vector<Result<Receipt>> put_together(const std::vector<Named>& uploads);
   Result<std::string> get(const std::string& name);
   bool has(const std::string& name);
   Result<Entry> remove(const std::string& name);
