@@ -93,6 +93,9 @@ class BatchQueue {
         const std::unique_ptr<Resumable> resume = std::move(each->resume);
         (*resume)();  // and it may be gone
       }
+      if (!pool_.is_waited_for()) continue;
+      pool_.post([this] { work_off(); });  // others first
+      return;
     }
   }
 

@@ -30,6 +30,11 @@ std::size_t DiskPool::pending() const {
   return queue_.size() + running_;
 }
 
+bool DiskPool::is_waited_for() const {
+  const std::lock_guard lock(mutex_);
+  return !queue_.empty();
+}
+
 // One thread at a time is woken, which then wakes the next before it begins: while it comes up, whoever is
 // through with a job may have taken what it was woken for. `mutex_` is held.
 bool DiskPool::should_wake() {

@@ -42,6 +42,7 @@ class DiskPool {
 
   std::size_t size() const { return threads_.size(); }
   std::size_t pending() const;  // queued or running
+  bool is_waited_for() const;   // something is queued
   void stop();                  // finishes what is queued, then joins
 
  private:

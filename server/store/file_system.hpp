@@ -45,7 +45,10 @@ class File {
   virtual Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
   // Fills as much of `buffer` as there is from `offset` on; 0 at the end.
   virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> buffer) = 0;
-  virtual Result<void> sync() = 0;       // bytes, size and mode survive a power cut once it returns
+  virtual Result<void> sync() = 0;  // bytes, size and mode survive a power cut once it returns
+  // Everything of the file system that it lies on, syncfs(2). The first call after a write was lost
+  // fails, whoever asked for that write and whoever else has synced since.
+  virtual Result<void> sync_around() = 0;
   virtual Result<void> sync_data() = 0;  // the same of bytes and size alone, which is less to write
   virtual Result<void> seal() = 0;       // read-only for everybody (0444)
   virtual Result<FileStatus> status() = 0;

@@ -1,10 +1,10 @@
 // StoreCore, the part that does again what the upload journal tells of. Runs before anybody is
-// served: whatever a power cut made of these names and their objects, afterwards
-// they are what was acknowledged.
+// served: whatever a power cut made of these names and their objects, afterwards they are
+// what was acknowledged. Whatever else a name leads to by now is older: a removal that did not
+// last, an earlier upload; what came later by any other way had the journal emptied first.
 #include <unordered_map>
 #include <unordered_set>
 
-#include "common/hasher.hpp"
 #include "server/store/layout.hpp"
 #include "server/store/store_core.hpp"
 
@@ -18,42 +18,55 @@ constexpr std::string_view k_why = "from the journal, after an unclean stop";
 Result<void> StoreCore::replay_journal() {
   LARDER_TRY_ASSIGN(const std::vector<UploadJournal::Leftover> leftovers, UploadJournal::read(disk));
   std::unordered_map<std::string, const UploadJournal::Leftover*> last;  // of a name the last word counts
-  for (const UploadJournal::Leftover& each : leftovers) last[each.record.key] = &each;
-
-  std::unordered_set<Digest> examined;
-  const auto is_whole = [&](const Digest& digest, std::uint64_t size) {
-    return [this, digest, size](const std::string& path, const FileStatus& status) -> Result<bool> {
-      if (status.size != size) return false;
-      LARDER_TRY_ASSIGN(const auto file, disk.open(path));
-      LARDER_TRY_ASSIGN(const Digest found, hash(*file));
-      return found == digest;
-    };
-  };
-  for (const auto& [key, leftover] : last) {
-    const NameRecord& name = leftover->record.name;
-    if (examined.insert(name.digest).second)
-      LARDER_TRY(objects.keep_whole(name.digest, is_whole(name.digest, name.size)));
-  }
+  std::unordered_map<Digest, std::unordered_set<std::uint64_t>> whole;
   for (const UploadJournal::Leftover& each : leftovers) {
-    const auto key = ArtifactKey::parse(each.record.key);
-    if (!key || last[each.record.key] != &each) continue;
-    LARDER_TRY_ASSIGN(const bool lasted, has_lasted(each.record, *key));
-    if (!lasted) LARDER_TRY(place_again(each, *key));
+    last[each.record.key] = &each;
+    const NameRecord& name = each.record.name;
+    if (whole.contains(name.digest)) continue;
+    LARDER_TRY_ASSIGN(whole[name.digest], find_whole(name));
   }
+  std::vector<std::pair<const UploadJournal::Leftover*, ArtifactKey>> lost;
+  for (const UploadJournal::Leftover& each : leftovers) {
+    auto key = ArtifactKey::parse(each.record.key);
+    if (!key || last[each.record.key] != &each) continue;
+    LARDER_TRY_ASSIGN(const bool lasted, has_lasted(each.record, *key, whole[each.record.name.digest]));
+    if (!lasted) lost.emplace_back(&each, std::move(*key));
+  }
+  for (const auto& [digest, inodes] : whole) {
+    const auto aside = [&] { return layout::condemned_path(new_generation(), digest); };
+    LARDER_TRY(objects.keep_whole(digest, inodes, aside));
+  }
+  for (const auto& [leftover, key] : lost) LARDER_TRY(place_again(*leftover, key));
+
   if (!leftovers.empty()) LARDER_TRY(disk.sync_all());
   if (!leftovers.empty() || options.durability != Durability::batch) LARDER_TRY(UploadJournal::clear(disk));
   if (options.durability != Durability::batch) return {};
-
   auto opened = UploadJournal::open(disk, options.journal);
-  // On a full disk it starts all the same, and every upload is synced by itself.
+  // Where there is no room for a journal every upload is synced by itself.
   if (!opened && opened.error().code() == Errc::no_space) return {};
   if (!opened) return opened.error();
   journal = std::move(*opened);
   return {};
 }
 
-// Whether the name leads to what was uploaded; one that came back without its bytes is removed.
-Result<bool> StoreCore::has_lasted(const JournalRecord& record, const ArtifactKey& key) {
+// The inodes of a content that hold its bytes. One that cannot be read does not.
+Result<std::unordered_set<std::uint64_t>> StoreCore::find_whole(const NameRecord& name) {
+  std::unordered_set<std::uint64_t> whole;
+  for (unsigned copy = 0;; ++copy) {
+    const std::string path = layout::object_path(name.digest, copy);
+    const auto status = disk.status(path);
+    if (!status && status.error().code() == Errc::not_found) return whole;
+    if (!status) return status.error();
+    if (status->size != name.size) continue;
+    const auto file = disk.open(path);
+    const auto digest = file ? hash(**file) : file.error();
+    if (digest && *digest == name.digest) whole.insert(status->inode);
+  }
+}
+
+// Whether the name leads to what was uploaded; what else it leads to is taken away.
+Result<bool> StoreCore::has_lasted(const JournalRecord& record, const ArtifactKey& key,
+                                   const std::unordered_set<std::uint64_t>& whole) {
   const std::string path = layout::tree_path(key);
   const auto status = disk.status(path);
   if (!status) {
@@ -62,20 +75,16 @@ Result<bool> StoreCore::has_lasted(const JournalRecord& record, const ArtifactKe
     return status.error();
   }
   if (status->type != FileType::file) return false;
-  if (objects.holds(record.name.digest, status->inode)) {
-    LARDER_TRY_ASSIGN(const std::optional<NameRecord> row, index->name(key));
-    if (!row || row->digest != record.name.digest) LARDER_TRY(enter_uploaded(key, record.name));
-    return true;
+  if (!whole.contains(status->inode)) {
+    LARDER_TRY(disk.remove(path));
+    return false;
   }
-  LARDER_TRY_ASSIGN(const auto file, disk.open(path));
-  LARDER_TRY_ASSIGN(const Digest found, hash(*file));
-  // What is filed under the digest it has was stored as such: the upload lost against it, or replaces it.
-  if (found == record.name.digest || objects.holds(found, status->inode)) return false;
-  LARDER_TRY(disk.remove(path));
-  return false;
+  LARDER_TRY_ASSIGN(const std::optional<NameRecord> row, index->name(key));
+  if (!row || row->digest != record.name.digest) LARDER_TRY(enter_uploaded(key, record.name));
+  return true;
 }
 
-// Its row did not last, and is what it was.
+// Its row, as it was. By no rule but that it was acknowledged.
 Result<void> StoreCore::enter_uploaded(const ArtifactKey& key, const NameRecord& name) {
   IndexChange change = change_of(key, LedgerAction::put, name.digest, name.size);
   change.ledger.actor = name.uploader;
@@ -89,44 +98,21 @@ Result<void> StoreCore::enter_uploaded(const ArtifactKey& key, const NameRecord&
   return {};
 }
 
-Result<void> StoreCore::write_body(const UploadJournal::Leftover& leftover, const std::string& path) {
-  LARDER_TRY_ASSIGN(const std::string body, UploadJournal::body_of(disk, leftover));
-  LARDER_TRY_ASSIGN(const auto file, disk.create(path));
-  LARDER_TRY(file->append(std::as_bytes(std::span(body))));
-  return file->seal();
-}
-
 Result<void> StoreCore::place_again(const UploadJournal::Leftover& leftover, const ArtifactKey& key) {
   const NameRecord& name = leftover.record.name;
-  const std::string staged = new_staging_path();
+  LARDER_TRY_ASSIGN(const std::string body, UploadJournal::body_of(disk, leftover));
   Content content;
   content.digest = name.digest;
   content.size = name.size;
-  bool written = false;
-  content.place = [&](const std::string& path) -> Result<void> {
-    if (!written) LARDER_TRY(write_body(leftover, staged));
-    written = true;
-    return disk.publish(staged, path);
+  content.place = [&](const std::string& path) {
+    return disk.create_whole(path, std::as_bytes(std::span(body)));
   };
-  if (find_namespace(key.name_space()) ==
-      nullptr) {  // not in this configuration, and acknowledged all the same
-    const auto linked = link_name(key, content, false);
-    if (linked) return enter_uploaded(key, name);
-    (void)disk.remove(staged);
-    return linked.error().code() == Errc::exists ? Result<void>() : linked.error();
-  }
-  Origin origin;
-  origin.actor = name.uploader;
-  origin.why = k_why;
-  origin.declared = name.declared;
-  origin.record = name;
-  const auto placed = publish(key, content, origin);
-  if (placed) return {};
-  (void)disk.remove(staged);
-  // A lane or a directory took its place: the upload was never acknowledged.
-  const Errc code = placed.error().code();
-  if (code == Errc::conflict || code == Errc::not_found) return {};
-  return placed.error().within("placing again what was uploaded just before an unclean stop");
+  const auto linked = link_name(key, content, false);
+  if (linked) return enter_uploaded(key, name);
+  // A directory stands there, or a file where its directory would be: it was being refused for that.
+  const Errc code = linked.error().code();
+  if (code == Errc::exists || code == Errc::conflict) return {};
+  return linked.error().within("placing again what was uploaded just before an unclean stop");
 }
 
 }  // namespace larder

@@ -116,14 +116,20 @@ Result<void> ObjectStore::collect(const Digest& digest, const std::function<void
   return {};
 }
 
-Result<void> ObjectStore::keep_whole(const Digest& digest, const Judge& is_whole) {
+Result<void> ObjectStore::keep_whole(const Digest& digest, const std::unordered_set<std::uint64_t>& whole,
+                                     const std::function<std::string()>& aside) {
   const auto lock = locks_.lock(digest);
   LARDER_TRY_ASSIGN(unsigned copies, count_copies(digest));
   for (unsigned copy = copies; copy-- > 0;) {  // downwards: what moves into a gap has been looked at
     const std::string path = layout::object_path(digest, copy);
     LARDER_TRY_ASSIGN(const FileStatus status, disk_.status(path));
-    LARDER_TRY_ASSIGN(const bool whole, is_whole(path, status));
-    if (!whole) LARDER_TRY(remove_copy(digest, copy, copies));
+    if (whole.contains(status.inode)) continue;
+    if (status.links > 1) {
+      const std::string condemned = aside();
+      LARDER_TRY(make_directories(disk_, parent_of(condemned)));
+      LARDER_TRY(disk_.link(path, condemned));
+    }
+    LARDER_TRY(remove_copy(digest, copy, copies));
   }
   return {};
 }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "common/digest.hpp"
@@ -43,9 +44,10 @@ class ObjectStore {
   Result<void> condemn(const Digest& digest, std::uint64_t inode, const std::string& to,
                        const std::function<void()>& gone);
 
-  // Takes away the inodes of this content that `is_whole` denies, whatever names they have.
-  using Judge = std::function<Result<bool>(const std::string& path, const FileStatus& status)>;
-  Result<void> keep_whole(const Digest& digest, const Judge& is_whole);
+  // Takes the inodes that are not among `whole` off this content: away, or to where `aside` says while there
+  // are names that lead to them.
+  Result<void> keep_whole(const Digest& digest, const std::unordered_set<std::uint64_t>& whole,
+                          const std::function<std::string()>& aside);
 
   // Names of the content, in all of the data directory; 0 when it is not stored.
   Result<std::uint64_t> count_names(const Digest& digest);

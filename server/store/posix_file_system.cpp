@@ -88,6 +88,11 @@ class PosixFile final : public File {
     return {};
   }
 
+  Result<void> sync_around() override {
+    if (::syncfs(descriptor_.get()) != 0) return posix_error("sync", "the file system of " + path_, errno);
+    return {};
+  }
+
   Result<void> sync_data() override {
     if (::fdatasync(descriptor_.get()) != 0) return posix_error("sync", path_, errno);
     return {};

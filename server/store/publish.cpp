@@ -35,8 +35,12 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
 }
 
 Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& content, const Origin& origin) {
-  const auto lock = key_locks.lock(key);
-  return publish_locked(key, content, origin);
+  Publication one;
+  one.key = &key;
+  one.content = &content;
+  one.origin = &origin;
+  publish_all(std::span(&one, 1));
+  return std::move(*one.outcome);
 }
 
 Result<Receipt> StoreCore::publish_locked(const ArtifactKey& key, const Content& content,
@@ -53,25 +57,29 @@ void StoreCore::publish_all(std::span<Publication> all) {
   std::vector<const ArtifactKey*> keys;
   keys.reserve(all.size());
   for (const Publication& each : all) keys.push_back(each.key);
-  const auto locks = key_locks.lock_all(keys);
-  publish_locked(all);
+  Journalled journalled = [&] {
+    const auto locks = key_locks.lock_all(keys);
+    return publish_locked(all);
+  }();
+  journalled.pending.reset();
+  // The journal must not place again what was not placed, over what stands there.
+  for (const Publication* each : journalled.refused) (void)settle(*each->key, each->content->digest);
 }
 
-void StoreCore::publish_locked(std::span<Publication> all) {
+StoreCore::Journalled StoreCore::publish_locked(std::span<Publication> all) {
   std::vector<Placed> placed(all.size());
   for (std::size_t i = 0; i < all.size(); ++i) admit(all[i], placed[i]);
-  const auto pending = secure(all, placed);
+  Journalled journalled = secure(all, placed);
+  std::vector<Placed*> done;
+  std::vector<std::size_t> places;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!all[i].outcome) place(all[i], placed[i]);
-  }
-  std::vector<Placed*> done;
-  done.reserve(all.size());
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!all[i].outcome) done.push_back(&placed[i]);
+    if (all[i].outcome) continue;
+    done.push_back(&placed[i]);
+    places.push_back(i);
   }
   const Result<void> recorded = record_placed(done);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all[i].outcome) continue;
+  for (const std::size_t i : places) {
     if (!recorded) {
       all[i].outcome = recorded.error();
       continue;
@@ -82,28 +90,38 @@ void StoreCore::publish_locked(std::span<Publication> all) {
     receipt.offered = all[i].content->digest;
     all[i].outcome = receipt;
   }
+  const auto was_placed = [](const Publication* each) {
+    return each->outcome->ok() && (*each->outcome)->outcome != Receipt::Outcome::present &&
+           (*each->outcome)->outcome != Receipt::Outcome::conflict;
+  };
+  std::erase_if(journalled.refused, was_placed);
+  return journalled;
 }
 
 // Into the journal, together, what is to go there. What is not is made safe from it.
-std::optional<UploadJournal::Pending> StoreCore::secure(std::span<Publication> all,
-                                                        std::span<const Placed> placed) {
+StoreCore::Journalled StoreCore::secure(std::span<Publication> all, std::span<Placed> placed) {
+  Journalled journalled;
   std::vector<UploadJournal::Entry> entries;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i].outcome) continue;
     if (!all[i].content->body.empty()) {
       entries.push_back({all[i].key->str(), &placed[i].name, all[i].content->body});
+      journalled.refused.push_back(&all[i]);  // until it is placed
+      placed[i].journalled = true;
       continue;
     }
     const auto settled = settle(*all[i].key, all[i].content->digest);
     if (!settled) all[i].outcome = settled.error();
   }
-  if (entries.empty()) return std::nullopt;
+  if (entries.empty()) return journalled;
   auto appended = journal->append(entries);
-  if (appended) return std::move(*appended);
-  for (Publication& each : all) {
-    if (!each.outcome && !each.content->body.empty()) each.outcome = appended.error();
+  if (appended) {
+    journalled.pending.emplace(std::move(*appended));
+    return journalled;
   }
-  return std::nullopt;
+  for (Publication* each : journalled.refused) each->outcome = appended.error();
+  journalled.refused.clear();  // nothing of it is in the journal
+  return journalled;
 }
 
 Result<std::optional<Receipt>> StoreCore::place_name(const ArtifactKey& key, const Content& content,
@@ -113,7 +131,7 @@ Result<std::optional<Receipt>> StoreCore::place_name(const ArtifactKey& key, con
   one.content = &content;
   one.origin = &origin;
   admit(one, placed);
-  const auto pending = secure(std::span(&one, 1), std::span(&placed, 1));
+  (void)secure(std::span(&one, 1), std::span(&placed, 1));  // with no body for the journal
   if (!one.outcome) place(one, placed);
   if (!one.outcome) return std::optional<Receipt>();
   if (!*one.outcome) return one.outcome->error();
@@ -196,7 +214,7 @@ Result<std::optional<Receipt>> StoreCore::placing(const ArtifactKey& key, const 
     placed.change.new_object->verified = clock.now();
     placed.change.new_object->charged_to = key.name_space();
   }
-  if (content.body.empty()) placed.directories = std::move(linked->directories);
+  if (!placed.journalled) placed.directories = std::move(linked->directories);
   return std::optional<Receipt>();
 }
 
@@ -216,7 +234,13 @@ Result<void> StoreCore::record_placed(const std::vector<Placed*>& all) {
     changed.insert(changed.end(), each->directories.begin(), each->directories.end());
     changes.push_back(std::move(each->change));
   }
-  Result<void> recorded = directories.sync(changed);
+  Result<void> recorded;
+  for (const Placed* each : all) {
+    // Its bytes may be those of an upload that came just before it was linked.
+    if (!each->journalled && each->name.size > 0 && recorded)
+      recorded = settle(*each->key, each->name.digest);
+  }
+  if (recorded) recorded = directories.sync(changed);
   if (recorded) {
     const auto sequence = index->apply(changes);
     if (!sequence) recorded = sequence.error();

@@ -59,7 +59,9 @@ Result<std::uint64_t> StoreCore::remove_all(std::span<Doomed> names, const Remov
 // Out of the tree. Errc::no_space: only the trash needs room.
 Result<StoreCore::TakenOut> StoreCore::take_out(const ArtifactKey& key, const NameRecord& row,
                                                 const Removal& removal, Into into) {
-  LARDER_TRY(settle(key, row.digest));
+  // What goes for good needs no room on the disk, and may be back after a power cut.
+  const Result<void> settled = settle(key, row.digest);
+  if (into == Into::trash) LARDER_TRY(settled);
   const std::uint64_t generation = into == Into::nothing     ? 0
                                    : removal.generation != 0 ? removal.generation
                                                              : new_generation();

@@ -58,7 +58,14 @@ Result<void> ScrubPass::check_object(const std::string& path, const Digest& dige
   LARDER_TRY_ASSIGN(const auto record, core_.index->object(digest));
   const bool other_size = record && record->size != status.size;
   if (is_due(digest, record) || other_size) {
-    LARDER_TRY_ASSIGN(const auto finding, content_.hash(path, status.inode, digest));
+    LARDER_TRY_ASSIGN(auto finding, content_.hash(path, status.inode, digest));
+    if (finding.kind == Kind::differs) {  // one that is just being written is whole once its lock is free
+      const auto look_again = [&]() -> Result<void> {
+        LARDER_TRY_ASSIGN(finding, content_.hash(path, status.inode, digest));
+        return {};
+      };
+      LARDER_TRY(core_.objects.while_stored(digest, look_again));
+    }
     count(finding);
     if (finding.kind == Kind::moved) return {};
     if (finding.kind == Kind::differs)

@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "common/clock.hpp"
 #include "common/namespace_kind.hpp"
@@ -59,7 +60,8 @@ class StoreCore {
   using Origin = Publication::Origin;
   // The content becomes that of `key`.
   Result<Receipt> publish(const ArtifactKey& key, const Content& content, const Origin& origin);
-  // Each as by publish(); one that is refused hinders no other one. No two of one key.
+  // Each as by publish(), and no two of one key. One that is refused hinders no other one; when the
+  // index cannot be written, none is.
   void publish_all(std::span<Publication> all);
 
   // Removal (removal.cpp) ------------------------------------------------------
@@ -244,12 +246,18 @@ class StoreCore {
     std::optional<NameRecord> replaced;
     IndexChange change;
     std::vector<std::string> directories;  // to be synced
+    bool journalled = false;               // then they need not
   };
   Result<Receipt> publish_locked(const ArtifactKey& key, const Content& content, const Origin& origin);
-  void publish_locked(std::span<Publication> all);
+  // What went to the journal. Nothing else is asked of it before `pending` is dropped.
+  struct Journalled {
+    std::optional<UploadJournal::Pending> pending;
+    std::vector<Publication*> refused;  // in the journal, and not in the tree
+  };
+  Journalled publish_locked(std::span<Publication> all);
   std::unique_ptr<Upload> stage(SmallUpload& small);
   void admit(Publication& publication, Placed& placed);
-  std::optional<UploadJournal::Pending> secure(std::span<Publication> all, std::span<const Placed> placed);
+  Journalled secure(std::span<Publication> all, std::span<Placed> placed);
   void place(Publication& publication, Placed& placed);
   Result<std::optional<Receipt>> admission(const ArtifactKey& key, const Content& content,
                                            const Origin& origin, Placed& placed);
@@ -279,9 +287,10 @@ class StoreCore {
   Result<void> settle(const ArtifactKey& key, const Digest& digest) {
     return journal ? journal->settle(key.str(), digest) : Result<void>();
   }
-  Result<bool> has_lasted(const JournalRecord& record, const ArtifactKey& key);
+  Result<std::unordered_set<std::uint64_t>> find_whole(const NameRecord& name);
+  Result<bool> has_lasted(const JournalRecord& record, const ArtifactKey& key,
+                          const std::unordered_set<std::uint64_t>& whole);
   Result<void> enter_uploaded(const ArtifactKey& key, const NameRecord& name);
-  Result<void> write_body(const UploadJournal::Leftover& leftover, const std::string& path);
   Result<void> place_again(const UploadJournal::Leftover& leftover, const ArtifactKey& key);
   enum class Sync { now, never };
   Result<std::uint64_t> record_taken_out(std::span<const TakenOut> all, Into into, Sync sync);  // bytes freed

@@ -103,6 +103,7 @@ Result<UploadJournal::Pending> UploadJournal::append(std::span<const Entry> uplo
   }
   Lock lock(mutex_);
   LARDER_TRY(make_room(bytes, lock));
+  if (lost_) return *lost_;
   const unsigned number = active_;
   Segment& segment = segments_[number];
   for (const Entry& each : uploads) segment.marks.insert({mark_of(each.key), mark_of(each.name->digest)});
@@ -172,13 +173,16 @@ Result<void> UploadJournal::make_room(std::uint64_t bytes, Lock& lock) {
 // The other segment is written from now on, and this one made superfluous.
 Result<void> UploadJournal::turn_over(Lock& lock) {
   const unsigned before = active_;
-  LARDER_TRY(await_empty(segments_[1 - before], lock));
+  while (active_ == before && segments_[1 - before].state != State::empty)
+    LARDER_TRY(await_empty(segments_[1 - before], lock));
   if (active_ != before) return {};  // somebody else did
   Segment& full = segments_[before];
   full.state = State::full;
   active_ = 1 - before;
   segments_[active_].state = State::writing;
-  return full.pending == 0 ? checkpoint(full, lock) : Result<void>();
+  // Who needs it empty is told if that fails.
+  if (full.pending == 0) (void)checkpoint(full, lock);
+  return {};
 }
 
 // Or written again already.
@@ -196,12 +200,16 @@ Result<void> UploadJournal::await_empty(Segment& segment, Lock& lock) {
 
 // All that it tells of is placed: it is made to last, and the segment emptied.
 Result<void> UploadJournal::checkpoint(Segment& segment, Lock& lock) {
+  if (lost_) return *lost_;
   segment.state = State::syncing;
   const std::uint64_t epoch = ++last_epoch_;
   lock.unlock();
-  Result<void> outcome = disk_.sync_all();
+  // Always through the same descriptor, that nobody else syncs with: of several one alone is told of a lost
+  // write.
+  const Result<void> synced = segments_[0].file->sync_around();
   lock.lock();
-  if (outcome) outcome = begin(segment, epoch);
+  if (!synced) lost_ = synced.error();
+  const Result<void> outcome = synced ? begin(segment, epoch) : synced;
   if (outcome) {
     segment.records = 0;
     segment.marks.clear();

@@ -15,6 +15,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,7 +75,8 @@ class UploadJournal {
     const NameRecord* name = nullptr;
     std::span<const std::byte> body;
   };
-  // Returns once these uploads survive a power cut, placed or not.
+  // Returns once these uploads survive a power cut, placed or not. Fails for good when a write was lost that
+  // it answers for: what the journal has is kept for the next start.
   Result<Pending> append(std::span<const Entry> uploads);
 
   // Before `key` changes, or `digest` is given a name, in any other way than by append(): what the journal
@@ -126,6 +128,8 @@ class UploadJournal {
   std::uint64_t last_epoch_ = 0;
   std::deque<std::shared_ptr<Group>> groups_;  // not written yet; the last one still takes records
   bool writing_ = false;                       // somebody leads a group
+  std::optional<Error>
+      lost_;  // a sync failed, and asked again it would not tell: nothing is emptied any more
 };
 
 }  // namespace larder

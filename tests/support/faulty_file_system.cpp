@@ -25,6 +25,10 @@ class FaultyFileSystem::FaultyFile final : public File {
     LARDER_TRY(disk_.step("sync", path_));
     return file_->sync();
   }
+  Result<void> sync_around() override {
+    LARDER_TRY(disk_.step("sync", "everything"));
+    return file_->sync_around();
+  }
   Result<void> sync_data() override {
     LARDER_TRY(disk_.step("sync", path_));
     return file_->sync_data();

@@ -66,6 +66,7 @@ class MemoryFileSystem::OpenFile final : public File {
     return {};
   }
   Result<void> sync_data() override { return sync(); }
+  Result<void> sync_around() override { return disk_.sync_all(); }
   Result<void> seal() override {
     const std::lock_guard lock(disk_.mutex_);
     node_->mode = 0444;
