@@ -32,9 +32,9 @@ Result<void> StoreCore::replay_journal() {
     LARDER_TRY_ASSIGN(const bool lasted, has_lasted(each.record, *key, whole[each.record.name.digest]));
     if (!lasted) lost.emplace_back(&each, std::move(*key));
   }
-  for (const auto& [digest, inodes] : whole) {
-    const auto aside = [&] { return layout::condemned_path(new_generation(), digest); };
-    LARDER_TRY(objects.keep_whole(digest, inodes, aside));
+  for (const auto& content : whole) {
+    const auto aside = [&] { return layout::condemned_path(new_generation(), content.first); };
+    LARDER_TRY(objects.keep_whole(content.first, content.second, aside));
   }
   for (const auto& [leftover, key] : lost) LARDER_TRY(place_again(*leftover, key));
 
