@@ -49,7 +49,7 @@ class File {
   // Everything of the file system that it lies on, syncfs(2). The first call after a write was lost
   // fails, whoever asked for that write and whoever else has synced since.
   virtual Result<void> sync_around() = 0;
-  virtual Result<void> sync_data() = 0;  // the same of bytes and size alone, which is less to write
+  virtual Result<void> sync_data() = 0;  // as sync(), but not the mode: less is written
   virtual Result<void> seal() = 0;       // read-only for everybody (0444)
   virtual Result<FileStatus> status() = 0;
   virtual int descriptor() const = 0;  // for sendfile; -1 where there is none

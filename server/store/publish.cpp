@@ -1,12 +1,22 @@
 // StoreCore, the part that gives names their content: first what is admitted is made
 // durable or on its way to be, then it is linked into the tree, then the index learns of it.
 // One at a time, or many that share each of these steps.
-#include <array>
-
 #include "server/store/layout.hpp"
 #include "server/store/store_core.hpp"
 
 namespace larder {
+namespace {
+
+Publication publication_of(const ArtifactKey& key, const Publication::Content& content,
+                           const Publication::Origin& origin) {
+  Publication publication;
+  publication.key = &key;
+  publication.content = &content;
+  publication.origin = &origin;
+  return publication;
+}
+
+}  // namespace
 
 // The name holds something that stays: the same bytes, or others and a line in the ledger.
 Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content, const Origin& origin,
@@ -35,20 +45,14 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
 }
 
 Result<Receipt> StoreCore::publish(const ArtifactKey& key, const Content& content, const Origin& origin) {
-  Publication one;
-  one.key = &key;
-  one.content = &content;
-  one.origin = &origin;
+  Publication one = publication_of(key, content, origin);
   publish_all(std::span(&one, 1));
   return std::move(*one.outcome);
 }
 
 Result<Receipt> StoreCore::publish_locked(const ArtifactKey& key, const Content& content,
                                           const Origin& origin) {
-  Publication one;
-  one.key = &key;
-  one.content = &content;
-  one.origin = &origin;
+  Publication one = publication_of(key, content, origin);
   publish_locked(std::span(&one, 1));
   return std::move(*one.outcome);
 }
@@ -126,10 +130,7 @@ StoreCore::Journalled StoreCore::secure(std::span<Publication> all, std::span<Pl
 
 Result<std::optional<Receipt>> StoreCore::place_name(const ArtifactKey& key, const Content& content,
                                                      const Origin& origin, Placed& placed) {
-  Publication one;
-  one.key = &key;
-  one.content = &content;
-  one.origin = &origin;
+  Publication one = publication_of(key, content, origin);
   admit(one, placed);
   (void)secure(std::span(&one, 1), std::span(&placed, 1));  // with no body for the journal
   if (!one.outcome) place(one, placed);

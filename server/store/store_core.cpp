@@ -1,7 +1,5 @@
 #include "server/store/store_core.hpp"
 
-#include <array>
-
 #include "common/hasher.hpp"
 #include "common/name_list.hpp"
 #include "server/store/layout.hpp"

@@ -98,3 +98,39 @@ TEST_CASE("neither a kept directory nor a name in it is reached by a symbolic li
   CHECK_FALSE(data.disk->create("tmp/1"));
   CHECK_FALSE(data.has("tree/elsewhere"));
 }
+
+TEST_CASE("a file that is made whole has its bytes, is read-only, and replaces nothing",
+          "[posix_file_system]") {
+  Disk data;
+  const std::string bytes(20000, 'b');
+  REQUIRE(data.disk->create_whole("objects/ab/one", std::as_bytes(std::span(bytes))));
+  const auto status = data.disk->status("objects/ab/one");
+  REQUIRE(status);
+  CHECK(status->size == bytes.size());
+  CHECK((status->mode & 0222) == 0);
+  const auto again = data.disk->create_whole("objects/ab/one", {});
+  REQUIRE_FALSE(again);
+  CHECK(again.error().code() == Errc::exists);
+  CHECK(data.disk->status("objects/ab/one")->size == bytes.size());
+  CHECK(data.disk->create_whole("objects/cd/two", {}).error().code() == Errc::not_found);
+}
+
+TEST_CASE("a file is written over in its middle and beyond its end", "[posix_file_system]") {
+  Disk data;
+  const auto write = [&](std::uint64_t offset, std::string_view text) {
+    const auto file = data.disk->open_to_overwrite("tmp/segment");
+    REQUIRE(file);
+    REQUIRE((*file)->write_at(offset, std::as_bytes(std::span(text))));
+    REQUIRE((*file)->sync_data());
+    REQUIRE((*file)->sync_around());
+  };
+  write(0, "0123456789");
+  write(3, "abc");
+  write(9, "xyz");
+  const auto file = data.disk->open("tmp/segment");
+  REQUIRE(file);
+  std::string content(20, '-');
+  const auto count = (*file)->read_at(0, std::as_writable_bytes(std::span(content)));
+  REQUIRE(count);
+  CHECK(content.substr(0, *count) == "012abc678xyz");
+}
