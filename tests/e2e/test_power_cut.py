@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import threading
 
-from harness import LarderTest
+from harness import LarderTest, wait_until
 
 MIB = 2**20
 
@@ -79,6 +79,7 @@ class PowerCut(LarderTest):
                 self.assertEqual(answer.status, 404, target)
             else:
                 self.assertEqual((answer.status, answer.body == body), (200, True), target)
+        wait_until(lambda: not again.stat()["reconciling"], "tree and index agree")
         done = again.client("verify", "--repair", expect=None)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(again.stop(), 0)
