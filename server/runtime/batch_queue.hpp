@@ -9,6 +9,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -48,15 +49,14 @@ class BatchQueue {
  private:
   struct Resumable {
     virtual ~Resumable() = default;
-    virtual void operator()() = 0;
+    virtual LoopExecutor loop() const = 0;
+    virtual void operator()() = 0;  // on that loop
   };
   template <typename Handler>
   struct Resume final : Resumable {
     explicit Resume(Handler handler_of_waiter) : handler(std::move(handler_of_waiter)) {}
-    void operator()() override {
-      const auto executor = asio::get_associated_executor(handler);
-      asio::post(executor, std::move(handler));
-    }
+    LoopExecutor loop() const override { return asio::get_associated_executor(handler); }
+    void operator()() override { std::move(handler)(); }
     Handler handler;
   };
   struct Waiter {
@@ -88,14 +88,28 @@ class BatchQueue {
       } catch (...) {
         failure = std::current_exception();
       }
-      for (Waiter* each : waiters) {
-        each->failure = failure;
-        const std::unique_ptr<Resumable> resume = std::move(each->resume);
-        (*resume)();  // and it may be gone
-      }
+      for (Waiter* each : waiters) each->failure = failure;
+      resume(waiters);  // and they may be gone
       if (!pool_.is_waited_for()) continue;
       pool_.post([this] { work_off(); });  // others first
       return;
+    }
+  }
+
+  // A loop is woken once for all that are its own: it would come up for each of them, and go to sleep again.
+  static void resume(const std::vector<Waiter*>& waiters) {
+    std::vector<std::unique_ptr<Resumable>> left;
+    for (Waiter* each : waiters) left.push_back(std::move(each->resume));
+    while (!left.empty()) {
+      const LoopExecutor loop = left.front()->loop();
+      const auto others = std::stable_partition(left.begin(), left.end(),
+                                                [&](const auto& each) { return each->loop() == loop; });
+      std::vector<std::unique_ptr<Resumable>> together(std::make_move_iterator(left.begin()),
+                                                       std::make_move_iterator(others));
+      left.erase(left.begin(), others);
+      asio::post(loop, [together = std::move(together)] {
+        for (const auto& each : together) (*each)();
+      });
     }
   }
 

@@ -1,11 +1,13 @@
 #include "server/runtime/batch_queue.hpp"
 
+#include <array>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <latch>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 
 #include "tests/support/catch.hpp"
 
@@ -25,6 +27,11 @@ Task<void> send(Queue& queue, Item& item, int& failures) {
   } catch (const std::runtime_error&) {
     ++failures;
   }
+}
+
+Task<void> count_returns(Queue& queue, Item& item, LoopExecutor loop, std::size_t& to_loop) {
+  co_await queue.run(item);
+  if (loop.running_in_this_thread()) ++to_loop;
 }
 
 // Sends all numbers through the queue at once, on one loop; how many came back with an exception.
@@ -86,6 +93,24 @@ TEST_CASE("who comes while a queue is busy goes together with the others", "[run
   std::size_t sum = 0;
   for (const std::size_t each : sizes) sum += each;
   CHECK(sum == 10);
+}
+
+TEST_CASE("each comes back on the loop it came from, whoever went with it", "[runtime]") {
+  DiskPool pool(1);
+  Queue queue(pool, {}, [](std::span<Item* const>) {});
+  std::array<asio::io_context, 2> loops;
+  std::vector<Item> items = numbers(20);
+  std::array<std::size_t, 2> came_back{0, 0};
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const LoopExecutor loop = loops.at(i % 2).get_executor();
+    asio::co_spawn(loop, count_returns(queue, items[i], loop, came_back.at(i % 2)), asio::detached);
+  }
+  std::thread other([&] { loops[1].run(); });
+  loops[0].run();
+  other.join();
+  pool.stop();
+  CHECK(came_back[0] == 10);
+  CHECK(came_back[1] == 10);
 }
 
 TEST_CASE("what the work of a queue throws is told to all who went together", "[runtime]") {
