@@ -2,13 +2,13 @@
 
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <fstream>
 
 #include "server/http/kept_client.hpp"
 #include "server/http/session.hpp"
+#include "server/runtime/scheduling.hpp"
 #include "server/store/layout.hpp"
 
 namespace larder {
@@ -17,15 +17,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::size_t k_long_jobs = 4;  // at a time: prunes, snapshots, checks that people ask for
-
-// Threads that tidy up stand back behind those that serve.
-void lower_priority() {
-  constexpr int k_nice = 15;
-  constexpr int k_this_thread = 1;       // IOPRIO_WHO_PROCESS
-  constexpr int k_idle_class = 3 << 13;  // IOPRIO_CLASS_IDLE
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), k_nice);
-  ::syscall(SYS_ioprio_set, k_this_thread, 0, k_idle_class);
-}
 
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
@@ -100,7 +91,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs, Sockets 
   daemon->keeper_ =
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->keep_up(std::move(stop)); });
   daemon->scrubber_ = std::jthread([raw = daemon.get()](std::stop_token stop) {
-    lower_priority();
+    schedule_as_background();
     raw->scrub_.run(std::move(stop));
   });
   return daemon;
@@ -206,7 +197,7 @@ void Daemon::complete_stat(api::Stat& stat) const {
 }
 
 void Daemon::reconcile(std::stop_token stop) {
-  lower_priority();
+  schedule_as_background();
   std::mutex mutex;
   std::condition_variable_any wake;
   std::unique_lock lock(mutex);
@@ -250,7 +241,7 @@ void Daemon::load_names(const std::stop_token& stop) {
 
 // What gathers in memory goes to the disk every few seconds, or when there is much of it.
 void Daemon::write_behind(std::stop_token stop) {
-  lower_priority();
+  schedule_as_background();
   std::mutex mutex;
   std::condition_variable_any wake;
   std::unique_lock lock(mutex);
@@ -273,7 +264,7 @@ void Daemon::write_behind(std::stop_token stop) {
 }
 
 void Daemon::keep_up(std::stop_token stop) {
-  lower_priority();
+  schedule_as_background();
   std::mutex mutex;
   std::condition_variable_any wake;
   std::unique_lock lock(mutex);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/runtime/scheduling.hpp"
+
 namespace larder {
 
 LoopGroup::LoopGroup(std::size_t count) {
@@ -18,7 +20,12 @@ LoopGroup::~LoopGroup() {
 }
 
 void LoopGroup::start() {
-  for (auto& loop : loops_) threads_.emplace_back([&loop] { loop->run(); });
+  for (auto& loop : loops_) {
+    threads_.emplace_back([&loop] {
+      schedule_as_loop();
+      loop->run();
+    });
+  }
 }
 
 void LoopGroup::stop() {
