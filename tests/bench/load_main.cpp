@@ -39,6 +39,7 @@ struct Arguments {
   std::string suffix;         // of every target: other names in every run
   std::size_t body_size = 0;  // bytes of every body sent; no two are the same
   std::string sync_below;     // what was stored is synced there, before the next request
+  unsigned pause_us = 0;      // from one request of a connection to its next; 0: as soon as it has its answer
 };
 
 [[noreturn]] void fail(const std::string& what) {
@@ -140,9 +141,12 @@ class Load {
     for (Connection& connection : connections_) ask(connection);
     std::array<epoll_event, 256> events;
     while (latencies_.size() < arguments_.requests) {
-      const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 10'000);
+      ask_those_due();
+      const timespec longest = until_next_is_due();
+      const int count =
+          ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &longest, nullptr);
       if (count < 0) fail("cannot wait");
-      if (count == 0) throw std::runtime_error("no answer for ten seconds");
+      if (count == 0 && pausing_.empty()) throw std::runtime_error("no answer for ten seconds");
       for (int i = 0; i < count; ++i) receive(*static_cast<Connection*>(events[i].data.ptr));
     }
     ended_ = Clock::now();
@@ -179,9 +183,35 @@ class Load {
     send_all(connection.fd, body_, 0);
   }
 
+  Clock::time_point due(const Connection& connection) const {
+    return connection.asked + std::chrono::microseconds(arguments_.pause_us);
+  }
+
+  void ask_those_due() {
+    const auto now = Clock::now();
+    for (std::size_t i = pausing_.size(); i-- > 0;) {
+      if (due(*pausing_[i]) > now) continue;
+      Connection& connection = *pausing_[i];
+      pausing_.erase(pausing_.begin() + static_cast<std::ptrdiff_t>(i));
+      ask(connection);
+    }
+  }
+
+  timespec until_next_is_due() const {
+    constexpr std::int64_t k_second = 1'000'000'000;  // in nanoseconds
+    std::int64_t longest = 10 * k_second;
+    const auto now = Clock::now();
+    for (const Connection* connection : pausing_)
+      longest = std::min<std::int64_t>(longest, (due(*connection) - now).count());
+    longest = std::max<std::int64_t>(longest, 0);
+    return {longest / k_second, longest % k_second};
+  }
+
+  // In pieces: a kernel that does not preempt itself lets nobody else on this core before a call returns.
   static void send_all(int fd, std::string_view bytes, int flags) {
+    constexpr std::size_t k_piece = 64 << 10;
     while (!bytes.empty()) {
-      const auto sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | flags);
+      const auto sent = ::send(fd, bytes.data(), std::min(k_piece, bytes.size()), MSG_NOSIGNAL | flags);
       if (sent <= 0) fail("cannot send");
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -212,7 +242,10 @@ class Load {
     if (connection.body_left > 0) return;
     if (!arguments_.sync_below.empty()) sync(connection);
     latencies_.push_back(static_cast<std::uint32_t>((Clock::now() - connection.asked).count()));
-    ask(connection);
+    if (arguments_.pause_us > 0)
+      pausing_.push_back(&connection);
+    else
+      ask(connection);
   }
 
   // What follows the head. Until it is complete, partial_head is not empty.
@@ -241,6 +274,7 @@ class Load {
   int epoll_ = -1;
   std::vector<Connection> connections_;
   std::vector<char> buffer_ = std::vector<char>(256 << 10);
+  std::vector<Connection*> pausing_;  // those that have their answer, and may not ask yet
   std::size_t asked_ = 0;
   std::uint64_t body_bytes_ = 0;
   std::vector<std::uint32_t> latencies_;  // nanoseconds
@@ -267,6 +301,9 @@ int main(int argc, char** argv) {
   app.add_option("--body-size", arguments.body_size, "of every body that is sent, in bytes");
   app.add_option("--sync-below", arguments.sync_below,
                  "the directory that the server keeps its files in: each is synced, and its directory");
+  app.add_option(
+      "--pause", arguments.pause_us,
+      "microseconds from one request of a connection to its next, at least; else it does not wait");
   CLI11_PARSE(app, argc, argv);
   try {
     Load load(arguments);

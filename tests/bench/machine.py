@@ -64,6 +64,11 @@ def pinned(core, command):
     return ["taskset", "--cpu-list", str(core), *command] if shutil.which("taskset") else command
 
 
+def ahead_of_others(command):
+    """With a priority that everything else on its core gives way to, where that is allowed."""
+    return ["chrt", "--fifo", "50", *command] if os.geteuid() == 0 and shutil.which("chrt") else command
+
+
 def family(pid):
     """A process and its children."""
     family = [pid]

@@ -402,13 +402,13 @@ class PureFtpd(FtpServer):
                 self.program, *flags]
 
 
-def load(programs, server, method, targets, requests, expect=(200,), connections=64, more=()):
-    """One run of the load generator: its figures, and the server's CPU time as "cpu"."""
+def load(programs, server, method, targets, requests, expect=(200,), connections=64, more=(), ahead=False):
+    """One run of the load generator: its figures, and the server's CPU time as "cpu". `ahead` of what else its core does."""
     arguments = ["--method", method, "--targets", targets, "--requests", str(requests),
                  "--connections", str(connections), *more]
     for status in expect:
         arguments += ["--expect", str(status)]
-    return _run_load(programs.load, server, server.port, arguments)
+    return _run_load(programs.load, server, server.port, arguments, ahead)
 
 
 def tls_load(programs, server, method, targets, requests, expect, connections, fresh):
@@ -425,8 +425,10 @@ def ftp_load(programs, server, kind, paths, sessions, concurrency):
                       "--concurrency", str(concurrency)])
 
 
-def _run_load(program, server, port, arguments):
+def _run_load(program, server, port, arguments, ahead=False):
     command = [program, "--port", str(port), *arguments]
+    if ahead:
+        command = machine.ahead_of_others(command)
     before = server.cpu()
     done = subprocess.run(machine.pinned(machine.LOAD_CORE, command), stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600)
