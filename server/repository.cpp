@@ -267,6 +267,24 @@ Task<Result<Receipt>> Repository::store(const ArtifactKey& key, UploadRequest re
   co_return std::move(*upload.outcome);
 }
 
+std::monostate Repository::store_all_now(std::span<SmallUpload> uploads) {
+  std::vector<SmallUpload*> all;
+  for (SmallUpload& each : uploads) all.push_back(&each);
+  store_now(all);
+  return {};
+}
+
+Task<void> Repository::store_all(std::span<SmallUpload> uploads) {
+  constexpr std::size_t k_step = 64;  // that hold their locks together
+  for (const SmallUpload& each : uploads)
+    activity(each.key->name_space()).bytes_received.add(each.bytes.size());
+  while (!uploads.empty()) {
+    const auto some = uploads.first(std::min(k_step, uploads.size()));
+    co_await pool_.run(&Repository::store_all_now, this, some);
+    uploads = uploads.subspan(some.size());
+  }
+}
+
 void Repository::release(std::unique_ptr<Upload> upload) {
   if (!upload) return;
   pool_.post([shared = std::shared_ptr<Upload>(std::move(upload))]() mutable { shared.reset(); });

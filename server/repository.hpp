@@ -13,6 +13,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "common/api.hpp"
@@ -70,6 +71,8 @@ class Repository {
   // All of it at once, for what is small: one way to the pool and back. `bytes` stay until then.
   Task<Result<Receipt>> store(const ArtifactKey& key, UploadRequest request,
                               std::span<const std::byte> bytes);
+  // The same for several, which need not be told apart by their keys; each has its outcome then.
+  Task<void> store_all(std::span<SmallUpload> uploads);
   // Drops an upload (or what commit left of it) without making the caller wait.
   void release(std::unique_ptr<Upload> upload);
   Task<Result<Entry>> remove(const ArtifactKey& key, std::string actor, std::string why);
@@ -144,6 +147,7 @@ class Repository {
   Result<std::vector<api::TrashGeneration>> list_trash_now(std::size_t limit);
   Result<api::TrashEvent> empty_trash_now(std::uint64_t generation);
   void store_now(std::span<SmallUpload* const> uploads);
+  std::monostate store_all_now(std::span<SmallUpload> uploads);
   Result<Receipt> commit_now(Upload& upload);
   Result<UploadStart> begin_upload_now(const ArtifactKey& key, UploadRequest request);
   void count_receipt(const ArtifactKey& key, const Receipt& receipt);

@@ -22,12 +22,16 @@ Task<void> pause(Exchange& exchange, std::chrono::milliseconds time) {
   (void)error;
 }
 
-Task<void> answer_problem_with(Exchange& exchange, int status, std::string detail) {
+api::Problem forbidden(int status, std::string detail) {
   api::Problem problem;
   problem.status = status;
   problem.code = name_of(Errc::forbidden);
   problem.detail = std::move(detail);
-  const std::string_view extra = status == 401 ? k_challenge : std::string_view();
+  return problem;
+}
+
+Task<void> answer_forbidden(Exchange& exchange, api::Problem problem) {
+  const std::string_view extra = problem.status == 401 ? k_challenge : std::string_view();
   co_await exchange.answer_problem(std::move(problem), extra);
 }
 
@@ -74,7 +78,8 @@ Task<void> refuse_credentials(Exchange& exchange, const std::optional<Credential
       credentials ? "these credentials are wrong, have expired or were revoked; without any, what anonymous "
                     "readers may see is still there"
                   : "this Authorization field is neither Basic nor Bearer credentials";
-  co_await answer_problem_with(exchange, 401, std::move(detail));
+  api::Problem problem = forbidden(401, std::move(detail));
+  co_await answer_forbidden(exchange, std::move(problem));
 }
 
 }  // namespace
@@ -143,20 +148,21 @@ std::string closed_to_everybody(const std::string& wanted, bool could_help) {
 
 }  // namespace
 
-Task<void> refuse(Exchange& exchange, const Need& need) {
+api::Problem refusal(const Exchange& exchange, const Need& need) {
   const Identity& who = exchange.visitor().identity();
   const std::string wanted = describe(need);
-  if (!who.name.empty()) {
-    std::string detail = who.description + " may not do this: it needs " + wanted + ", and has " +
-                         describe(who.may) +
-                         "; ask whoever runs this server for a token with it (larder token create)";
-    co_return co_await answer_problem_with(exchange, 403, std::move(detail));
-  }
+  if (!who.name.empty())
+    return forbidden(403, who.description + " may not do this: it needs " + wanted + ", and has " +
+                              describe(who.may) +
+                              "; ask whoever runs this server for a token with it (larder token create)");
   // Where nobody can log in, asking for credentials would only bring up a window in a browser.
   const bool could_help = exchange.context().access.knows_anybody();
-  std::string detail = closed_to_everybody(wanted, could_help);
-  const int status = could_help ? 401 : 403;
-  co_await answer_problem_with(exchange, status, std::move(detail));
+  return forbidden(could_help ? 401 : 403, closed_to_everybody(wanted, could_help));
+}
+
+Task<void> refuse(Exchange& exchange, const Need& need) {
+  api::Problem problem = refusal(exchange, need);
+  co_await answer_forbidden(exchange, std::move(problem));
 }
 
 Task<void> refuse(Exchange& exchange, const Target& target) {

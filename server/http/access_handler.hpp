@@ -16,6 +16,8 @@ bool may(const Exchange& exchange, const Target& target);
 // Says that they may not: 401 where credentials could help, 403 where they did not.
 Task<void> refuse(Exchange& exchange, const Target& target);
 Task<void> refuse(Exchange& exchange, const Need& need);
+api::Problem refusal(const Exchange& exchange,
+                     const Need& need);  // the same, for who answers several at once
 
 // True: they may not, and that has been answered. For what only a body or the store can tell.
 Task<bool> refuse_unless(Exchange& exchange, Right right, std::string_view name_space);

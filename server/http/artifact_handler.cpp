@@ -136,26 +136,22 @@ Task<bool> fails_preconditions(Exchange& exchange, const ArtifactKey& key, std::
 }
 
 // Other bytes for a growing tarball, from somebody who may only add.
-Task<void> refuse_replacing(Exchange& exchange, const ArtifactKey& key) {
+Need need_to_replace(const ArtifactKey& key) {
   Need need;
   need.where = Need::Where::space;
   need.right = Right::replace;
   need.name_space = key.name_space();
-  co_await refuse(exchange, need);
+  return need;
 }
 
 Task<void> answer_receipt(Exchange& exchange, const ArtifactKey& key, const Receipt& receipt) {
   if (receipt.outcome == Receipt::Outcome::conflict) {
     exchange.set_outcome("conflict");
-    if (receipt.replaceable) co_return co_await refuse_replacing(exchange, key);
-    api::Problem problem;
-    problem.status = 409;
-    problem.code = name_of(Errc::conflict);
-    problem.detail = key.str() +
-                     " holds other bytes, and a name never changes its content; "
-                     "remove it first if the new ones are right";
-    problem.existing = receipt.entry.digest.hex();
-    problem.offered = receipt.offered.hex();
+    if (receipt.replaceable) {
+      const Need need = need_to_replace(key);
+      co_return co_await refuse(exchange, need);
+    }
+    api::Problem problem = conflict_of(exchange, key, receipt);
     co_return co_await exchange.answer_problem(std::move(problem));
   }
   const bool created = receipt.outcome == Receipt::Outcome::created;
@@ -184,21 +180,6 @@ Task<Result<Receipt>> receive(Exchange& exchange, Upload& upload) {
   }
   const auto receipt = co_await repository.commit(upload);
   co_return receipt;
-}
-
-Result<UploadRequest> upload_request(const Exchange& exchange) {
-  const Request& request = exchange.request();
-  UploadRequest upload;
-  upload.size = request.content_length;
-  upload.create_only = request.if_none_match == "*";
-  LARDER_TRY_ASSIGN(upload.declared, declared_digest(request));
-  return upload;
-}
-
-// For the ledger, and for `larder promote --build`.
-std::string build_of(const Request& request) {
-  constexpr std::size_t k_longest = 200;  // bytes; an id, and no story
-  return request.larder_build.empty() ? std::string() : "build " + request.larder_build.substr(0, k_longest);
 }
 
 Task<void> put_small(Exchange& exchange, const ArtifactKey& key, UploadRequest upload) {
@@ -236,13 +217,12 @@ Task<void> put(Exchange& exchange, const ArtifactKey& key) {
   const bool failed = co_await fails_preconditions(exchange, key, seen);
   if (failed) co_return;
 
-  auto wanted = upload_request(exchange);
-  if (!wanted) co_return co_await exchange.answer_error(wanted.error());
-  if (!request.if_match.empty()) wanted->expected = seen;  // evaluated again when the name is taken
-  wanted->uploader = exchange.actor();
-  wanted->may_replace = exchange.visitor().may().may(Right::replace, key.name_space());
-  wanted->why = build_of(request);
-  UploadRequest upload = std::move(*wanted);
+  const auto declared = declared_digest(request);
+  if (!declared) co_return co_await exchange.answer_error(declared.error());
+  UploadRequest upload = upload_terms(exchange, key.name_space());
+  upload.size = request.content_length;
+  upload.declared = *declared;
+  if (!request.if_match.empty()) upload.expected = seen;  // evaluated again when the name is taken
   // Who waits for 100 is not made to send what may not be wanted.
   if (request.content_length && *request.content_length <= k_small_body && !request.expects_continue)
     co_return co_await put_small(exchange, key, std::move(upload));
@@ -276,6 +256,30 @@ Task<void> remove(Exchange& exchange, const ArtifactKey& key) {
 }
 
 }  // namespace
+
+UploadRequest upload_terms(const Exchange& exchange, std::string_view name_space) {
+  constexpr std::size_t k_longest_build = 200;  // bytes; an id, and no story
+  const Request& request = exchange.request();
+  UploadRequest terms;
+  terms.create_only = request.if_none_match == "*";
+  terms.uploader = exchange.actor();
+  terms.may_replace = exchange.visitor().may().may(Right::replace, name_space);
+  if (!request.larder_build.empty()) terms.why = "build " + request.larder_build.substr(0, k_longest_build);
+  return terms;
+}
+
+api::Problem conflict_of(const Exchange& exchange, const ArtifactKey& key, const Receipt& receipt) {
+  if (receipt.replaceable) return refusal(exchange, need_to_replace(key));
+  api::Problem problem;
+  problem.status = 409;
+  problem.code = name_of(Errc::conflict);
+  problem.detail = key.str() +
+                   " holds other bytes, and a name never changes its content; "
+                   "remove it first if the new ones are right";
+  problem.existing = receipt.entry.digest.hex();
+  problem.offered = receipt.offered.hex();
+  return problem;
+}
 
 Task<void> answer_whole(Exchange& exchange, KeyView key, const OpenArtifact& artifact) {
   exchange.set_outcome("hit");

@@ -10,6 +10,7 @@
 #include "common/promote_api.hpp"
 #include "common/prune_api.hpp"
 #include "common/snapshot_api.hpp"
+#include "common/upload_batch.hpp"
 
 namespace larder::http {
 namespace {
@@ -26,11 +27,12 @@ struct Route {
 };
 
 // Where::space: the one that ?namespace= names.
-constexpr std::array<Route, 17> k_routes = {{
+constexpr std::array<Route, 18> k_routes = {{
     {api::k_health, Right::read, Where::nowhere, Right::read, Where::nowhere},
     {api::k_metrics, Right::read, Where::nowhere, Right::read, Where::nowhere},  // and access.status
     {api::k_stat, Right::read, Where::nowhere, Right::read, Where::nowhere},     // likewise
     {api::k_find_missing, Right::read, Where::space, Right::read, Where::space},
+    {api::k_uploads, Right::write, Where::space, Right::write, Where::space},
     {api::k_digests, Right::read, Where::space, Right::read, Where::space},
     {api::k_log, Right::remove, Where::somewhere, Right::remove, Where::somewhere},
     {api::k_prune, Right::remove, Where::somewhere, Right::remove, Where::somewhere},

@@ -8,6 +8,7 @@
 #include "common/name_list.hpp"
 #include "common/percent.hpp"
 #include "common/promote_api.hpp"
+#include "common/upload_batch.hpp"
 #include "server/http/access_handler.hpp"
 #include "server/http/adopt_handler.hpp"
 #include "server/http/checkout_handler.hpp"
@@ -20,6 +21,7 @@
 #include "server/http/snapshot_handler.hpp"
 #include "server/http/text_stream.hpp"
 #include "server/http/token_handler.hpp"
+#include "server/http/upload_handler.hpp"
 #include "server/http/verify_handler.hpp"
 
 namespace larder::http {
@@ -38,19 +40,6 @@ bool is_read(const Request& request) {
   return request.method == Method::get || request.method == Method::head;
 }
 
-bool understands_encoding(const Request& request) {
-  const std::string_view encoding = request.content_encoding;
-  return encoding.empty() || encoding == "identity" || encoding == "gzip";
-}
-
-Task<void> answer_unknown_encoding(Exchange& exchange) {
-  api::Problem problem;
-  problem.status = 415;
-  problem.code = name_of(Errc::invalid_argument);
-  problem.detail = "this Content-Encoding is not understood; gzip is";
-  co_await exchange.answer_problem(std::move(problem), "Accept-Encoding: gzip\r\n");
-}
-
 // What find-missing answers; runs in the disk pool.
 std::string join_missing(const std::vector<WantedName>& wanted, const std::vector<bool>& missing) {
   std::string text;
@@ -66,7 +55,8 @@ Task<void> find_missing(Exchange& exchange, const Target& target) {
     const Error unclear(Errc::invalid_argument, "find-missing needs ?namespace=NAME");
     co_return co_await exchange.answer_error(unclear);
   }
-  if (!understands_encoding(exchange.request())) co_return co_await answer_unknown_encoding(exchange);
+  const bool refused = co_await refuse_encoding(exchange);
+  if (refused) co_return;
   const auto text = co_await read_text(exchange, k_find_missing_limit);
   if (!text) co_return co_await exchange.answer_error(text.error());
   DiskPool& pool = exchange.context().repository.pool();
@@ -247,6 +237,17 @@ Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit) {
   co_return unpacked;
 }
 
+Task<bool> refuse_encoding(Exchange& exchange) {
+  const std::string_view encoding = exchange.request().content_encoding;
+  if (encoding.empty() || encoding == "identity" || encoding == "gzip") co_return false;
+  api::Problem problem;
+  problem.status = 415;
+  problem.code = name_of(Errc::invalid_argument);
+  problem.detail = "this Content-Encoding is not understood; gzip is";
+  co_await exchange.answer_problem(std::move(problem), "Accept-Encoding: gzip\r\n");
+  co_return true;
+}
+
 Task<void> serve_mkcol(Exchange& exchange, const Target& target) {
   const bool known = exchange.context().repository.find_namespace(target.name_space) != nullptr;
   if (!known) {
@@ -380,6 +381,7 @@ Task<void> serve_admin(Exchange& exchange, const Target& target) {
   if (path == api::k_restore) co_return co_await serve_restore(exchange, target);
   if (path == api::k_tokens) co_return co_await serve_tokens(exchange, target);
   if (path == api::k_promote) co_return co_await serve_promote(exchange);
+  if (path == api::k_uploads) co_return co_await serve_uploads(exchange, target);
   const bool posts =
       path == api::k_find_missing || path == api::k_adopt || path == api::k_verify || path == api::k_checkout;
   if (reads && !is_read(exchange.request()))

@@ -11,6 +11,8 @@ Task<void> serve_root(Exchange& exchange);
 Task<void> serve_listing(Exchange& exchange, const Target& target);
 // The text a client sent, unpacked; an error for what is too large (bytes) or damaged.
 Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit);
+// True: the body comes in an encoding that read_text() does not unpack, and that has been answered.
+Task<bool> refuse_encoding(Exchange& exchange);
 Task<void> serve_index(Exchange& exchange, const Target& target);  // /NAMESPACE/index.txt
 Task<void> serve_admin(Exchange& exchange, const Target& target);
 Task<void> serve_options(Exchange& exchange);
