@@ -32,4 +32,18 @@ Result<Digest> digest_of_file(int descriptor) {
   return hasher.finish();
 }
 
+Result<Digest> read_all(int descriptor, std::size_t size, std::string& bytes) {
+  bytes.resize(size);
+  for (std::size_t have = 0; have < size;) {
+    const ssize_t got = ::pread(descriptor, bytes.data() + have, size - have, static_cast<off_t>(have));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return posix_error("read", "the file", errno);
+    if (got == 0) return Error(Errc::busy, "it became shorter");
+    have += static_cast<std::size_t>(got);
+  }
+  Hasher hasher;
+  hasher.update(std::as_bytes(std::span(bytes)));
+  return hasher.finish();
+}
+
 }  // namespace larder::client

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <optional>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "client/file_digest.hpp"
 #include "client/interrupt.hpp"
 #include "client/local_file.hpp"
 #include "client/retry.hpp"
-#include "common/archive_check.hpp"
+#include "client/seed_batch.hpp"
 #include "common/percent.hpp"
 
 namespace larder::client {
@@ -67,6 +68,8 @@ class Shared {
   const UploadContext& context;
   const SeedPlan& plan;
   UploadFigures& figures;
+  // Until the server, or a proxy before it, says that it knows no such request.
+  std::atomic<bool> together{true};
 
  private:
   SeedSummary& summary_;
@@ -75,11 +78,10 @@ class Shared {
   std::atomic<bool> stopped_{false};
 };
 
-// A file that was read once, whole and unchanged.
-struct ReadFile {
-  LocalFile file;
-  std::uint64_t size;
-  Digest digest;
+// A group on its way.
+struct Sending {
+  const PlannedGroup* group;
+  std::optional<Fate> archive;  // once it is known
 };
 
 class Worker {
@@ -87,25 +89,134 @@ class Worker {
   explicit Worker(Shared& shared) : shared_(shared), connection_(shared.context.server) {}
 
   void run() {
-    while (const PlannedGroup* group = shared_.next_group()) send_group(*group);
+    for (auto groups = some_groups(); !groups.empty(); groups = some_groups()) send(groups);
   }
 
  private:
-  void send_group(const PlannedGroup& group) {
-    std::optional<Fate> archive;  // of the group's archive, once it is known
-    for (const PlannedFile& file : group.files) {
-      const auto present = std::count_if(file.names.begin(), file.names.end(),
-                                         [](const PlannedName& name) { return !name.missing; });
-      shared_.add_present(static_cast<std::uint64_t>(present));
-      const bool companion = file.role != GroupRole::archive;
-      if (!file.is_missing()) {
-        if (!companion) archive = Fate::unasked;
-        continue;
-      }
-      if (companion && archive && !may_follow(file, group, *archive)) continue;
-      const Fate fate = send_file(file);
-      if (!companion) archive = fate;
+  // As many as fill a request with their small files; one with a large file is the last.
+  std::vector<Sending> some_groups() {
+    std::vector<Sending> groups;
+    std::uint64_t bytes = 0;
+    while (bytes < SeedBatch::k_most_bytes) {
+      const PlannedGroup* const group = shared_.next_group();
+      if (group == nullptr) break;
+      groups.push_back({group, std::nullopt});
+      for (const PlannedFile& file : group->files)
+        if (file.is_missing())
+          bytes += SeedBatch::takes(file) ? file.file.state.size : SeedBatch::k_most_bytes;
+      if (!shared_.together) break;
     }
+    return groups;
+  }
+
+  // The archives first: what becomes of them decides about their companions.
+  void send(std::vector<Sending>& groups) {
+    for (Sending& each : groups) {
+      for (const PlannedFile& file : each.group->files) {
+        const auto present = std::count_if(file.names.begin(), file.names.end(),
+                                           [](const PlannedName& name) { return !name.missing; });
+        shared_.add_present(static_cast<std::uint64_t>(present));
+        if (file.role != GroupRole::archive) continue;
+        each.archive = Fate::unasked;
+        if (file.is_missing()) send(file, &each.archive);
+      }
+    }
+    send_batch();
+    for (Sending& each : groups) {
+      for (const PlannedFile& file : each.group->files) {
+        const bool companion = file.role != GroupRole::archive;
+        if (!companion || !file.is_missing()) continue;
+        if (each.archive && !may_follow(file, *each.group, *each.archive)) continue;
+        send(file, nullptr);
+      }
+    }
+    send_batch();
+  }
+
+  // At once, or with others; `fate` is told, in the end.
+  void send(const PlannedFile& file, std::optional<Fate>* fate) {
+    if (!shared_.together || !SeedBatch::takes(file)) {
+      const Fate one = send_file(file);
+      if (fate != nullptr) *fate = one;
+      return;
+    }
+    if (!batch_.has_room_for(file)) send_batch();
+    if (fate != nullptr) *fate = Fate::not_sent;
+    const auto content =
+        read_steadily(path_of(file), file.file.path, check_of(file), SeedBatch::k_small, small_);
+    if (!content) return report_unreadable(file, content.error());
+    batch_.add(file, *content, small_);
+    fates_.emplace(&file, fate);
+  }
+
+  void send_batch() {
+    if (batch_.is_empty()) return;
+    if (!shared_.is_ending()) perform_batch();
+    batch_.clear();
+    fates_.clear();
+  }
+
+  void perform_batch() {
+    const UploadContext& context = shared_.context;
+    const auto answer = connection_.perform_patiently(batch_.request(context.name_space, context.build),
+                                                      context.patience, context.on_note);
+    if (!answer) {
+      if (answer.error().code() == Errc::cancelled) return;
+      const Error& error = answer.error();
+      return shared_.stop(is_passing_error(error) ? "the server does not answer: " + error.message()
+                                                  : error.message());
+    }
+    if (is_unknown_request(answer->status())) {
+      shared_.together = false;
+      return send_each();
+    }
+    std::vector<Answer> each(batch_.items().size(), *answer);  // what is refused, is refused to all
+    if (answer->ok()) {
+      auto told = batch_.answers(answer->body);
+      if (!told) return shared_.stop("the server's answer about several uploads is not understood");
+      each = std::move(*told);
+    }
+    for (std::size_t i = 0; i < each.size(); ++i) {
+      const bool again = answer->ok() && is_passing_status(each[i].status());
+      remember(batch_.items()[i],
+               again ? put_alone(batch_.items()[i]) : record_one(batch_.items()[i], each[i]));
+    }
+  }
+
+  // An older larder (404, 405), or a proxy that lets no such body through (413).
+  static bool is_unknown_request(int status) { return status == 404 || status == 405 || status == 413; }
+
+  Fate record_one(const SeedBatch::Item& item, const Answer& answer) {
+    shared_.figures.names += 1;
+    shared_.figures.bytes += item.content.size;
+    return record(*item.file, *item.name, item.content, answer);
+  }
+
+  // With the patience that a request of its own has.
+  Fate put_alone(const SeedBatch::Item& item) {
+    if (shared_.is_ending()) return Fate::not_sent;
+    const auto read = read_whole(*item.file);
+    if (read) return put(*item.file, *item.name, *read);
+    report_unreadable(*item.file, read.error());
+    return Fate::not_sent;
+  }
+
+  void send_each() {
+    for (const SeedBatch::Item& item : batch_.items()) remember(item, put_alone(item));
+  }
+
+  // A file is where all of its names are; it was not sent until the first of them says otherwise.
+  void remember(const SeedBatch::Item& item, Fate one) {
+    std::optional<Fate>* const fate = fates_.at(item.file);
+    if (fate == nullptr) return;
+    const bool first = item.name == first_missing(*item.file);
+    if (first || one != Fate::on_server) *fate = one;
+  }
+
+  static const PlannedName* first_missing(const PlannedFile& file) {
+    const auto found = std::find_if(file.names.begin(), file.names.end(),
+                                    [](const PlannedName& name) { return name.missing; });
+    return found == file.names.end() ? nullptr : &*found;
   }
 
   // A siginfo describes a hash and fits any archive of it. A signature fits the
@@ -125,7 +236,7 @@ class Worker {
   }
 
   bool is_archive_on_server(const PlannedFile& archive) {
-    const auto file = LocalFile::open(shared_.context.directory / archive.file.path, O_RDONLY | O_NOFOLLOW);
+    const auto file = LocalFile::open(path_of(archive), O_RDONLY | O_NOFOLLOW);
     if (!file) return false;
     const auto digest = digest_of_file(file->descriptor());
     if (!digest) return false;
@@ -164,28 +275,17 @@ class Worker {
     }
   }
 
-  // Builds touch files on use, which changes no byte; so a file that changed while
-  // it was read gets a second chance. busy: it does not keep still.
-  Result<ReadFile> read_whole(const PlannedFile& planned) {
-    constexpr int k_attempts = 2;
-    for (int attempt = 0; attempt < k_attempts; ++attempt) {
-      LARDER_TRY_ASSIGN(LocalFile file, LocalFile::open(shared_.context.directory / planned.file.path,
-                                                        O_RDONLY | O_NOFOLLOW));
-      LARDER_TRY_ASSIGN(const FileState before, file.state());
-      const Result<Digest> digest = examine(planned, file.descriptor());
-      LARDER_TRY_ASSIGN(const FileState after, file.state());
-      if (before != after) continue;
-      if (!digest) return digest.error();
-      return ReadFile{std::move(file), after.size, *digest};
-    }
-    return Error(Errc::busy, "it changed while it was read");
+  Result<ReadFile> read_whole(const PlannedFile& file) const {
+    return read_steadily(path_of(file), file.file.path, check_of(file));
   }
 
-  Result<Digest> examine(const PlannedFile& planned, int descriptor) {
-    if (shared_.context.verify && planned.role == GroupRole::archive) {
-      LARDER_TRY(check_archive(descriptor, planned.file.path, interrupted));
-    }
-    return digest_of_file(descriptor);
+  std::filesystem::path path_of(const PlannedFile& file) const {
+    return shared_.context.directory / file.file.path;
+  }
+
+  CheckArchive check_of(const PlannedFile& file) const {
+    const bool checked = shared_.context.verify && file.role == GroupRole::archive;
+    return checked ? CheckArchive::yes : CheckArchive::no;
   }
 
   Fate put(const PlannedFile& file, const PlannedName& name, const ReadFile& read) {
@@ -193,7 +293,7 @@ class Worker {
     const auto answer =
         connection_.perform_patiently(request, shared_.context.patience, shared_.context.on_note);
     shared_.figures.names += 1;
-    if (answer) return record(file, name, read, *answer);
+    if (answer) return record(file, name, read.content, *answer);
     if (answer.error().code() == Errc::cancelled) return Fate::not_sent;
     if (is_passing_error(answer.error())) {
       shared_.stop("the server does not answer: " + answer.error().message());
@@ -203,13 +303,14 @@ class Worker {
     return Fate::not_sent;
   }
 
-  Fate record(const PlannedFile& file, const PlannedName& name, const ReadFile& read, const Answer& answer) {
+  Fate record(const PlannedFile& file, const PlannedName& name, const Content& content,
+              const Answer& answer) {
     switch (put_outcome(answer.status(), name)) {
-      case PutOutcome::stored: shared_.add_sent(read.size); return Fate::on_server;
+      case PutOutcome::stored: shared_.add_sent(content.size); return Fate::on_server;
       case PutOutcome::same: shared_.add_present(1); return Fate::on_server;
       case PutOutcome::conflict: {
         const api::Problem problem = problem_of(answer);
-        shared_.add(&SeedSummary::conflicts, {name.name, "", problem.existing, read.digest.hex()});
+        shared_.add(&SeedSummary::conflicts, {name.name, "", problem.existing, content.digest.hex()});
         return Fate::conflict;
       }
       case PutOutcome::damaged:
@@ -228,11 +329,11 @@ class Worker {
     request.method = "PUT";
     request.target = target_of(name);
     request.headers = {"Content-Type: application/octet-stream",
-                       "Repr-Digest: sha-256=:" + read.digest.base64() + ":"};
+                       "Repr-Digest: sha-256=:" + read.content.digest.base64() + ":"};
     if (!shared_.context.build.empty()) request.headers.push_back("Larder-Build: " + shared_.context.build);
     FileBody body;
     body.descriptor = read.file.descriptor();
-    body.size = read.size;
+    body.size = read.content.size;
     body.on_sent = [this](std::uint64_t bytes) { shared_.figures.bytes += bytes; };
     request.file = std::move(body);
     return request;
@@ -250,6 +351,9 @@ class Worker {
 
   Shared& shared_;
   ServerConnection connection_;
+  SeedBatch batch_;
+  std::unordered_map<const PlannedFile*, std::optional<Fate>*> fates_;  // of the batch; null: nobody asks
+  std::string small_;                                                   // the bytes of a file
 };
 
 void sort_by_path(SeedSummary& summary) {

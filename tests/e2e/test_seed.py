@@ -1,8 +1,10 @@
 """Fill a mirror from a build's directories; then every client finds everything."""
+import http.server
 import json
 import os
 import signal
 import subprocess
+import threading
 import time
 import unittest
 
@@ -222,6 +224,79 @@ class Conflicts(LarderTest):
             self.assertEqual(self.server.get("/downloads/" + name).body, content)
 
 
+class Proxy:
+    """Between client and server, as a company puts one there; knows nothing of what it lets through."""
+
+    def __init__(self, server, refusal=None):
+        self.seen = []  # (method, path, status)
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def pass_on(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if refusal and self.path.startswith("/-/v1/uploads"):
+                    status, fields, answer = refusal, {}, b"no"
+                else:
+                    headers = {name: value for name, value in self.headers.items() if name != "Host"}
+                    got = server.request(self.command, self.path, body or None, headers)
+                    status, fields, answer = got.status, got.headers, got.body
+                proxy.seen.append((self.command, self.path.partition("?")[0], status))
+                self.send_response(status)
+                for name, value in fields.items():
+                    if name.lower() in ("etag", "content-type", "content-encoding"):
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            do_GET = do_POST = do_PUT = pass_on
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.url = "http://127.0.0.1:%d" % self.http.server_port
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+    def count(self, method, path_start):
+        return sum(1 for each, path, _ in self.seen if each == method and path.startswith(path_start))
+
+
+class SmallFilesTogether(LarderTest):
+    def seed_through(self, refusal):
+        tree = SampleTree("sstate", os.path.join(self.work, "tree-%s" % refusal), "--objects", "150",
+                          "--median-size", "20KiB", "--seed", str(refusal or 1))
+        proxy = Proxy(self.server, refusal)
+        self.addCleanup(proxy.close)
+        before = self.server.namespace_stat("sstate-cache")["artifacts"]
+        done = harness.run_tool(harness.LARDER, "--server", proxy.url, "seed", "--json", "--jobs", "2", tree.directory)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["sent"], len(tree.taken()))
+        self.assertEqual(self.server.namespace_stat("sstate-cache")["artifacts"], before + len(tree.taken()))
+        self.assert_served(self.server, "sstate-cache", tree.taken())
+        return tree, proxy
+
+    def test_small_files_share_requests_and_large_ones_have_their_own(self):
+        tree, proxy = self.seed_through(None)
+        small = [name for name in tree.taken() if os.path.getsize(tree.file(name)) <= 64 << 10]
+        self.assertEqual(proxy.count("PUT", "/sstate-cache/"), len(tree.taken()) - len(small))
+        self.assertLess(proxy.count("POST", "/-/v1/uploads"), len(small) / 5)
+
+    def test_where_that_is_not_known_each_has_its_own(self):
+        for refusal in (404, 405, 413):
+            with self.subTest(refusal=refusal):
+                tree, proxy = self.seed_through(refusal)
+                self.assertEqual(proxy.count("PUT", "/sstate-cache/"), len(tree.taken()))
+                self.assertLessEqual(proxy.count("POST", "/-/v1/uploads"), 2)  # one of each worker
+
+
 class KilledWhileSeeding(LarderTest):
     with_server = False
 
@@ -232,7 +307,7 @@ class KilledWhileSeeding(LarderTest):
         return seed
 
     def test_seed_outlives_the_server_and_completes(self):
-        tree = SampleTree("sstate", os.path.join(self.work, "tree"), "--objects", "1500", "--median-size", "4KiB")
+        tree = SampleTree("sstate", os.path.join(self.work, "tree"), "--objects", "4000", "--median-size", "4KiB")
         server = self.own_server()
         seed = self.begin_seed(server, tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         harness.wait_until(lambda: server.namespace_stat("sstate-cache")["artifacts"] > 100, "the seed is under way")
@@ -246,7 +321,7 @@ class KilledWhileSeeding(LarderTest):
         self.assertEqual(server.stop(), 0)
 
     def test_an_interrupted_seed_leaves_nothing_half_and_resumes(self):
-        tree = SampleTree("sstate", os.path.join(self.work, "again"), "--objects", "1500", "--median-size", "4KiB")
+        tree = SampleTree("sstate", os.path.join(self.work, "again"), "--objects", "4000", "--median-size", "4KiB")
         server = self.own_server()
         seed = self.begin_seed(server, tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         harness.wait_until(lambda: server.namespace_stat("sstate-cache")["artifacts"] > 100, "the seed is under way")
