@@ -155,11 +155,18 @@ void StoreCore::store_small(std::span<SmallUpload* const> uploads) {
     ready.push_back(each);
     staged.push_back(std::move(upload));
   }
-  std::vector<Publication> publications;
-  publications.reserve(staged.size());
-  for (const auto& each : staged) publications.push_back(each->publication());
-  publish_all(publications);
-  for (std::size_t i = 0; i < ready.size(); ++i) ready[i]->outcome = std::move(publications[i].outcome);
+  // Who waits for the journal asks nothing else of it (UploadJournal::Pending), so the others go by themselves.
+  for (const bool journalled : {true, false}) {
+    std::vector<Publication> publications;
+    std::vector<SmallUpload*> theirs;
+    for (std::size_t i = 0; i < staged.size(); ++i) {
+      if (staged[i]->content_.body.empty() == journalled) continue;
+      publications.push_back(staged[i]->publication());
+      theirs.push_back(ready[i]);
+    }
+    if (!publications.empty()) publish_all(publications);
+    for (std::size_t i = 0; i < theirs.size(); ++i) theirs[i]->outcome = std::move(publications[i].outcome);
+  }
   staged.clear();
   for (SmallUpload* each : again) store_small(std::span(&each, 1));
 }
