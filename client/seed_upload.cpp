@@ -12,6 +12,7 @@
 #include "client/retry.hpp"
 #include "client/seed_batch.hpp"
 #include "common/percent.hpp"
+#include "common/upload_batch.hpp"
 
 namespace larder::client {
 namespace {
@@ -93,11 +94,14 @@ class Worker {
   }
 
  private:
-  // As many as fill a request with their small files; one with a large file is the last.
+  // As many as fill a request with their small files, and no more than this worker's share of all; one with a
+  // large file is the last.
   std::vector<Sending> some_groups() {
     std::vector<Sending> groups;
     std::uint64_t bytes = 0;
-    while (bytes < SeedBatch::k_most_bytes) {
+    const std::size_t share = std::clamp<std::size_t>(
+        shared_.plan.groups.size() / (2 * std::max(1u, shared_.context.jobs)), 1, k_most_uploads);
+    while (bytes < SeedBatch::k_most_bytes && groups.size() < share) {
       const PlannedGroup* const group = shared_.next_group();
       if (group == nullptr) break;
       groups.push_back({group, std::nullopt});
@@ -123,6 +127,7 @@ class Worker {
     }
     send_batch();
     for (Sending& each : groups) {
+      if (shared_.is_ending()) break;
       for (const PlannedFile& file : each.group->files) {
         const bool companion = file.role != GroupRole::archive;
         if (!companion || !file.is_missing()) continue;
@@ -135,23 +140,26 @@ class Worker {
 
   // At once, or with others; `fate` is told, in the end.
   void send(const PlannedFile& file, std::optional<Fate>* fate) {
-    if (!shared_.together || !SeedBatch::takes(file)) {
-      const Fate one = send_file(file);
-      if (fate != nullptr) *fate = one;
-      return;
-    }
-    if (!batch_.has_room_for(file)) send_batch();
     if (fate != nullptr) *fate = Fate::not_sent;
+    if (shared_.is_ending()) return;
+    if (!shared_.together || !SeedBatch::takes(file)) return send_alone(file, fate);
+    if (!batch_.has_room_for(file)) send_batch();
     const auto content =
         read_steadily(path_of(file), file.file.path, check_of(file), SeedBatch::k_small, small_);
     if (!content) return report_unreadable(file, content.error());
-    batch_.add(file, *content, small_);
+    if (!*content) return send_alone(file, fate);  // it has grown
+    batch_.add(file, **content, small_);
     fates_.emplace(&file, fate);
+  }
+
+  void send_alone(const PlannedFile& file, std::optional<Fate>* fate) {
+    const Fate one = send_file(file);
+    if (fate != nullptr) *fate = one;
   }
 
   void send_batch() {
     if (batch_.is_empty()) return;
-    if (!shared_.is_ending()) perform_batch();
+    if (!shared_.is_ending()) shared_.together ? perform_batch() : send_each();
     batch_.clear();
     fates_.clear();
   }
@@ -183,8 +191,10 @@ class Worker {
     }
   }
 
-  // An older larder (404, 405), or a proxy that lets no such body through (413).
-  static bool is_unknown_request(int status) { return status == 404 || status == 405 || status == 413; }
+  // An older larder (404, 405), or a proxy that lets no such request through (413, 501).
+  static bool is_unknown_request(int status) {
+    return status == 404 || status == 405 || status == 413 || status == 501;
+  }
 
   Fate record_one(const SeedBatch::Item& item, const Answer& answer) {
     shared_.figures.names += 1;

@@ -37,15 +37,17 @@ Result<ReadFile> read_steadily(const std::filesystem::path& path, std::string_vi
   });
 }
 
-Result<Content> read_steadily(const std::filesystem::path& path, std::string_view name, CheckArchive check,
-                              std::size_t limit, std::string& bytes) {
+Result<std::optional<Content>> read_steadily(const std::filesystem::path& path, std::string_view name,
+                                             CheckArchive check, std::size_t limit, std::string& bytes) {
+  bool fits = true;
   const auto examine = [&](int descriptor, const FileState& state) -> Result<Digest> {
-    if (state.size > limit) return Error(Errc::busy, "it grew while it was looked at");
+    fits = state.size <= limit;
+    if (!fits) return Digest();
     LARDER_TRY(examine_archive(descriptor, name, check));
     return read_all(descriptor, static_cast<std::size_t>(state.size), bytes);
   };
   LARDER_TRY_ASSIGN(const ReadFile read, read_unchanged(path, examine));
-  return read.content;
+  return fits ? std::optional(read.content) : std::nullopt;
 }
 
 }  // namespace larder::client

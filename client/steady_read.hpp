@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,8 +32,8 @@ enum class CheckArchive { no, yes };
 // cancelled, an interrupt; not_found and io as the system has it.
 Result<ReadFile> read_steadily(const std::filesystem::path& path, std::string_view name, CheckArchive check);
 
-// The same, with all of its bytes in `bytes`; busy for one of more than `limit` bytes, too.
-Result<Content> read_steadily(const std::filesystem::path& path, std::string_view name, CheckArchive check,
-                              std::size_t limit, std::string& bytes);
+// The same, with all of its bytes in `bytes`; nothing for one that has more than `limit`.
+Result<std::optional<Content>> read_steadily(const std::filesystem::path& path, std::string_view name,
+                                             CheckArchive check, std::size_t limit, std::string& bytes);
 
 }  // namespace larder::client

@@ -72,6 +72,7 @@ TEST_CASE("a seed's batch takes an answer that fits it, and no other", "[client]
   REQUIRE(answers->size() == 2);
   CHECK((*answers)[0].status() == 201);
   CHECK((*answers)[1].status() == 507);
+  CHECK(batch.answers("{\"path\":\"\",\"status\":400}\n" + second));
   CHECK(describe_refusal((*answers)[1]) == "the server answered 507: full");
 
   for (const std::string& wrong :
