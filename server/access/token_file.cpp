@@ -72,6 +72,7 @@ std::string read_record(std::string_view line, TokenRecord& record) {
   if (!in) return in.error().message();
   if (can->has(Right::admin) && !in->is_all()) return "gives admin for some namespaces only";
   if (!is_actor_name(name)) return "has no name";
+  if (one_word(by) != by) return "was made by a name with control characters";
   record.id = id;
   record.hash = *digest;
   record.rights = *can;

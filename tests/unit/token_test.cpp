@@ -94,6 +94,7 @@ TEST_CASE("a damaged token file is refused, and its line named", "[access]") {
   };
   CHECK(decode_tokens(good));
   CHECK_FALSE(decode_tokens(good + "end 2\n"));
+  CHECK_FALSE(decode_tokens(replaced("127.0.0.1", "127.0\x13.1")));
   CHECK_FALSE(decode_tokens(replaced("end 2", "end 1")));
   CHECK_FALSE(decode_tokens(replaced("larder-tokens 1", "larder-tokens 2")));
   CHECK_FALSE(decode_tokens(replaced("read,write", "read,eat")));
