@@ -34,9 +34,10 @@ Task<void> count_returns(Queue& queue, Item& item, LoopExecutor loop, std::size_
   if (loop.running_in_this_thread()) ++to_loop;
 }
 
-// Sends all numbers through the queue at once, on one loop; how many came back with an exception.
-int run_all(Queue& queue, std::vector<Item>& items) {
-  asio::io_context loop;
+// Sends all numbers through the queue at once; how many came back with an exception. `loop` has to outlive the
+// pool's threads.
+int run_all(asio::io_context& loop, Queue& queue, std::vector<Item>& items) {
+  loop.restart();
   int failures = 0;
   for (Item& item : items) asio::co_spawn(loop.get_executor(), send(queue, item, failures), asio::detached);
   loop.run();
@@ -52,6 +53,7 @@ std::vector<Item> numbers(int count) {
 }  // namespace
 
 TEST_CASE("a queue does everything once, whatever comes together", "[runtime]") {
+  asio::io_context loop;
   DiskPool pool(3);
   std::atomic<int> done{0};
   Queue::Limits limits;
@@ -64,7 +66,7 @@ TEST_CASE("a queue does everything once, whatever comes together", "[runtime]") 
     done += static_cast<int>(items.size());
   });
   std::vector<Item> items = numbers(200);
-  CHECK(run_all(queue, items) == 0);
+  CHECK(run_all(loop, queue, items) == 0);
   CHECK(done == 200);
   CHECK(largest <= limits.most);
   for (const Item& each : items) CHECK(each.squared == each.number * each.number);
@@ -114,6 +116,7 @@ TEST_CASE("each comes back on the loop it came from, whoever went with it", "[ru
 }
 
 TEST_CASE("what the work of a queue throws is told to all who went together", "[runtime]") {
+  asio::io_context loop;
   DiskPool pool(1);
   Queue queue(pool, {}, [](std::span<Item* const> items) {
     for (const Item* each : items) {
@@ -121,8 +124,8 @@ TEST_CASE("what the work of a queue throws is told to all who went together", "[
     }
   });
   std::vector<Item> items = numbers(5);
-  CHECK(run_all(queue, items) == 5);
+  CHECK(run_all(loop, queue, items) == 5);
   for (Item& each : items) each.number = -1;
-  CHECK(run_all(queue, items) == 0);  // and it goes on
+  CHECK(run_all(loop, queue, items) == 0);  // and it goes on
   pool.stop();
 }
