@@ -1,6 +1,5 @@
 #include "common/upload_batch.hpp"
 
-#include "common/artifact_key.hpp"
 #include "common/json_fields.hpp"
 
 namespace larder {
@@ -28,7 +27,8 @@ Result<api::UploadResult> api::upload_result_from_json(std::string_view text) {
 }
 
 Result<std::vector<BatchedUpload>> parse_upload_batch(std::string_view body) {
-  constexpr std::size_t k_longest_line = k_max_path + 100;  // a digest and a size
+  constexpr std::size_t k_longest_line =
+      16 << 10;  // longer than any name: those that are too long are refused one by one
   std::vector<BatchedUpload> uploads;
   while (!body.empty()) {
     if (uploads.size() == k_most_uploads)

@@ -21,8 +21,8 @@ inline constexpr std::string_view k_uploads = "/-/v1/uploads";
 
 // {"path": "ab/cd", "status": 201}, or what a PUT would have answered as a problem: "code", "detail" …
 struct UploadResult {
-  std::string path;
-  Problem problem;  // of what was stored: the status alone
+  std::string path;  // empty: what was sent is no name at all
+  Problem problem;   // of what was stored: the status alone
 };
 
 std::string to_json(const UploadResult& result);

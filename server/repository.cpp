@@ -7,11 +7,25 @@
 
 namespace larder {
 
+namespace {
+
+// Of threads that store what came together, so that others are left for those who read.
+BatchQueue<const std::span<SmallUpload>>::Limits few_threads() {
+  BatchQueue<const std::span<SmallUpload>>::Limits limits;
+  limits.runners = 4;
+  limits.crowd = 1;
+  limits.most = 1;
+  return limits;
+}
+
+}  // namespace
+
 Repository::Repository(Store& store, DiskPool& pool, DiskPool& jobs)
     : store_(store),
       pool_(pool),
       jobs_(jobs),
-      small_uploads_(pool, {}, [this](std::span<SmallUpload* const> uploads) { store_now(uploads); }) {
+      small_uploads_(pool, {}, [this](std::span<SmallUpload* const> uploads) { store_now(uploads); }),
+      upload_batches_(pool, few_threads(), [this](auto batches) { store_batches_now(batches); }) {
   for (const NamespaceConfig& each : store.namespaces())
     activities_.emplace(each.name, std::make_unique<Activity>());
   activities_.emplace("", std::make_unique<Activity>());  // requests for namespaces that are not there
@@ -267,22 +281,27 @@ Task<Result<Receipt>> Repository::store(const ArtifactKey& key, UploadRequest re
   co_return std::move(*upload.outcome);
 }
 
-std::monostate Repository::store_all_now(std::span<SmallUpload> uploads) {
-  std::vector<SmallUpload*> all;
-  for (SmallUpload& each : uploads) all.push_back(&each);
-  store_now(all);
-  return {};
-}
-
 Task<void> Repository::store_all(std::span<SmallUpload> uploads) {
-  constexpr std::size_t k_step = 64;  // that hold their locks together
   for (const SmallUpload& each : uploads)
     activity(each.key->name_space()).bytes_received.add(each.bytes.size());
-  while (!uploads.empty()) {
-    const auto some = uploads.first(std::min(k_step, uploads.size()));
-    co_await pool_.run(&Repository::store_all_now, this, some);
-    uploads = uploads.subspan(some.size());
+  const std::span<SmallUpload> all = uploads;
+  co_await upload_batches_.run(all);
+}
+
+void Repository::store_batches_now(std::span<const std::span<SmallUpload>* const> batches) {
+  constexpr std::size_t k_step = 64;  // that hold their locks together
+  std::vector<SmallUpload*> some;
+  const auto store_some = [&] {
+    if (!some.empty()) store_now(some);
+    some.clear();
+  };
+  for (const std::span<SmallUpload>* each : batches) {
+    for (SmallUpload& upload : *each) {
+      some.push_back(&upload);
+      if (some.size() == k_step) store_some();
+    }
   }
+  store_some();
 }
 
 void Repository::release(std::unique_ptr<Upload> upload) {

@@ -13,7 +13,6 @@
 #include <span>
 #include <stop_token>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "common/api.hpp"
@@ -147,7 +146,7 @@ class Repository {
   Result<std::vector<api::TrashGeneration>> list_trash_now(std::size_t limit);
   Result<api::TrashEvent> empty_trash_now(std::uint64_t generation);
   void store_now(std::span<SmallUpload* const> uploads);
-  std::monostate store_all_now(std::span<SmallUpload> uploads);
+  void store_batches_now(std::span<const std::span<SmallUpload>* const> batches);
   Result<Receipt> commit_now(Upload& upload);
   Result<UploadStart> begin_upload_now(const ArtifactKey& key, UploadRequest request);
   void count_receipt(const ArtifactKey& key, const Receipt& receipt);
@@ -156,6 +155,7 @@ class Repository {
   DiskPool& pool_;
   DiskPool& jobs_;
   BatchQueue<SmallUpload> small_uploads_;
+  BatchQueue<const std::span<SmallUpload>> upload_batches_;  // those that came in one request
   std::stop_source stop_jobs_;
   std::map<std::string, std::unique_ptr<Activity>, std::less<>> activities_;  // fixed once made
 };

@@ -206,13 +206,8 @@ Task<void> put(Exchange& exchange, const ArtifactKey& key) {
     const Error partial(Errc::invalid_argument, "an artifact is stored whole: send it without Content-Range");
     co_return co_await exchange.answer_error(partial);
   }
-  if (!request.content_length && !request.chunked) {
-    api::Problem problem;
-    problem.status = 411;
-    problem.code = name_of(Errc::invalid_argument);
-    problem.detail = "an upload needs a Content-Length or Transfer-Encoding: chunked";
-    co_return co_await exchange.answer_problem(std::move(problem));
-  }
+  const bool endless = co_await refuse_without_length(exchange);
+  if (endless) co_return;
   std::optional<Digest> seen;
   const bool failed = co_await fails_preconditions(exchange, key, seen);
   if (failed) co_return;
@@ -256,6 +251,16 @@ Task<void> remove(Exchange& exchange, const ArtifactKey& key) {
 }
 
 }  // namespace
+
+Task<bool> refuse_without_length(Exchange& exchange) {
+  if (exchange.request().content_length || exchange.request().chunked) co_return false;
+  api::Problem problem;
+  problem.status = 411;
+  problem.code = name_of(Errc::invalid_argument);
+  problem.detail = "an upload needs a Content-Length or Transfer-Encoding: chunked";
+  co_await exchange.answer_problem(std::move(problem));
+  co_return true;
+}
 
 UploadRequest upload_terms(const Exchange& exchange, std::string_view name_space) {
   constexpr std::size_t k_longest_build = 200;  // bytes; an id, and no story

@@ -11,6 +11,9 @@ Task<void> answer_whole(Exchange& exchange, KeyView key, const OpenArtifact& art
 
 Task<void> serve_artifact(Exchange& exchange, const ArtifactKey& key);
 
+// True: it has a body of no length, and that has been answered.
+Task<bool> refuse_without_length(Exchange& exchange);
+
 // What a request says of its uploads as a whole: who sends them, for which build (for the ledger, and for
 // `larder promote --build`), and what they may replace.
 UploadRequest upload_terms(const Exchange& exchange, std::string_view name_space);

@@ -2,6 +2,7 @@
 
 #include "common/upload_batch.hpp"
 #include "server/http/artifact_handler.hpp"
+#include "server/http/digest_fields.hpp"
 #include "server/http/service_handler.hpp"
 
 namespace larder::http {
@@ -35,7 +36,7 @@ class Batch {
  private:
   void add(const UploadRequest& terms, std::string_view name_space, const BatchedUpload& wanted,
            api::UploadResult& result) {
-    result.path = wanted.file.path;
+    if (path_defect(wanted.file.path).empty()) result.path = wanted.file.path;
     auto key = ArtifactKey::make(name_space, wanted.file.path);
     if (!key) {
       result.problem = problem_of(key.error());
@@ -65,6 +66,17 @@ class Batch {
   std::vector<std::size_t> positions_;  // of the uploads, among the results
 };
 
+// What would be meant for all of the artifacts, and a PUT has for one. Empty: nothing of that is there.
+std::string_view meant_for_one(const Request& request) {
+  const bool conditions = !request.if_match.empty() || !request.if_unmodified_since.empty() ||
+                          (!request.if_none_match.empty() && request.if_none_match != "*");
+  if (conditions) return "no preconditions but If-None-Match: *";
+  if (!request.content_range.empty()) return "no Content-Range";
+  const auto declared = declared_digest(request);
+  if (!declared || *declared) return "no digest of the whole";
+  return {};
+}
+
 }  // namespace
 
 Task<void> serve_uploads(Exchange& exchange, const Target& target) {
@@ -80,11 +92,20 @@ Task<void> serve_uploads(Exchange& exchange, const Target& target) {
     const Error missing(Errc::not_found, "there is no namespace " + *name_space);
     co_return co_await exchange.answer_error(missing);
   }
+  const bool endless = co_await refuse_without_length(exchange);
+  if (endless) co_return;
   const bool refused = co_await refuse_encoding(exchange);
   if (refused) co_return;
+  const std::string_view unwanted = meant_for_one(exchange.request());
+  if (!unwanted.empty()) {
+    const Error unclear(Errc::invalid_argument,
+                        "a request with several artifacts takes " + std::string(unwanted));
+    co_return co_await exchange.answer_error(unclear);
+  }
   const auto text = co_await read_text(exchange, k_most_upload_bytes);
   if (!text) co_return co_await exchange.answer_error(text.error());
-  const auto wanted = parse_upload_batch(*text);
+  const std::string_view body = *text;
+  const auto wanted = co_await repository.pool().run(&parse_upload_batch, body);
   if (!wanted) co_return co_await exchange.answer_error(wanted.error());
   Batch batch(exchange, *name_space, *wanted);
   const std::span<SmallUpload> uploads = batch.uploads();
@@ -92,7 +113,8 @@ Task<void> serve_uploads(Exchange& exchange, const Target& target) {
   exchange.set_outcome("batch");
   Reply reply(200);
   reply.content_type = "application/x-ndjson";
-  const std::string lines = batch.answer(exchange);
+  const auto asked = std::cref(exchange);
+  const std::string lines = co_await repository.pool().run(&Batch::answer, &batch, asked);
   co_await exchange.answer(std::move(reply), lines);
 }
 

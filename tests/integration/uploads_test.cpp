@@ -70,6 +70,27 @@ TEST_CASE("artifacts that come together are stored, each as a PUT would store it
   CHECK(client.request("GET", "/downloads/wrong").status == 404);
 }
 
+TEST_CASE("a name that is none is refused alone, and not repeated", "[integration]") {
+  Running running;
+  HttpClient client(running.port());
+  const auto answer = client.request("POST", k_downloads, "",
+                                     artifact("bad\xFF", "x") + artifact("c\x01", "x") +
+                                         artifact(std::string(4000, 'a'), "x") + artifact("good", "x"));
+  CHECK(statuses_in(answer.body) == std::vector<int>{400, 400, 400, 201});
+  CHECK(results_in(answer.body)[0].path.empty());
+  CHECK(results_in(answer.body)[3].path == "good");
+}
+
+TEST_CASE("where something is there already, nothing is replaced when that is asked", "[integration]") {
+  Running running;
+  HttpClient client(running.port());
+  REQUIRE(client.request("PUT", "/downloads/git2_grows.tar.gz", "", "one").status == 201);
+  const auto answer = client.request("POST", k_downloads, "If-None-Match: *\r\n",
+                                     artifact("git2_grows.tar.gz", "two") + artifact("new", "x"));
+  CHECK(statuses_in(answer.body) == std::vector<int>{412, 201});
+  CHECK(client.request("GET", "/downloads/git2_grows.tar.gz").body == "one");
+}
+
 TEST_CASE("growing tarballs that come together are replaced", "[integration]") {
   Running running;
   HttpClient client(running.port());
@@ -103,8 +124,16 @@ TEST_CASE("what is no request with artifacts is refused whole, and nothing of it
   CHECK(client.request("POST", "/-/v1/uploads", "", good).status == 400);
   CHECK(client.request("POST", "/-/v1/uploads?namespace=nowhere", "", good).status == 404);
   CHECK(client.request("GET", k_downloads).status == 405);
+  for (const char* field :
+       {"If-Match: \"x\"\r\n", "If-None-Match: \"x\"\r\n", "Content-Range: bytes 0-1/2\r\n",
+        "If-Unmodified-Since: Mon, 02 Jan 2006 15:04:05 GMT\r\n",
+        "Repr-Digest: sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:\r\n"}) {
+    INFO(field);
+    CHECK(client.request("POST", k_downloads, field, good).status == 400);
+  }
   CHECK(client.request("GET", "/downloads/good").status == 404);
-  CHECK(client.request("POST", k_downloads, "", "").body.empty());
+  client.send("POST " + std::string(k_downloads) + " HTTP/1.1\r\nHost: t\r\n\r\n");
+  CHECK(client.receive().status == 411);
   HttpClient another(running.port());
   CHECK(another.request("POST", k_downloads, "", std::string(k_most_upload_bytes + 1, 'x')).status == 413);
 }

@@ -45,7 +45,7 @@ TEST_CASE("what is wrong with a batch of uploads is said with its number", "[upl
   const std::string digest = Hasher::of("b").hex();
   const auto each = GENERATE_COPY(values<Case>({
       {good + "b", "artifact 2: no line of path, SHA-256 and size"},
-      {good + std::string(5000, 'a') + "\n", "artifact 2: no line of path, SHA-256 and size"},
+      {good + std::string(20'000, 'a') + "\n", "artifact 2: no line of path, SHA-256 and size"},
       {"a\n", "artifact 1: its line is not path, SHA-256 and size, with tabs between them"},
       {"a\tb\t1\nb", "artifact 1: its line is not path, SHA-256 and size, with tabs between them"},
       {"a\t" + digest + "\t-1\nb",
