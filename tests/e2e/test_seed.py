@@ -289,6 +289,18 @@ class SmallFilesTogether(LarderTest):
         self.assertEqual(proxy.count("PUT", "/sstate-cache/"), len(tree.taken()) - len(small))
         self.assertLess(proxy.count("POST", "/-/v1/uploads"), len(small) / 5)
 
+    def test_a_full_server_is_asked_no_more(self):
+        tree = SampleTree("sstate", os.path.join(self.work, "full"), "--objects", "600", "--median-size", "2KiB",
+                          "--seed", "507")
+        proxy = Proxy(self.server, 507)
+        self.addCleanup(proxy.close)
+        done = harness.run_tool(harness.LARDER, "--server", proxy.url, "seed", "--json", "--retry-for", "0s", "--jobs",
+                                "2", tree.directory)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("507", json.loads(done.stdout)["stopped"])
+        self.assertLessEqual(proxy.count("POST", "/-/v1/uploads"), 2)
+        self.assertLess(proxy.count("PUT", "/sstate-cache/"), 10)
+
     def test_where_that_is_not_known_each_has_its_own(self):
         for refusal in (404, 405, 413):
             with self.subTest(refusal=refusal):
