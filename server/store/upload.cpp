@@ -155,7 +155,8 @@ void StoreCore::store_small(std::span<SmallUpload* const> uploads) {
     ready.push_back(each);
     staged.push_back(std::move(upload));
   }
-  // Who waits for the journal asks nothing else of it (UploadJournal::Pending), so the others go by themselves.
+  // Who waits for the journal asks nothing else of it (UploadJournal::Pending), so the others go by
+  // themselves.
   for (const bool journalled : {true, false}) {
     std::vector<Publication> publications;
     std::vector<SmallUpload*> theirs;

@@ -34,8 +34,8 @@ Task<void> count_returns(Queue& queue, Item& item, LoopExecutor loop, std::size_
   if (loop.running_in_this_thread()) ++to_loop;
 }
 
-// Sends all numbers through the queue at once; how many came back with an exception. `loop` has to outlive the
-// pool's threads.
+// Sends all numbers through the queue at once; how many came back with an exception. `loop` has to outlive
+// the pool's threads.
 int run_all(asio::io_context& loop, Queue& queue, std::vector<Item>& items) {
   loop.restart();
   int failures = 0;
