@@ -4,79 +4,22 @@
 #include <cerrno>
 
 #include "server/store/layout.hpp"
-#include "tests/support/catch.hpp"
-#include "tests/support/store_bench.hpp"
+#include "tests/fault/store_checks.hpp"
 
 using namespace larder;
+using namespace larder::fault;
 
 namespace {
 
 using Loss = MemoryFileSystem::Loss;
 
-const std::string k_old = "sstate-cache/00/sstate:old.tar.zst";
 const std::string k_new = "sstate-cache/ab/cd/sstate:new.tar.zst";
-const std::string k_tarball = "downloads/git2_host.repo.tar.gz";
 const std::string k_renamed = "downloads/old/renamed.tar.gz";
-
-std::string text_of(std::size_t size, char seed) {
-  std::string text(size, seed);
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(seed + static_cast<char>(i % 23));
-  return text;
-}
 
 // Nothing in tmp/, no promise of space left over.
 void check_no_leftovers(StoreBench& bench) {
   for (const std::string& file : bench.memory.files()) CHECK_FALSE(file.starts_with("tmp/"));
   CHECK(bench.store->reserved_bytes() == 0);
-}
-
-// Whatever can be seen is whole: every name reads back with the digest it has.
-void check_whole(StoreBench& bench) {
-  for (const NamespaceConfig& each : bench.options.namespaces) {
-    const auto page = bench.store->list_names(each.name, "", 1000);
-    REQUIRE(page);
-    for (const std::string& path : page->paths) {
-      const std::string name = each.name + "/" + path;
-      INFO(name);
-      const auto entry = bench.store->stat(bench.key(name));
-      if (!entry) {  // a row that a crash left behind is a miss, never an error
-        CHECK(entry.error().code() == Errc::not_found);
-        CHECK_FALSE(bench.store->reconciled());
-        continue;
-      }
-      const auto content = bench.get(name);
-      REQUIRE(content);  // what is said to be there can be read
-      CHECK(Hasher::of(*content) == entry->digest);
-    }
-  }
-}
-
-// After a reconcile, tree and index say the same, and objects have names.
-void check_agreement(StoreBench& bench) {
-  REQUIRE(bench.store->reconcile({}));
-  std::vector<std::string> in_tree;
-  std::uint64_t objects = 0;
-  std::uint64_t physical = 0;
-  for (const std::string& file : bench.memory.files()) {
-    if (file.starts_with("tree/")) in_tree.push_back(file.substr(5));
-    if (!file.starts_with("objects/")) continue;
-    ++objects;
-    physical += bench.memory.content(file).size();
-    CHECK(bench.memory.links(file) > 1);
-    CHECK(Hasher::of(bench.memory.content(file)).hex() == file.substr(file.rfind('/') + 1));
-  }
-  std::vector<std::string> in_index;
-  for (const NamespaceConfig& each : bench.options.namespaces) {
-    const auto page = bench.store->list_names(each.name, "", 1000);
-    REQUIRE(page);
-    for (const std::string& path : page->paths) in_index.push_back(each.name + "/" + path);
-  }
-  std::sort(in_index.begin(), in_index.end());
-  CHECK(in_index == in_tree);
-  const auto stat = bench.store->totals();
-  REQUIRE(stat);
-  CHECK(stat->objects == objects);
-  CHECK(stat->physical_bytes == physical);
 }
 
 struct Step {
@@ -211,12 +154,6 @@ std::vector<Step> steps() {
        },
        [](StoreBench& bench) { CHECK_FALSE(bench.has(k_tarball)); }, &check_nothing},
   };
-}
-
-void prepare(StoreBench& bench) {
-  REQUIRE(bench.put(k_old, text_of(9000, 'o')));
-  REQUIRE(bench.put(k_tarball, text_of(5000, 'g')));
-  REQUIRE(bench.store->reconcile({}));
 }
 
 }  // namespace
@@ -479,110 +416,4 @@ TEST_CASE("adopting is whole after any one operation failed, and goes on when ru
     CHECK(bench.has("generic/ab/cd/sstate:b.siginfo"));
     check_whole(bench);
   }
-}
-
-TEST_CASE("what was acknowledged is placed again though its namespace is not configured any more",
-          "[store][fault]") {
-  StoreBench bench;
-  prepare(bench);
-  REQUIRE(bench.put("generic/a/one", text_of(3000, '1')));
-  const std::vector<NamespaceConfig> all = bench.options.namespaces;
-  bench.options.namespaces.pop_back();
-  bench.power_cut(Loss::everything);
-  REQUIRE(bench.open());
-  REQUIRE(bench.close());
-  bench.options.namespaces = all;
-  REQUIRE(bench.open());
-  const auto content = bench.get("generic/a/one");
-  REQUIRE(content);
-  CHECK(*content == text_of(3000, '1'));
-  check_agreement(bench);
-}
-
-TEST_CASE("a replacement that only the journal knows of is placed again, and who uploaded it is known",
-          "[store][fault]") {
-  StoreBench bench;
-  prepare(bench);
-  REQUIRE(bench.close());
-  REQUIRE(bench.open());
-  bench.clock.set(1'000'000);
-  REQUIRE(bench.put(k_tarball, text_of(7000, 't')));
-  bench.power_cut(Loss::everything);
-  const bool index_is_lost = GENERATE(false, true);
-  if (index_is_lost) bench.forget_index();
-  REQUIRE(bench.open());
-  const auto content = bench.get(k_tarball);
-  REQUIRE(content);
-  CHECK(*content == text_of(7000, 't'));
-  CHECK(bench.store->stat(bench.key(k_tarball))->stored == 1'000'000);
-  check_agreement(bench);
-  LedgerQuery query;
-  query.match = k_tarball;
-  const auto ledger = bench.store->ledger(query, bench.store->generation() + 1, 10);
-  REQUIRE(ledger);
-  CHECK(std::any_of(ledger->lines.begin(), ledger->lines.end(), [](const auto& each) {
-    return each.record.digest == Hasher::of(text_of(7000, 't')) && each.record.actor == "test";
-  }));
-}
-
-TEST_CASE("an upload is placed again over what a removal that did not last brings back", "[store][fault]") {
-  StoreBench bench;
-  REQUIRE(bench.put("generic/a/one", text_of(3000, '1')));
-  REQUIRE(bench.put("generic/a/stays", text_of(3000, 's')));
-  REQUIRE(bench.close());
-  REQUIRE(bench.open());
-  api::PruneRules rules;
-  rules.name_space = "generic";
-  rules.match = {"a/one"};
-  rules.apply = true;
-  rules.no_trash = true;
-  rules.ignore_lease = true;
-  REQUIRE(bench.store->prune(rules, {}, "somebody", {}, {}));
-  REQUIRE(bench.put("generic/a/one", text_of(3000, '2')));
-  bench.power_cut(Loss::everything);  // which forgets the removal, too
-  REQUIRE(bench.memory.content("tree/generic/a/one") == text_of(3000, '1'));
-  REQUIRE(bench.open());
-  const auto content = bench.get("generic/a/one");
-  REQUIRE(content);
-  CHECK(*content == text_of(3000, '2'));
-  check_agreement(bench);
-}
-
-TEST_CASE("what a lane has is placed again, whatever the namespace below was given since", "[store][fault]") {
-  StoreBench bench;
-  REQUIRE(bench.close());
-  NamespaceConfig lane;
-  lane.name = "lane";
-  lane.kind = NamespaceKind::sstate;
-  lane.overlay = "sstate-cache";
-  bench.options.namespaces.push_back(lane);
-  REQUIRE(bench.open());
-  REQUIRE(bench.put("lane/a", text_of(3000, '1')));
-  const bool same = GENERATE(true, false);
-  const std::string below = same ? text_of(3000, '1') : text_of(300'000, '2');  // too large for the journal
-  REQUIRE(bench.put("sstate-cache/a", below));
-  bench.power_cut(Loss::everything);
-  REQUIRE(bench.open());
-  const auto content = bench.get("lane/a");
-  REQUIRE(content);
-  CHECK(*content == text_of(3000, '1'));
-  CHECK(*bench.get("sstate-cache/a") == below);
-  check_agreement(bench);
-}
-
-TEST_CASE("old names of a rotten object do not take its bytes for theirs after an unclean stop",
-          "[store][fault]") {
-  StoreBench bench;
-  REQUIRE(bench.put("generic/old", text_of(3000, '1')));
-  REQUIRE(bench.close());
-  REQUIRE(bench.open());
-  bench.memory.damage("tree/generic/old", text_of(3000, 'x'));
-  REQUIRE(bench.put("generic/new", text_of(3000, '1')));
-  bench.kill();
-  REQUIRE(bench.open());
-  CHECK(*bench.get("generic/new") == text_of(3000, '1'));
-  REQUIRE(bench.store->reconcile({}));
-  const auto old = bench.get("generic/old");
-  if (old) CHECK(*old == text_of(3000, '1'));
-  CHECK(bench.store->stat(bench.key("generic/new"))->digest == Hasher::of(text_of(3000, '1')));
 }
