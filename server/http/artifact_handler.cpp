@@ -108,11 +108,6 @@ Task<void> get(Exchange& exchange, const ArtifactKey& key) {
   co_await exchange.answer_error(artifact.error());
 }
 
-bool has_preconditions(const Request& request) {
-  return !request.if_match.empty() || !request.if_unmodified_since.empty() ||
-         (!request.if_none_match.empty() && request.if_none_match != "*");
-}
-
 // True: a precondition does not hold, and that has been answered. Otherwise `seen` is what
 // the name held when it was evaluated.
 Task<bool> fails_preconditions(Exchange& exchange, const ArtifactKey& key, std::optional<Digest>& seen) {

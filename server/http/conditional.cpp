@@ -69,6 +69,11 @@ std::string quoted_etag(std::string_view etag) {
   return text;
 }
 
+bool has_preconditions(const Request& request) {
+  return !request.if_match.empty() || !request.if_unmodified_since.empty() ||
+         (!request.if_none_match.empty() && request.if_none_match != "*");
+}
+
 Precondition evaluate(const Request& request, const std::optional<Validators>& current) {
   if (!request.if_match.empty()) {
     if (!covers(request.if_match, current, Comparison::strong)) return Precondition::failed;

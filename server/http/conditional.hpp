@@ -26,6 +26,9 @@ enum class Precondition : std::uint8_t {
   failed,        // 412
 };
 
+// Whether evaluate() has anything to say of an upload beyond If-None-Match: *, which the store decides.
+bool has_preconditions(const Request& request);
+
 // `current` is what is there, or nullopt. For GET and HEAD of something that
 // is not there the answer is 404; do not ask.
 Precondition evaluate(const Request& request, const std::optional<Validators>& current);

@@ -233,7 +233,8 @@ Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit) {
   }
   std::string text(reinterpret_cast<const char*>(body.data()), body.size());
   if (exchange.request().content_encoding != "gzip") co_return text;
-  auto unpacked = co_await exchange.context().repository.pool().run(&gunzip, std::string_view(text), limit);
+  const std::string_view packed = text;
+  auto unpacked = co_await exchange.context().repository.pool().run(&gunzip, packed, limit);
   co_return unpacked;
 }
 
