@@ -23,6 +23,7 @@
 #include "server/http/token_handler.hpp"
 #include "server/http/upload_handler.hpp"
 #include "server/http/verify_handler.hpp"
+#include "server/http/webdav_handler.hpp"
 
 namespace larder::http {
 namespace {
@@ -147,25 +148,6 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   return number;
 }
 
-Task<Result<api::Listing>> read_directory(Exchange& exchange, const Target& target) {
-  api::Listing listing;
-  listing.path = "/" + target.name_space + "/" + (target.path.empty() ? std::string() : target.path + "/");
-  std::string after;
-  for (bool more = true; more;) {
-    std::string name_space = target.name_space;
-    std::string path = target.path;
-    std::string position = after;
-    auto page = co_await exchange.context().repository.list_directory(std::move(name_space), std::move(path),
-                                                                      std::move(position), k_page);
-    if (!page && page.error().code() == Errc::not_found && target.path.empty()) break;  // an empty namespace
-    if (!page) co_return page.error();
-    for (api::ListingEntry& entry : page->entries) listing.entries.push_back(std::move(entry));
-    after = page->next;
-    more = page->more;
-  }
-  co_return listing;
-}
-
 Task<void> answer_directory_hint(Exchange& exchange, const Target& target) {
   api::Problem problem;
   problem.status = 404;
@@ -188,20 +170,32 @@ std::string render_json(api::Listing listing) {
 
 // HEAD of a directory by a client that reads anything: whether it is there.
 Task<void> answer_directory_check(Exchange& exchange, const Target& target) {
-  bool there = target.path.empty();  // an empty namespace is there, too
-  if (!there) {
-    std::string name_space = target.name_space;
-    std::string path = target.path;
-    const auto found =
-        co_await exchange.context().repository.is_directory(std::move(name_space), std::move(path));
-    there = found && *found;
-  }
+  const bool there = co_await may_be_directory(exchange, target);
   Reply reply(there ? 200 : 404);
   reply.content_length = 0;
   co_await exchange.answer(std::move(reply), k_no_body);
 }
 
 }  // namespace
+
+Task<Result<api::Listing>> read_directory(Exchange& exchange, const Target& target) {
+  api::Listing listing;
+  listing.path = "/" + target.name_space + "/" + (target.path.empty() ? std::string() : target.path + "/");
+  std::string after;
+  for (bool more = true; more;) {
+    std::string name_space = target.name_space;
+    std::string path = target.path;
+    std::string position = after;
+    auto page = co_await exchange.context().repository.list_directory(std::move(name_space), std::move(path),
+                                                                      std::move(position), k_page);
+    if (!page && page.error().code() == Errc::not_found && target.path.empty()) break;  // an empty namespace
+    if (!page) co_return page.error();
+    for (api::ListingEntry& entry : page->entries) listing.entries.push_back(std::move(entry));
+    after = page->next;
+    more = page->more;
+  }
+  co_return listing;
+}
 
 Task<void> answer_method_not_allowed(Exchange& exchange, std::string_view allowed) {
   api::Problem problem;
@@ -214,11 +208,10 @@ Task<void> answer_method_not_allowed(Exchange& exchange, std::string_view allowe
 
 Task<void> serve_options(Exchange& exchange) {
   Reply reply(204);
-  reply.extra = "Allow: GET, HEAD, PUT, DELETE, POST, OPTIONS, MKCOL\r\n";
+  reply.extra = "Allow: GET, HEAD, PUT, DELETE, POST, OPTIONS, MKCOL, PROPFIND\r\nDAV: 1\r\n";
   co_await exchange.answer(std::move(reply), k_no_body);
 }
 
-// Directories exist by the names below them: making one is agreed to, and done by the first upload.
 Task<Result<std::string>> read_text(Exchange& exchange, std::size_t limit) {
   BodyBytes body;
   constexpr std::size_t k_piece = 256 << 10;
@@ -249,19 +242,22 @@ Task<bool> refuse_encoding(Exchange& exchange) {
   co_return true;
 }
 
-Task<void> serve_mkcol(Exchange& exchange, const Target& target) {
-  const bool known = exchange.context().repository.find_namespace(target.name_space) != nullptr;
-  if (!known) {
-    const Error refusal(Errc::not_found, "there is no namespace " + target.name_space);
-    co_return co_await exchange.answer_error(refusal);
+api::Listing list_namespaces(const Exchange& exchange) {
+  api::Listing listing;
+  listing.path = "/";
+  for (const NamespaceConfig& each : exchange.context().repository.namespaces()) {
+    if (!exchange.visitor().may().may(Right::read, each.name)) continue;
+    api::ListingEntry entry;
+    entry.name = each.name;
+    entry.directory = true;
+    listing.entries.push_back(std::move(entry));
   }
-  Reply reply(201);
-  co_await exchange.answer(std::move(reply), k_no_body);
+  return listing;
 }
 
 Task<void> serve_root(Exchange& exchange) {
   if (!is_read(exchange.request()))
-    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, OPTIONS");
+    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, OPTIONS, PROPFIND");
   const auto stat = co_await full_stat(exchange);
   if (!stat) co_return co_await exchange.answer_error(stat.error());
   RootPage page;
@@ -278,14 +274,7 @@ Task<void> serve_root(Exchange& exchange) {
       break;
     case ListingFormat::json: {
       reply.content_type = "application/json";
-      api::Listing listing;
-      listing.path = "/";
-      for (const api::NamespaceStat& each : stat->namespaces) {
-        api::ListingEntry entry;
-        entry.name = each.name;
-        entry.directory = true;
-        listing.entries.push_back(std::move(entry));
-      }
+      const api::Listing listing = list_namespaces(exchange);
       body = api::to_json(listing) + "\n";
       break;
     }
@@ -295,8 +284,10 @@ Task<void> serve_root(Exchange& exchange) {
 }
 
 Task<void> serve_listing(Exchange& exchange, const Target& target) {
+  const bool removes = exchange.request().method == Method::delete_ && !target.path.empty();
+  if (removes) co_return co_await delete_directory(exchange, target);
   if (!is_read(exchange.request()))
-    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, OPTIONS");
+    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, OPTIONS, MKCOL, PROPFIND");
   if (exchange.context().repository.find_namespace(target.name_space) == nullptr) {
     const Error missing(Errc::not_found, "there is no namespace " + target.name_space);
     co_return co_await exchange.answer_error(missing);

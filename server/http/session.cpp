@@ -11,6 +11,7 @@
 #include "server/http/service_handler.hpp"
 #include "server/http/snapshot_handler.hpp"
 #include "server/http/target.hpp"
+#include "server/http/webdav_handler.hpp"
 
 namespace larder::http {
 namespace {
@@ -262,6 +263,8 @@ Task<void> HttpSession::dispatch(const Target& target) {
   if (method == Method::options) co_return co_await serve_options(exchange_);
   const bool below_namespace = target.kind == Target::Kind::artifact || target.kind == Target::Kind::listing;
   if (method == Method::mkcol && below_namespace) co_return co_await serve_mkcol(exchange_, target);
+  const bool listed = method == Method::propfind && target.kind != Target::Kind::admin;
+  if (listed) co_return co_await serve_propfind(exchange_, target);
   switch (target.kind) {
     case Target::Kind::root: co_return co_await serve_root(exchange_);
     case Target::Kind::listing: co_return co_await serve_listing(exchange_, target);
@@ -274,7 +277,7 @@ Task<void> HttpSession::dispatch(const Target& target) {
   const bool understood =
       method == Method::get || method == Method::head || method == Method::put || method == Method::delete_;
   if (!understood)
-    co_return co_await answer_method_not_allowed(exchange_, "GET, HEAD, PUT, DELETE, OPTIONS, MKCOL");
+    co_return co_await answer_method_not_allowed(exchange_, "GET, HEAD, PUT, DELETE, OPTIONS, MKCOL, PROPFIND");
   const auto key = target.key();
   if (!key) co_return co_await exchange_.answer_error(key.error());
   co_await serve_artifact(exchange_, *key);

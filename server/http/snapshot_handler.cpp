@@ -76,20 +76,12 @@ Task<void> serve_restore(Exchange& exchange, const Target& target) {
   co_await answer_json(exchange, 200, std::move(body));
 }
 
-Task<void> serve_snapshot_root(Exchange& exchange, const Target& target) {
-  const Request& request = exchange.request();
-  if (request.method != Method::get && request.method != Method::head)
-    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD");
-  const ListingFormat format = choose_listing_format(request.accept);
-  // As with directories: HEAD tells whether it is there, "*/*" gets no page.
+Result<api::Listing> list_snapshot(const Exchange& exchange, const Target& target) {
   const Repository& repository = exchange.context().repository;
   const Permissions& permissions = exchange.visitor().may();
   const std::vector<std::string> spaces = repository.spaces_of_snapshot(target.snapshot);
-  const bool there = repository.has_snapshot(target.snapshot) && may_see_snapshot(permissions, spaces);
-  if (!there || (format == ListingFormat::none && request.method == Method::get)) {
-    const Error missing(Errc::not_found, "there is no snapshot " + target.snapshot);
-    co_return co_await exchange.answer_error(missing);
-  }
+  if (!repository.has_snapshot(target.snapshot) || !may_see_snapshot(permissions, spaces))
+    return Error(Errc::not_found, "there is no snapshot " + target.snapshot);
   api::Listing listing;
   listing.path = "/@" + target.snapshot + "/";
   for (const std::string& each : spaces) {
@@ -99,10 +91,25 @@ Task<void> serve_snapshot_root(Exchange& exchange, const Target& target) {
     entry.directory = true;
     listing.entries.push_back(std::move(entry));
   }
+  return listing;
+}
+
+Task<void> serve_snapshot_root(Exchange& exchange, const Target& target) {
+  const Request& request = exchange.request();
+  if (request.method != Method::get && request.method != Method::head)
+    co_return co_await answer_method_not_allowed(exchange, "GET, HEAD, PROPFIND");
+  const ListingFormat format = choose_listing_format(request.accept);
+  const auto listing = list_snapshot(exchange, target);
+  if (!listing) co_return co_await exchange.answer_error(listing.error());
+  // As with directories: HEAD tells whether it is there, "*/*" gets no page.
+  if (format == ListingFormat::none && request.method == Method::get) {
+    const Error missing(Errc::not_found, "there is no snapshot " + target.snapshot);
+    co_return co_await exchange.answer_error(missing);
+  }
   Reply reply(200);
   reply.content_type = format == ListingFormat::json ? "application/json" : "text/html; charset=utf-8";
   const std::string body =
-      format == ListingFormat::json ? api::to_json(listing) + "\n" : render_listing_html(listing);
+      format == ListingFormat::json ? api::to_json(*listing) + "\n" : render_listing_html(*listing);
   co_await exchange.answer(std::move(reply), body);
 }
 

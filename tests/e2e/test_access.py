@@ -151,19 +151,22 @@ class Hidden(AccessTest):
             self.assertIn(b"downloads", body)
             self.assertIn(b"secret", self.server.get(target, {"Accept": "application/json", **bearer(self.reader)}).body)
         self.assertNotIn(b"secret", self.server.get("/", {"Accept": harness.BROWSER_ACCEPT}).body)
+        seen = self.server.request("PROPFIND", "/", headers={"Depth": "1"}).body
+        self.assertIn(b"/downloads/", seen)
+        self.assertNotIn(b"secret", seen)
 
     def test_the_answer_is_the_same_whether_it_is_there_or_not(self):
         def answers(token):
             headers = {"Accept": "*/*", **(bearer(token) if token else {})}
             got = []
             for name in ("plan", "nothing", "d/", "index.txt", ""):
-                for method in ("GET", "HEAD", "DELETE"):
-                    answer = self.server.request(method, "/secret/" + name, headers=headers)
+                for method in ("GET", "HEAD", "DELETE", "PROPFIND"):
+                    answer = self.server.request(method, "/secret/" + name, headers={"Depth": "1", **headers})
                     fields = sorted(field for field in answer.headers.items() if field[0] != "Date")
                     got.append((method, answer.status, answer.body, fields))
             return got
         for token in (None, self.writer):
-            for method in ("GET", "HEAD", "DELETE"):
+            for method in ("GET", "HEAD", "DELETE", "PROPFIND"):
                 self.assertEqual(len({repr(each[1:]) for each in answers(token) if each[0] == method}), 1)
         missing = [self.server.request("POST", "/-/v1/find-missing?namespace=secret", body).status
                    for body in (b"plan\n", b"nothing\n")]
