@@ -277,7 +277,8 @@ Task<void> HttpSession::dispatch(const Target& target) {
   const bool understood =
       method == Method::get || method == Method::head || method == Method::put || method == Method::delete_;
   if (!understood)
-    co_return co_await answer_method_not_allowed(exchange_, "GET, HEAD, PUT, DELETE, OPTIONS, MKCOL, PROPFIND");
+    co_return co_await answer_method_not_allowed(exchange_,
+                                                 "GET, HEAD, PUT, DELETE, OPTIONS, MKCOL, PROPFIND");
   const auto key = target.key();
   if (!key) co_return co_await exchange_.answer_error(key.error());
   co_await serve_artifact(exchange_, *key);

@@ -15,7 +15,8 @@ api::ListingEntry artifact(std::string name) {
 
 std::size_t count(std::string_view text, std::string_view part) {
   std::size_t found = 0;
-  for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) ++found;
+  for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size()))
+    ++found;
   return found;
 }
 
@@ -24,12 +25,14 @@ std::size_t count(std::string_view text, std::string_view part) {
 TEST_CASE("a listing is one or two levels deep", "[multistatus]") {
   CHECK(parse_depth("0") == Depth::self);
   CHECK(parse_depth("1") == Depth::children);
-  for (const std::string_view endless : {"", "infinity", "Infinity", "2", "-1", "01", "1,noroot", " 1", "one"})
+  for (const std::string_view endless :
+       {"", "infinity", "Infinity", "2", "-1", "01", "1,noroot", " 1", "one"})
     CHECK_FALSE(parse_depth(endless).has_value());
 }
 
 TEST_CASE("an artifact says what a client of WebDAV asks", "[multistatus]") {
-  const std::string xml = render_multistatus("/sstate-cache/ab/", artifact("sstate:zlib::1.3+x_package.tar.zst"));
+  const std::string xml =
+      render_multistatus("/sstate-cache/ab/", artifact("sstate:zlib::1.3+x_package.tar.zst"));
   CHECK(xml ==
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\">\n"
         "<D:response><D:href>/sstate-cache/ab/sstate%3Azlib%3A%3A1.3%2Bx_package.tar.zst</D:href>"
@@ -37,7 +40,8 @@ TEST_CASE("an artifact says what a client of WebDAV asks", "[multistatus]") {
         "<D:getcontenttype>application/octet-stream</D:getcontenttype>"
         "<D:creationdate>1994-11-06T08:49:37Z</D:creationdate>"
         "<D:getlastmodified>Sun, 06 Nov 1994 08:49:37 GMT</D:getlastmodified>"
-        "<D:getetag>\"0123abcd\"</D:getetag></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>\n"
+        "<D:getetag>\"0123abcd\"</D:getetag></D:prop><D:status>HTTP/1.1 200 "
+        "OK</D:status></D:propstat></D:response>\n"
         "</D:multistatus>\n");
 }
 
