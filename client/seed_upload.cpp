@@ -66,10 +66,16 @@ class Shared {
     stopped_ = true;
   }
 
+  void batch_came_through() { broken_ = 0; }
+  void batch_broke() {
+    constexpr int k_enough = 3;  // one after the other
+    if (++broken_ >= k_enough) together = false;
+  }
+
   const UploadContext& context;
   const SeedPlan& plan;
   UploadFigures& figures;
-  // Until the server, or a proxy before it, says that it knows no such request.
+  // Until the server, or a proxy before it, says that it knows no such request, or cuts it off.
   std::atomic<bool> together{true};
 
  private:
@@ -77,6 +83,7 @@ class Shared {
   std::mutex mutex_;
   std::atomic<std::size_t> next_{0};
   std::atomic<bool> stopped_{false};
+  std::atomic<int> broken_{0};  // batches without an answer since the last that had one
 };
 
 // A group on its way.
@@ -166,18 +173,22 @@ class Worker {
 
   void perform_batch() {
     const UploadContext& context = shared_.context;
-    const auto answer = connection_.perform_patiently(batch_.request(context.name_space, context.build),
-                                                      context.patience, context.on_note);
+    const Request request = batch_.request(context.name_space, context.build);
+    auto answer = connection_.perform(request);
+    if (answer && is_passing_status(answer->status()))
+      answer = connection_.perform_patiently(request, context.patience, context.on_note);
     if (!answer) {
       if (answer.error().code() == Errc::cancelled) return;
-      const Error& error = answer.error();
-      return shared_.stop(is_passing_error(error) ? "the server does not answer: " + error.message()
-                                                  : error.message());
+      if (!is_passing_error(answer.error())) return shared_.stop(answer.error().message());
+      // It restarts, or something on the way cuts such requests off: one by one shows which.
+      shared_.batch_broke();
+      return send_each();
     }
     if (is_unknown_request(answer->status())) {
       shared_.together = false;
       return send_each();
     }
+    shared_.batch_came_through();
     std::vector<Answer> each(batch_.items().size(), *answer);  // what is refused, is refused to all
     if (answer->ok()) {
       auto told = batch_.answers(answer->body);

@@ -3,6 +3,8 @@ import http.server
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import threading
 import time
@@ -237,7 +239,15 @@ class Proxy:
             def log_message(self, *_):
                 pass
 
+            def cut_off(self):
+                proxy.seen.append((self.command, self.path.partition("?")[0], None))
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.close_connection = True
+                self.connection.close()
+
             def pass_on(self):
+                if refusal == "reset" and self.path.startswith("/-/v1/uploads"):
+                    return self.cut_off()
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 if refusal and self.path.startswith("/-/v1/uploads"):
                     status, fields, answer = refusal, {}, b"no"
@@ -270,9 +280,9 @@ class Proxy:
 
 
 class SmallFilesTogether(LarderTest):
-    def seed_through(self, refusal):
+    def seed_through(self, refusal, seed=1):
         tree = SampleTree("sstate", os.path.join(self.work, "tree-%s" % refusal), "--objects", "150",
-                          "--median-size", "20KiB", "--seed", str(refusal or 1))
+                          "--median-size", "20KiB", "--seed", str(seed))
         proxy = Proxy(self.server, refusal)
         self.addCleanup(proxy.close)
         before = self.server.namespace_stat("sstate-cache")["artifacts"]
@@ -304,9 +314,14 @@ class SmallFilesTogether(LarderTest):
     def test_where_that_is_not_known_each_has_its_own(self):
         for refusal in (404, 405, 413):
             with self.subTest(refusal=refusal):
-                tree, proxy = self.seed_through(refusal)
+                tree, proxy = self.seed_through(refusal, refusal)
                 self.assertEqual(proxy.count("PUT", "/sstate-cache/"), len(tree.taken()))
                 self.assertLessEqual(proxy.count("POST", "/-/v1/uploads"), 2)  # one of each worker
+
+    def test_where_such_requests_are_cut_off_each_has_its_own(self):
+        tree, proxy = self.seed_through("reset", 7)
+        self.assertEqual(proxy.count("PUT", "/sstate-cache/"), len(tree.taken()))
+        self.assertLessEqual(proxy.count("POST", "/-/v1/uploads"), 8)  # four; curl asks twice where it had a connection
 
 
 class KilledWhileSeeding(LarderTest):
