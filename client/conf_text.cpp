@@ -75,6 +75,11 @@ constexpr std::string_view k_hash_equivalence_comment =
     "hashes\n"
     "# differ from build to build and little will match: let all builds share one hash equivalence server.\n";
 
+constexpr std::string_view k_layer_comment =
+    "# With the layer share/larder/meta-larder, BitBake asks once for all objects instead of for each by "
+    "itself:\n"
+    "#   INHERIT += \"larder\"\n";
+
 std::string sstate_mirrors(const ServerUrl& server, const std::vector<std::string>& names) {
   std::string text = "SSTATE_MIRRORS = \"";
   std::string between;
@@ -82,7 +87,7 @@ std::string sstate_mirrors(const ServerUrl& server, const std::vector<std::strin
     text += between + "file://.* " + url_of(server, name) + "/PATH;downloadfilename=PATH";
     between = " \\\n                  ";
   }
-  return text + "\"\n";
+  return text + "\"\n" + std::string(k_layer_comment);
 }
 
 std::string source_mirror(const ServerUrl& server, const std::string& name) {

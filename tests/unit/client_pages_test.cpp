@@ -117,6 +117,7 @@ TEST_CASE("local.conf gets a mirror for every sstate namespace and the first dow
   CHECK_THAT(text, Contains("BB_GENERATE_MIRROR_TARBALLS = \"1\"\n"));
   CHECK_THAT(text, Contains(";user=USER;pswd=PASS") && Contains("#   machine cache login USER"));
   CHECK_THAT(text, Contains("BB_CHECK_SSL_CERTS = \"0\""));
+  CHECK_THAT(text, Contains("\n#   INHERIT += \"larder\"\n"));
   CHECK_THAT(text, !Contains("this machine only"));
 }
 

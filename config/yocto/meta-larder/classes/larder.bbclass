@@ -1,0 +1,33 @@
+# Asks the larder among SSTATE_MIRRORS for all shared state that a build wants in one
+# request, where BitBake asks for each object by itself: some thirty milliseconds of the
+# client each, since it reads all CA certificates before every request.
+#
+#     INHERIT += "larder"
+#
+# Nothing else changes: SSTATE_MIRRORS says where to ask, what is fetched is fetched by
+# BitBake, no task hash depends on this class. A mirror that is no larder, an object that
+# was not asked for in time, a request that fails: BitBake asks as it always does.
+
+# "0": for this build as without the class.
+LARDER_ASK_AT_ONCE ?= "1"
+
+def larder_checkhashes(sq_data, d, *args, **kwargs):
+    import os
+    import sys
+
+    module = bb.utils.which(d.getVar("BBPATH"), "lib/larder_mirror.py")
+    if module and bb.utils.to_boolean(d.getVar("LARDER_ASK_AT_ONCE")):
+        if os.path.dirname(module) not in sys.path:
+            sys.path.append(os.path.dirname(module))
+        import larder_mirror
+        with larder_mirror.answers(sq_data, d, generate_sstatefn, kwargs.get("siginfo", False)):
+            return sstate_checkhashes(sq_data, d, *args, **kwargs)
+    return sstate_checkhashes(sq_data, d, *args, **kwargs)
+
+# After all assignments, whichever class comes last.
+addhandler larder_take_over
+larder_take_over[eventmask] = "bb.event.ConfigParsed"
+python larder_take_over() {
+    if e.data.getVar("BB_HASHCHECK_FUNCTION") == "sstate_checkhashes":
+        e.data.setVar("BB_HASHCHECK_FUNCTION", "larder_checkhashes")
+}
