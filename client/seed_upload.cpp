@@ -66,12 +66,6 @@ class Shared {
     stopped_ = true;
   }
 
-  void batch_came_through() { broken_ = 0; }
-  void batch_broke() {
-    constexpr int k_enough = 3;  // one after the other
-    if (++broken_ >= k_enough) together = false;
-  }
-
   const UploadContext& context;
   const SeedPlan& plan;
   UploadFigures& figures;
@@ -83,7 +77,6 @@ class Shared {
   std::mutex mutex_;
   std::atomic<std::size_t> next_{0};
   std::atomic<bool> stopped_{false};
-  std::atomic<int> broken_{0};  // batches without an answer since the last that had one
 };
 
 // A group on its way.
@@ -180,15 +173,17 @@ class Worker {
     if (!answer) {
       if (answer.error().code() == Errc::cancelled) return;
       if (!is_passing_error(answer.error())) return shared_.stop(answer.error().message());
-      // It restarts, or something on the way cuts such requests off: one by one shows which.
-      shared_.batch_broke();
+      // It restarts, which the single requests outwait, or something on the way cuts such requests off:
+      // then the next one breaks as well.
+      if (last_batch_broke_) shared_.together = false;
+      last_batch_broke_ = true;
       return send_each();
     }
     if (is_unknown_request(answer->status())) {
       shared_.together = false;
       return send_each();
     }
-    shared_.batch_came_through();
+    last_batch_broke_ = false;
     std::vector<Answer> each(batch_.items().size(), *answer);  // what is refused, is refused to all
     if (answer->ok()) {
       auto told = batch_.answers(answer->body);
@@ -375,6 +370,7 @@ class Worker {
   SeedBatch batch_;
   std::unordered_map<const PlannedFile*, std::optional<Fate>*> fates_;  // of the batch; null: nobody asks
   std::string small_;                                                   // the bytes of a file
+  bool last_batch_broke_ = false;                                       // without an answer
 };
 
 void sort_by_path(SeedSummary& summary) {
