@@ -129,10 +129,10 @@ class Asking(Served):
 class BelowBitBake(Served):
     """The same server, and BitBake's fetcher."""
 
-    def check(self, mirrors, names):
+    def check(self, mirrors, names, **environment):
         done = subprocess.run([sys.executable, BB_CLIENT, "--set", "BB_CHECK_SSL_CERTS=0", "check", "-j", "4", "--at-once",
                                LAYER, "--mirrors", mirrors, "unused", "-"], input="".join(name + "\n" for name in names), text=True,
-                              timeout=100, stdout=subprocess.PIPE, env={**os.environ, "HOME": self.work, "http_proxy": ""})
+                              timeout=100, stdout=subprocess.PIPE, env={**os.environ, "HOME": self.work, "http_proxy": "", **environment})
         lines = done.stdout.splitlines()
         self.assertEqual(json.loads(lines[-1])["errors"], 0)
         return {line[len("hit "):] for line in lines if line.startswith("hit ")}
@@ -163,3 +163,6 @@ class BelowBitBake(Served):
         mirrors = self.line(other.server) + " " + self.line(self.server.url)
         self.assertEqual(self.check(mirrors, NAMES), set(PRESENT))
         self.assertEqual(self.check(self.line("http://127.0.0.1:9"), NAMES[:2]), set())
+
+    def test_a_release_that_calls_things_otherwise_asks_as_ever(self):
+        self.assertEqual(self.check(self.line(self.server.url), NAMES, UNKNOWN_RELEASE="1"), set(PRESENT))

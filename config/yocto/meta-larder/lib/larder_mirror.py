@@ -154,7 +154,11 @@ def find_with_bitbake(sq_data, d, name_of, siginfo):
 def answers(sq_data, d, name_of, siginfo):
     """Meanwhile BitBake's fetcher knows what the larders have, and asks the other mirrors alone."""
     import bb
-    there, missing, others = find_with_bitbake(sq_data, d, name_of, siginfo)
+    try:
+        there, missing, others = find_with_bitbake(sq_data, d, name_of, siginfo)
+    except Exception as surprise:  # a release that calls things otherwise must not lose its build to this
+        bb.warn("larder: cannot ask for all objects at once (%r); they are asked for one by one" % surprise)
+        there, missing, others = set(), set(), []
     original = bb.fetch2.Fetch
 
     class Known:
