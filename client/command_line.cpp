@@ -30,8 +30,10 @@ Start with:
 constexpr const char* k_seed_footer =
     R"(What is sealed in DIR and missing on the server is uploaded; what is there already
 is neither read nor sent, so a second run takes seconds and an interrupted one is
-continued by running it again. Left out are temporary files, locks, stamps,
-checkouts, symbolic links and whatever else is no artifact (--verbose lists them).
+continued by running it again. Only tarballs of version control in downloads (git2_*
+and others) are hashed each time, and sent when they have changed. Left out are
+temporary files, locks, stamps, checkouts, symbolic links and whatever else is no
+artifact (--verbose lists them).
 An archive is read to its end before it is sent; a damaged one is reported, and its
 .siginfo and .sig stay here, too. A running build in the same DIR does no harm.
 
