@@ -73,7 +73,9 @@ Examples:
 constexpr const char* k_conf_footer = R"(Examples:
   larder --server http://cache:8480 conf >> conf/local.conf
   larder --server http://cache:8480 conf --format kas > larder.yml
-  larder --server http://cache:8480 conf --format buildroot >> .config)";
+  larder --server http://cache:8480 conf --format buildroot >> .config
+  larder --server http://cache:8480 conf --namespace @release-4.0/sstate-cache
+  larder --server http://cache:8480 conf --namespace sstate-pr    for builds that are not trusted)";
 
 // "90s", "5m": as the daemon's configuration writes them.
 CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
@@ -136,6 +138,8 @@ void declare_reading(CLI::App& app, CommandLine& line) {
   conf->add_option("-f,--format", line.conf.format, "local.conf, kas or buildroot")
       ->capture_default_str()
       ->check(CLI::IsMember({"local.conf", "kas", "buildroot"}));
+  conf->add_option("-n,--namespace", line.conf.namespaces,
+                   "This one, or @SNAPSHOT/NAMESPACE, instead of all of its kind but lanes; may be repeated");
   conf->footer(k_conf_footer);
 }
 

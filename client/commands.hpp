@@ -104,7 +104,8 @@ struct GetOptions {
 ExitCode run_get(const Globals& globals, const GetOptions& options);
 
 struct ConfOptions {
-  std::string format = "local.conf";  // kas, buildroot
+  std::string format = "local.conf";    // kas, buildroot
+  std::vector<std::string> namespaces;  // or "@SNAPSHOT/NAMESPACE"; empty: all but lanes
 };
 ExitCode run_conf(const Globals& globals, const ConfOptions& options);
 

@@ -13,8 +13,10 @@ ExitCode run_conf(const Globals& globals, const ConfOptions& options) {
                     "no format '" + options.format + "': local.conf, kas or buildroot");
   }
   ServerConnection connection(globals.server);
-  const auto stat = fetch_stat(connection, std::chrono::milliseconds(0));
+  auto stat = fetch_stat(connection, std::chrono::milliseconds(0));
   if (!stat) return complain(globals, stat.error());
+  const auto chosen = choose_namespaces(*stat, options.namespaces);
+  if (!chosen) return complain(globals, ExitCode::usage, chosen.error().message());
   const std::string text = conf_text(*format, globals.server, *stat);
   if (globals.json) {
     std::cout << boost::json::serialize(boost::json::object{{"format", options.format}, {"text", text}})

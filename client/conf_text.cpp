@@ -1,6 +1,7 @@
 #include "client/conf_text.hpp"
 
-#include <vector>
+#include <algorithm>
+#include <set>
 
 #include "common/namespace_kind.hpp"
 #include "common/percent.hpp"
@@ -20,20 +21,8 @@ std::string url_of(const ServerUrl& server, const std::string& name_space) {
   return server.base + "/" + percent_encode(name_space);
 }
 
-std::string host_of(const ServerUrl& server) {
-  std::string_view rest = server.base;
-  rest.remove_prefix(rest.find("://") + 3);
-  rest = rest.substr(0, rest.find('/'));
-  if (rest.starts_with('[')) return std::string(rest.substr(1, rest.find(']') - 1));
-  return std::string(rest.substr(0, rest.find(':')));
-}
-
-bool is_local_host(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 std::string host_warning(const ServerUrl& server) {
-  if (!is_local_host(host_of(server))) return {};
+  if (!is_loopback(server)) return {};
   return "# This address works on this machine only. For the others ask by the name they know:\n"
          "#   larder --server http://build-cache.example:8480 conf\n";
 }
@@ -81,7 +70,9 @@ constexpr std::string_view k_layer_comment =
     "#   INHERIT += \"larder\"\n";
 
 std::string sstate_mirrors(const ServerUrl& server, const std::vector<std::string>& names) {
-  std::string text = "SSTATE_MIRRORS = \"";
+  std::string text =
+      "# Where other mirrors are set already, put this pair before theirs, into one value.\n"
+      "SSTATE_MIRRORS = \"";
   std::string between;
   for (const std::string& name : names) {
     text += between + "file://.* " + url_of(server, name) + "/PATH;downloadfilename=PATH";
@@ -143,8 +134,8 @@ std::string buildroot_text(const ServerUrl& server, const api::Stat& stat) {
     return text + "# This server has no namespace of kind downloads, which Buildroot needs.\n";
   text += "BR2_PRIMARY_SITE=\"" + url_of(server, downloads.front()) + "\"\n";
   text +=
-      "# Say y to fetch from there only, for builds that must not touch the internet:\n"
-      "# BR2_PRIMARY_SITE_ONLY is not set\n"
+      "# For builds that must not touch the internet (BR2_BACKUP_SITE is not asked then, either):\n"
+      "#   BR2_PRIMARY_SITE_ONLY=y\n"
       "# Buildroot fetches with wget: credentials go into ~/.netrc.\n"
       "#   machine " +
       host_of(server) + " login " + (server.has_credentials() ? server.user : "USER") +
@@ -161,6 +152,26 @@ std::optional<ConfFormat> conf_format(std::string_view name) {
   if (name == "kas") return ConfFormat::kas;
   if (name == "buildroot") return ConfFormat::buildroot;
   return std::nullopt;
+}
+
+Result<void> choose_namespaces(api::Stat& stat, const std::vector<std::string>& names) {
+  std::vector<api::NamespaceStat> chosen;
+  std::set<std::string> kinds;
+  for (const std::string& name : names) {
+    const std::string live = name.starts_with('@') ? name.substr(name.find('/') + 1) : name;
+    const auto found = std::find_if(stat.namespaces.begin(), stat.namespaces.end(),
+                                    [&](const api::NamespaceStat& each) { return each.name == live; });
+    if (found == stat.namespaces.end())
+      return Error(Errc::invalid_argument, "the server has no namespace '" + live + "'");
+    kinds.insert(found->kind);
+    chosen.push_back(*found);
+    chosen.back().name = name;
+  }
+  for (const api::NamespaceStat& each : stat.namespaces) {
+    if (each.overlay.empty() && kinds.count(each.kind) == 0) chosen.push_back(each);
+  }
+  stat.namespaces = std::move(chosen);
+  return {};
 }
 
 std::string conf_text(ConfFormat format, const ServerUrl& server, const api::Stat& stat) {

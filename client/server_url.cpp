@@ -45,4 +45,17 @@ Result<ServerUrl> parse_server_url(std::string_view text) {
   return url;
 }
 
+std::string host_of(const ServerUrl& server) {
+  std::string_view rest = server.base;
+  rest.remove_prefix(rest.find("://") + 3);
+  rest = rest.substr(0, rest.find('/'));
+  if (rest.starts_with('[')) return std::string(rest.substr(1, rest.find(']') - 1));
+  return std::string(rest.substr(0, rest.find(':')));
+}
+
+bool is_loopback(const ServerUrl& server) {
+  const std::string host = host_of(server);
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
 }  // namespace larder::client

@@ -34,4 +34,9 @@ inline constexpr std::string_view k_default_server = "http://127.0.0.1:8480";
 // other schemes, queries, fragments, blanks and an empty host.
 Result<ServerUrl> parse_server_url(std::string_view text);
 
+// Without port, credentials and the brackets of an IPv6 address.
+std::string host_of(const ServerUrl& server);
+// This machine, whatever it is called elsewhere.
+bool is_loopback(const ServerUrl& server);
+
 }  // namespace larder::client

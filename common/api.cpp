@@ -17,6 +17,7 @@ using json_fields::text_at;
 json::object to_value(const NamespaceStat& stat) {
   return {{"name", stat.name},
           {"kind", stat.kind},
+          {"overlay", stat.overlay},
           {"artifacts", stat.artifacts},
           {"logical_bytes", stat.logical_bytes},
           {"physical_bytes", stat.physical_bytes},
@@ -35,6 +36,7 @@ NamespaceStat namespace_stat(const json::object& object) {
   NamespaceStat stat;
   stat.name = text_at(object, "name");
   stat.kind = text_at(object, "kind");
+  stat.overlay = text_at(object, "overlay");
   stat.artifacts = count_at(object, "artifacts");
   stat.logical_bytes = count_at(object, "logical_bytes");
   stat.physical_bytes = count_at(object, "physical_bytes");

@@ -39,6 +39,7 @@ struct ScrubStat {
 struct NamespaceStat {
   std::string name;
   std::string kind;                  // sstate, downloads, generic
+  std::string overlay;               // of a lane: where what it has not is read; empty: it is none
   std::uint64_t artifacts = 0;       // visible names
   std::uint64_t logical_bytes = 0;   // the sum of their sizes
   std::uint64_t physical_bytes = 0;  // of the objects this namespace stored first

@@ -399,6 +399,7 @@ Result<api::Stat> Store::totals() {
     api::NamespaceStat row;
     row.name = each.name;
     row.kind = name_of(each.kind);
+    row.overlay = each.overlay;
     row.artifacts = totals.artifacts;
     row.logical_bytes = totals.logical_bytes;
     row.physical_bytes = totals.physical_bytes;

@@ -121,6 +121,33 @@ TEST_CASE("local.conf gets a mirror for every sstate namespace and the first dow
   CHECK_THAT(text, !Contains("this machine only"));
 }
 
+TEST_CASE("lanes are for who asks for them", "[client][conf]") {
+  const auto mirrors = [](const std::vector<std::string>& names) {
+    api::Stat stat = server_stat();
+    api::NamespaceStat lane;
+    lane.name = "sstate-pr";
+    lane.kind = "sstate";
+    lane.overlay = "sstate-cache";
+    stat.namespaces.insert(stat.namespaces.begin(), lane);
+    lane.name = "downloads-pr";
+    lane.kind = "downloads";
+    lane.overlay = "downloads";
+    stat.namespaces.insert(stat.namespaces.begin(), lane);
+    const auto chosen = choose_namespaces(stat, names);
+    return chosen ? conf_text(ConfFormat::local_conf, server_at("http://c"), stat) : chosen.error().message();
+  };
+  CHECK_THAT(mirrors({}),
+             !Contains("-pr") && Contains("c/sstate-cache/PATH") && Contains("\"http://c/downloads\""));
+  CHECK_THAT(mirrors({"sstate-pr"}), Contains("c/sstate-pr/PATH") && !Contains("c/sstate-cache/") &&
+                                         Contains("\"http://c/downloads\""));
+  CHECK_THAT(mirrors({"downloads-pr"}),
+             Contains("\"http://c/downloads-pr\"") && Contains("c/sstate-cache/PATH"));
+  CHECK_THAT(mirrors({"@r1/sstate-cache"}), Contains("file://.* http://c/%40r1/sstate-cache/PATH;") ||
+                                                Contains("file://.* http://c/@r1/sstate-cache/PATH;"));
+  CHECK(mirrors({"none"}) == "the server has no namespace 'none'");
+  CHECK(mirrors({"@r1"}) == "the server has no namespace '@r1'");
+}
+
 TEST_CASE("only the lines that are meant to work are not comments", "[client][conf]") {
   std::string text = conf_text(ConfFormat::local_conf, server_at("http://cache:8480"), server_stat());
   int settings = 0;
