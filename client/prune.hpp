@@ -10,11 +10,11 @@
 
 namespace larder::client {
 
-// The task hashes that a build's stamps name: the last component of "….do_x.sigdata.HASH" and
-// "….do_x_setscene.HASH", in any directory below `stamps` (BitBake's tmp/stamps). Errors: io when it cannot
-// be read.
+// The task hashes that a build's stamps name, in any directory below `stamps` (BitBake's tmp/stamps). Errors:
+// io when it cannot be read.
 Result<std::vector<std::string>> hashes_of_stamps(const std::filesystem::path& stamps);
-// 64 lower-case hexadecimal digits at the end of a stamp's name, or an empty view.
+// The 64 lower-case hexadecimal digits of "….do_x.sigdata.HASH" and "….do_x_setscene.HASH", behind which
+// ".EXTRA" may stand (a task's stamp-extra-info, the machine's name for example), or an empty view.
 std::string_view hash_of_stamp(std::string_view file_name);
 
 // "-" is standard input.

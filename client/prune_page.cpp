@@ -17,13 +17,19 @@ std::string row(std::string_view reason, const api::PruneSum& sum) {
 
 std::string_view hash_of_stamp(std::string_view file_name) {
   constexpr std::size_t k_digits = 64;
-  const auto dot = file_name.rfind('.');
-  if (dot == std::string_view::npos || file_name.size() - dot - 1 != k_digits) return {};
-  const std::string_view hash = file_name.substr(dot + 1);
-  if (hash.find_first_not_of("0123456789abcdef") != std::string_view::npos) return {};
-  const std::string_view stem = file_name.substr(0, dot);
-  const bool is_task = stem.find(".do_") != std::string_view::npos;
-  return is_task && (stem.ends_with(".sigdata") || stem.ends_with("_setscene")) ? hash : std::string_view();
+  const auto task = file_name.find(".do_");
+  if (task == std::string_view::npos) return {};
+  for (const std::string_view before : {"_setscene.", ".sigdata."}) {
+    const auto found = file_name.find(before, task);
+    if (found == std::string_view::npos) continue;
+    // Behind the hash may stand what tells the stamps of several machines apart (stamp-extra-info).
+    const std::string_view rest = file_name.substr(found + before.size());
+    const std::string_view hash = rest.substr(0, rest.find('.'));
+    const bool is_hash =
+        hash.size() == k_digits && hash.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+    if (is_hash) return hash;
+  }
+  return {};
 }
 
 std::vector<std::string> names_of_list(std::string_view text) {

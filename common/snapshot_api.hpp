@@ -20,8 +20,9 @@ struct SnapshotRequest {
   std::string name;
   std::vector<std::string> namespaces;  // empty: all
   // What belongs to it; both empty: everything there is.
-  std::vector<std::string> names;   // NAMESPACE/PATH; an archive brings its .siginfo and .sig
-  std::vector<std::string> hashes;  // of sstate tasks, 64 hexadecimal digits
+  std::vector<std::string> names;  // NAMESPACE/PATH; an archive brings its .siginfo and .sig
+  std::vector<std::string>
+      hashes;  // of tasks, 64 hexadecimal digits; those without an object are passed over
 };
 std::string to_json(const SnapshotRequest& request);
 Result<SnapshotRequest> snapshot_request_from_json(std::string_view json);  // strict
@@ -35,7 +36,7 @@ struct SnapshotStat {
   std::string name;
   std::int64_t created = 0;  // UnixSeconds
   std::vector<Space> namespaces;
-  std::uint64_t missing = 0;  // names and hashes that were asked for and are not there
+  std::uint64_t missing = 0;  // names that were asked for and are not there
 };
 std::string to_json(const SnapshotStat& stat);
 Result<SnapshotStat> snapshot_stat_from_json(std::string_view json);

@@ -44,15 +44,19 @@ class Selection {
     }
     const auto name = parse_sstate_name(path);
     if (!name || hashes_.count(std::string(name->hash)) == 0) return false;
-    met_.insert(std::string(name->hash));
+    met_hash_ = true;
     return true;
   }
-  std::uint64_t missing() const { return names_.size() + hashes_.size() - met_.size(); }
+  std::uint64_t missing_names() const { return names_.size() - met_.size(); }
+  // Of some hashes there is nothing: those of tasks that leave no object, do_compile for one. Of all of them:
+  // the build they are of was never here.
+  bool is_of_another_build() const { return !hashes_.empty() && !met_hash_; }
 
  private:
   std::unordered_set<std::string> names_;  // of groups
   std::unordered_set<std::string> hashes_;
-  std::unordered_set<std::string> met_;
+  std::unordered_set<std::string> met_;  // of names_
+  bool met_hash_ = false;
   const bool everything_;
 };
 
@@ -155,7 +159,11 @@ Result<api::SnapshotStat> Store::create_snapshot(const api::SnapshotRequest& req
       LARDER_TRY_ASSIGN(const api::SnapshotStat::Space space, fill_snapshot(name, each, selection, stop));
       if (space.artifacts > 0) stat.namespaces.push_back(space);
     }
-    stat.missing = selection.missing();
+    if (selection.is_of_another_build())
+      return Error(Errc::invalid_argument, "nothing here has one of the " +
+                                               std::to_string(request.hashes.size()) +
+                                               " hashes that were given; there is no snapshot");
+    stat.missing = selection.missing_names();
     if (core_->options.durability != Durability::none) LARDER_TRY(core_->disk.sync_all());
     LARDER_TRY(core_->disk.publish(hidden, directory_of(name)));
     return core_->directories.sync({layout::k_snapshots});

@@ -82,6 +82,14 @@ class Snapshots(LarderTest):
         harness.write_file(os.path.join(work, "stamps/x/1.0.do_package_setscene." + digest), b"")
         self.server.client("snapshot", "create", "stamped", "--from-stamps", os.path.join(work, "stamps"))
         self.assertIn(archive, self.server.index("@stamped/sstate-cache"))
+        # With what BitBake puts behind the hash, and beside tasks that leave no object.
+        harness.write_file(os.path.join(work, "more/x/1.0.do_deploy_setscene." + digest + ".qemux86_64"), b"")
+        harness.write_file(os.path.join(work, "more/x/1.0.do_compile.sigdata." + "e" * 64), b"")
+        self.server.client("snapshot", "create", "deployed", "--from-stamps", os.path.join(work, "more"))
+        self.assertIn(archive, self.server.index("@deployed/sstate-cache"))
+        harness.write_file(os.path.join(work, "other/x/1.0.do_compile.sigdata." + "e" * 64), b"")
+        done = self.server.client("snapshot", "create", "other", "--from-stamps", os.path.join(work, "other"), expect=None)
+        self.assertIn("nothing here has one of the 1 hashes", done.stderr)
         names = self.server.client("snapshot", "list").stdout
         self.assertIn("listed", names)
         self.assertIn("stamped", names)
