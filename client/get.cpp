@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +34,13 @@ Result<void> write_all(int descriptor, std::string_view bytes) {
   return {};
 }
 
+bool is_file_of(const std::filesystem::path& path, int descriptor) {
+  struct stat there = {};
+  struct stat open = {};
+  return ::lstat(path.c_str(), &there) == 0 && ::fstat(descriptor, &open) == 0 &&
+         there.st_dev == open.st_dev && there.st_ino == open.st_ino;
+}
+
 // Where a download goes: a partial file that is renamed when it is whole, or
 // standard output, which cannot be taken back.
 class Target {
@@ -51,9 +59,15 @@ class FileTarget final : public Target {
                                                   const std::string& url) {
     std::filesystem::path partial = output;
     partial.replace_filename(partial_name(url));
-    LARDER_TRY_ASSIGN(LocalFile file,
-                      LocalFile::open(partial, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0666));
-    return std::unique_ptr<FileTarget>(new FileTarget(output, partial, std::move(file)));
+    while (true) {
+      LARDER_TRY_ASSIGN(LocalFile file,
+                        LocalFile::open(partial, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0666));
+      if (::flock(file.descriptor(), LOCK_EX | LOCK_NB) != 0)
+        return Error(Errc::busy, "another larder fetches the same into " + partial.native());
+      // Or has just finished: then what was opened is its, and has its final name.
+      if (is_file_of(partial, file.descriptor()))
+        return std::unique_ptr<FileTarget>(new FileTarget(output, partial, std::move(file)));
+    }
   }
 
   // What an earlier attempt left, read back into `hasher`.
@@ -153,6 +167,8 @@ class Download {
     }
   }
 
+  // What went wrong here, and not on the way.
+  const std::optional<Error>& write_error() const { return write_error_; }
   Digest finish() { return hasher_.finish(); }
   const std::string& etag() const { return partial_.etag; }
   std::uint64_t bytes() const { return partial_.bytes; }
@@ -249,7 +265,14 @@ ExitCode finish(const Globals& globals, const GetOptions& options, Download& dow
                 Attempt attempt) {
   const Digest digest = download.finish();
   const auto promised = digest_of_etag(download.etag());
-  if (!promised || *promised == digest) {
+  if (!promised) {
+    target.discard();
+    return complain(
+        globals, ExitCode::server,
+        options.name +
+            ": the answer states no SHA-256, so nothing was kept (a proxy's page, or no larder server?)");
+  }
+  if (*promised == digest) {
     const auto published = target.publish();
     if (!published) return complain(globals, ExitCode::incomplete, published.error().message());
     return report(globals, options, download, digest);
@@ -270,6 +293,8 @@ ExitCode download_to(const Globals& globals, const GetOptions& options, Target& 
   constexpr int k_range_not_satisfiable = 416;
   Download download(globals, options, target, std::move(partial), std::move(hasher));
   const auto answer = download.run();
+  if (download.write_error())
+    return complain(globals, ExitCode::incomplete, download.write_error()->message());
   if (!answer) return complain(globals, answer.error());
   // 416: nothing is left to send. What is here is the whole, or none of it is right.
   if (answer->ok() || answer->status() == k_range_not_satisfiable) {
@@ -296,7 +321,10 @@ ExitCode run_get(const Globals& globals, const GetOptions& given) {
   if (std::filesystem::is_directory(output, failure)) output /= key->file_name();
 
   auto target = FileTarget::open(output, globals.server.base + "/" + options.name);
-  if (!target) return complain(globals, ExitCode::usage, target.error().message());
+  if (!target) {
+    const bool busy = target.error().code() == Errc::busy;
+    return complain(globals, busy ? ExitCode::incomplete : ExitCode::usage, target.error().message());
+  }
   Hasher hasher;
   auto partial = (*target)->left_over(hasher);
   if (!partial) return complain(globals, partial.error());
