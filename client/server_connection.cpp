@@ -181,7 +181,8 @@ ServerConnection::~ServerConnection() = default;
 
 namespace {
 
-void set_transport(CURL* curl, const Request& request) {
+void set_transport(CURL* curl, const ServerUrl& server, const Request& request) {
+  if (is_loopback(server)) curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");  // no proxy leads back here
   curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "larder/" LARDER_VERSION);
@@ -251,7 +252,7 @@ Result<Answer> ServerConnection::perform(const Request& request) {
   curl_easy_reset(curl);  // keeps the connection
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
-  set_transport(curl, request);
+  set_transport(curl, server_, request);
   set_credentials(curl, server_);
   set_trust(curl, server_.trust);
   exchange.attach_to(curl);
