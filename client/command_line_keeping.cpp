@@ -90,9 +90,10 @@ void add_seconds(CLI::App& app, const std::string& name, std::optional<std::int6
 }
 
 // Checked here, passed on as it is written.
-void add_checked(CLI::App& app, const std::string& name, std::string& value, const std::string& type,
-                 const std::string& help, const std::function<std::string(const std::string&)>& defect) {
-  app.add_option(name, value, help)->type_name(type)->check(CLI::Validator(defect, ""));
+CLI::Option* add_checked(CLI::App& app, const std::string& name, std::string& value, const std::string& type,
+                         const std::string& help,
+                         const std::function<std::string(const std::string&)>& defect) {
+  return app.add_option(name, value, help)->type_name(type)->check(CLI::Validator(defect, ""));
 }
 
 template <typename T>
@@ -205,21 +206,26 @@ void declare_verify(CLI::App& app, CommandLine& line) {
   CLI::App* verify = app.add_subcommand("verify", "Have the server check all that it stores");
   CLI::Option* quick =
       verify->add_flag("--quick", line.verify.quick, "Names, objects and index; hash nothing");
-  verify->add_option("--sample", line.verify.sample, "Read such a share of the objects")
-      ->type_name("PERCENT")
-      ->excludes(quick);
-  verify->add_flag("--repair", line.verify.repair, "Mend what can be mended");
-  add_checked(*verify, "--time-budget", line.verify.time_budget, "DURATION",
-              "End in time; the next run goes on",
-              [](const std::string& text) { return defect_of(parse_duration(text)); });
-  add_checked(*verify, "--rate", line.verify.rate, "SIZE", "Read so much a second at most",
-              [](const std::string& text) { return defect_of(parse_byte_size(text)); });
+  CLI::Option* sample =
+      verify->add_option("--sample", line.verify.sample, "Read such a share of the objects");
+  sample->type_name("PERCENT")->excludes(quick);
+  CLI::Option* repair = verify->add_flag("--repair", line.verify.repair, "Mend what can be mended");
+  CLI::Option* budget = add_checked(*verify, "--time-budget", line.verify.time_budget, "DURATION",
+                                    "End in time; the next run goes on",
+                                    [](const std::string& text) { return defect_of(parse_duration(text)); });
+  CLI::Option* rate =
+      add_checked(*verify, "--rate", line.verify.rate, "SIZE", "Read so much a second at most",
+                  [](const std::string& text) { return defect_of(parse_byte_size(text)); });
   CLI::Option* against = verify->add_option(
       "--against", line.against.against, "Compare with a directory, or with URL/NAMESPACE of another server");
   CLI::Option* checksums = verify->add_option("--checksums", line.checksums.file,
                                               "Check names against the lines of sha256sum in FILE");
-  against->type_name("DIR|URL")->excludes(quick);
-  checksums->type_name("FILE")->excludes(against)->excludes(quick);
+  against->type_name("DIR|URL");
+  checksums->type_name("FILE")->excludes(against);
+  for (CLI::Option* of_the_daemon : {quick, sample, repair, budget, rate}) {
+    against->excludes(of_the_daemon);
+    checksums->excludes(of_the_daemon);
+  }
   verify->add_option("NAMESPACE", line.against.name_space,
                      "With --against (sstate-cache) or --checksums (downloads): of the server");
   verify->add_option("--kind", line.against_kind, "What DIR holds, when it is not what the server says")

@@ -119,9 +119,9 @@ std::string diff_json(const TreeComparison& comparison, const std::string& a, co
 }
 
 ExitCode run_diff(const Globals& globals, const DiffOptions& options) {
-  const auto a = parse_tree_source(options.a, globals.server);
+  const auto a = find_tree_source(options.a, globals.server);
   if (!a) return complain(globals, ExitCode::usage, a.error().message());
-  const auto b = parse_tree_source(options.b, globals.server);
+  const auto b = find_tree_source(options.b, globals.server);
   if (!b) return complain(globals, ExitCode::usage, b.error().message());
 
   ListingOptions listing;

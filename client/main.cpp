@@ -1,4 +1,7 @@
 // larder: fills, asks and explains a larder server.
+#include <poll.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
@@ -15,6 +18,10 @@ using namespace larder::client;
 
 ExitCode run_verify(const Globals& globals, CommandLine& line) {
   line.against.kind = namespace_kind(line.against_kind);
+  const bool compares = !line.against.against.empty() || !line.checksums.file.empty();
+  if (!line.against.name_space.empty() && !compares)
+    return complain(globals, ExitCode::usage,
+                    "a namespace goes with --against or --checksums; what is stored is verified as a whole");
   if (!line.against.against.empty()) return run_verify_against(globals, line.against);
   if (line.checksums.file.empty()) return run_verify(globals, line.verify);
   if (!line.against.name_space.empty()) line.checksums.name_space = line.against.name_space;
@@ -74,6 +81,12 @@ ExitCode run(CLI::App& app, CommandLine& line) {
   return run_conf(globals, line.conf);
 }
 
+// Whoever read it has seen enough, `head` for one.
+bool is_output_unwanted() {
+  pollfd output = {STDOUT_FILENO, POLLOUT, 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -92,5 +105,6 @@ int main(int argc, char** argv) {
   catch_interrupts();
   const ExitCode code = run(app, line);
   std::cout.flush();
-  return static_cast<int>(std::cout ? code : ExitCode::incomplete);  // a full disk behind a pipe
+  const bool written = std::cout || is_output_unwanted();
+  return static_cast<int>(written ? code : ExitCode::incomplete);  // a full disk behind a pipe
 }

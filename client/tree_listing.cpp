@@ -7,26 +7,23 @@
 #include <thread>
 
 #include "client/commands.hpp"
-#include "client/file_digest.hpp"
 #include "client/interrupt.hpp"
 #include "client/line_splitter.hpp"
-#include "client/local_file.hpp"
 #include "client/progress.hpp"
 #include "client/seed_scan.hpp"
+#include "client/steady_read.hpp"
 #include "client/tree_compare.hpp"
 #include "common/percent.hpp"
 
 namespace larder::client {
 namespace {
 
+// BitBake touches what it takes from SSTATE_DIR: the times it had when the tree was walked say nothing.
 Result<ListedFile> hash_file(const std::filesystem::path& root, const FoundFile& found) {
-  LARDER_TRY_ASSIGN(const LocalFile file, LocalFile::open(root / found.path, O_RDONLY | O_NOFOLLOW));
-  const auto digest = digest_of_file(file.descriptor());
-  if (!digest) return digest.error().within("reading " + (root / found.path).native());
-  LARDER_TRY_ASSIGN(const FileState now, file.state());
-  if (now != found.state)
-    return Error(Errc::busy, (root / found.path).native() + " changed while it was read");
-  return ListedFile{found.path, *digest, now.size};
+  const std::filesystem::path path = root / found.path;
+  const auto read = read_steadily(path, found.path, CheckArchive::no);
+  if (!read) return read.error().within("reading " + path.native());
+  return ListedFile{found.path, read->content.digest, read->content.size};
 }
 
 // Hashes the files of a scan, each thread taking the next one.
@@ -127,6 +124,9 @@ Result<TreeListing> list_namespace(const TreeSource& source) {
   if (!answer) return answer.error();
   if (answer->ok()) return listing;
   std::string message = source.label + ": " + describe_refusal(*answer);
+  constexpr int k_unauthorized = 401;
+  if (answer->status() == k_unauthorized && source.server.token.empty())
+    message += "; for another server than --server: ~/.netrc, or USER:TOKEN@ before its name";
   if (source.name_space.find('/') == std::string::npos && std::filesystem::is_directory(source.name_space))
     message += "; the directory here is written ./" + source.name_space;
   return Error(Errc::not_found, std::move(message));

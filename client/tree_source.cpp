@@ -1,5 +1,7 @@
 #include "client/tree_source.hpp"
 
+#include <filesystem>
+
 #include "common/percent.hpp"
 
 namespace larder::client {
@@ -44,6 +46,14 @@ Result<TreeSource> parse_tree_source(std::string_view text, const ServerUrl& ser
   if (!is_directory) return at_server(server, std::string(text));
   TreeSource source;
   source.label = source.directory = text;
+  return source;
+}
+
+Result<TreeSource> find_tree_source(std::string_view text, const ServerUrl& server) {
+  LARDER_TRY_ASSIGN(TreeSource source, parse_tree_source(text, server));
+  std::error_code failure;
+  if (source.is_directory() && !std::filesystem::is_directory(source.directory, failure))
+    return Error(Errc::invalid_argument, "there is no directory " + source.directory);
   return source;
 }
 

@@ -23,5 +23,7 @@ struct TreeSource {
 // "sstate-cache" and "@SNAPSHOT/sstate-cache" are of `server`, "http://host:8480/sstate-cache" of
 // another one, and whatever else has a slash, "." and ".." are directories.
 Result<TreeSource> parse_tree_source(std::string_view text, const ServerUrl& server);
+// The same; invalid_argument, too, for a directory that is not there.
+Result<TreeSource> find_tree_source(std::string_view text, const ServerUrl& server);
 
 }  // namespace larder::client

@@ -80,7 +80,7 @@ Result<std::string> read_text(const std::string& file) {
 }  // namespace
 
 ExitCode run_verify_against(const Globals& globals, const VerifyAgainstOptions& options) {
-  const auto asked = parse_tree_source(options.against, globals.server);
+  const auto asked = find_tree_source(options.against, globals.server);
   if (!asked) return complain(globals, ExitCode::usage, asked.error().message());
   std::string name_space = options.name_space;
   if (name_space.empty()) name_space = asked->is_directory() ? "sstate-cache" : asked->name_space;

@@ -81,7 +81,7 @@ class Comparing(LarderTest):
 
     def test_what_cannot_be_compared_is_said(self):
         self.assertIn("no namespace 'nothing'", self.server.client("diff", "nothing", "downloads", expect=3).stderr)
-        missing = self.server.client("diff", "./nothing", "downloads", expect=3)
+        missing = self.server.client("diff", "./nothing", "downloads", expect=2)
         self.assertIn("nothing", missing.stderr)
         self.assertIn("names no namespace", self.server.client("diff", "http://h:1", "downloads", expect=2).stderr)
         directory = self.temporary_directory()
