@@ -44,7 +44,15 @@ struct Arguments {
   TokenArguments token;
 };
 
-constexpr const char* k_default_config = "/etc/larder/larderd.yaml";
+// Where the installation put it, or else the distribution would.
+std::string default_config() {
+  const std::string installed = LARDER_SYSCONFDIR "/larder/larderd.yaml";
+  const std::string common = "/etc/larder/larderd.yaml";
+  std::error_code failure;
+  const bool only_common =
+      !std::filesystem::exists(installed, failure) && std::filesystem::exists(common, failure);
+  return only_common ? common : installed;
+}
 
 std::vector<std::string> environment() {
   std::vector<std::string> all;
@@ -57,8 +65,8 @@ ConfigResult configure(const Arguments& arguments) {
   ConfigResult result;
   if (!arguments.config_file.empty())
     result = load_config(arguments.config_file);
-  else if (std::filesystem::exists(k_default_config))
-    result = load_config(k_default_config);
+  else if (std::filesystem::exists(default_config()))
+    result = load_config(default_config());
   apply_environment(result, &environment);
   if (!arguments.data.empty()) result.config.data = arguments.data;
   if (!arguments.listen_http.empty())
@@ -168,7 +176,8 @@ int token(const Arguments& arguments) {
   const auto done = run_token_command(configured.config, arguments.token, std::cout);
   if (!done) return fail(done.error());
   if (arguments.token.verb == TokenArguments::Verb::create)
-    std::cerr << "This is the only time that it is shown. A running larderd knows it within a second.\n";
+    std::cerr << "This is the only time that it is shown. A larderd that serves "
+              << configured.config.data.string() << " knows it within a second.\n";
   return k_success;
 }
 
@@ -264,7 +273,7 @@ Result<Sockets> confine(const Config& config, const Arguments& arguments, Sandbo
   if (!config.sandbox) return sockets;
   std::error_code failure;
   std::filesystem::create_directories(config.data, failure);  // its absence is told later
-  const std::string file = arguments.config_file.empty() ? k_default_config : arguments.config_file;
+  const std::string file = arguments.config_file.empty() ? default_config() : arguments.config_file;
   LARDER_TRY_ASSIGN(sandbox, enter_sandbox(sandbox_rules(config, file, {arguments.port_file})));
   return sockets;
 }
@@ -335,8 +344,7 @@ int run(int argc, char* argv[]) {
   Arguments arguments;
   CLI::App app("larderd keeps and serves build artifacts for Yocto, OpenEmbedded and Buildroot.");
   app.set_version_flag("--version", std::string("larderd ") + LARDER_VERSION);
-  app.add_option("--config", arguments.config_file,
-                 std::string("Configuration; otherwise ") + k_default_config);
+  app.add_option("--config", arguments.config_file, "Configuration; otherwise " + default_config());
   app.add_option("--data", arguments.data, "Data directory (overrides the configuration)");
   app.add_option("--listen-http", arguments.listen_http, "ADDRESS:PORT to serve HTTP on; may be repeated");
   app.add_option("--listen-ftp", arguments.listen_ftp, "ADDRESS:PORT to serve FTP on; may be repeated");

@@ -202,13 +202,15 @@ class Adoption {
   Result<Fate> refused(const std::string& path, const Error& error) {
     if (error.code() == Errc::not_supported)
       return Error(Errc::not_supported,
-                   "cannot adopt: the directory and the data directory are not on one file "
-                   "system, and hard links do not cross (" +
+                   "cannot adopt: the directory and the data directory are not below one mount, and hard "
+                   "links do not cross (each path of ReadWritePaths= in a systemd unit is a mount; " +
                        error.message() + ")");
     if (error.code() == Errc::no_space) return error;
     if (error.code() == Errc::forbidden)
       leave_out(path, "failed",
-                "may not be sealed and linked: the daemon's user has to own it (" + error.message() + ")",
+                "may not be sealed and linked: the daemon's user has to own it, and its systemd unit to let "
+                "it write there (" +
+                    error.message() + ")",
                 counts_.failed);
     else
       leave_out(path, "failed", error.message(), counts_.failed);
