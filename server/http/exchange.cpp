@@ -12,6 +12,7 @@ namespace larder::http {
 namespace {
 
 constexpr std::size_t k_flush_threshold = 64 << 10;   // bytes of gathered answers
+constexpr std::size_t k_paced_piece = 64 << 10;       // bytes written between two looks at the pace
 constexpr std::uint64_t k_small_remainder = 1 << 20;  // bytes of an unwanted body worth reading
 
 }  // namespace
@@ -133,16 +134,28 @@ Task<bool> Exchange::flush() {
     body_.reset();
   }
   const HttpConfig& limits = context_.config->http;
-  connection_.set_deadline(std::chrono::steady_clock::now() + limits.body_timeout);
+  const SteadyTime now = std::chrono::steady_clock::now();
+  const Pace pace(limits.body_timeout, limits.min_rate.bytes, now);
   const std::string_view head = std::string_view(output_).substr(std::min(written_, output_.size()));
   const std::string_view body = body_to_send().substr(written_ - std::min(written_, output_.size()));
-  ErrorCode error;
-  if (!head.empty()) error = co_await connection_.write(head);
-  if (!error && !body.empty()) error = co_await connection_.write(body);
-  if (error) broken_ = true;
+  std::uint64_t sent = 0;
+  co_await write_paced(head, pace, sent);
+  co_await write_paced(body, pace, sent);
   connection_.set_deadline(SteadyTime::max());
   forget_output();
   co_return !broken_;
+}
+
+// A listing or a list of names may be megabytes: who takes it slowly has as long as for a file.
+Task<void> Exchange::write_paced(std::string_view bytes, const Pace& pace, std::uint64_t& sent) {
+  while (!bytes.empty() && !broken_) {
+    const std::string_view piece = bytes.substr(0, k_paced_piece);
+    connection_.set_deadline(pace.deadline(sent, std::chrono::steady_clock::now()));
+    const ErrorCode error = co_await connection_.write(piece);
+    if (error) broken_ = true;
+    sent += piece.size();
+    bytes.remove_prefix(piece.size());
+  }
 }
 
 Task<bool> Exchange::fill() {

@@ -123,6 +123,7 @@ class Exchange {
 
   bool flush_now();  // as far as the socket takes it; true: all of it
   Task<bool> flush();
+  Task<void> write_paced(std::string_view bytes, const Pace& pace, std::uint64_t& sent);
   Task<bool> fill();
   Task<bool> read_into(BodyBytes& into, std::size_t at_most);
   Task<void> settle_body();

@@ -70,6 +70,50 @@ TEST_CASE("an upload that stalls is cut off and leaves nothing", "[integration]"
   CHECK(running.daemon->store().reserved_bytes() == 0);
 }
 
+namespace {
+
+// Takes what comes a little at a time.
+class SlowReader : public HttpClient {
+ public:
+  explicit SlowReader(std::uint16_t port) : HttpClient(port, 64 << 10) {}
+
+ protected:
+  long take(char* into, std::size_t room) override {
+    std::this_thread::sleep_for(10ms);
+    return HttpClient::take(into, std::min<std::size_t>(room, 32 << 10));
+  }
+};
+
+// Names that are not there: as large an answer as it was a question.
+std::string many_missing_names() {
+  std::string names;
+  for (int i = 0; i < 60'000; ++i) names += std::to_string(i) + std::string(200, 'x') + "\n";
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("a large answer from memory is sent to the end to who takes it slowly", "[integration]") {
+  Running running([](Config& config) { config.http.body_timeout = 1s; });
+  SlowReader client(running.port());
+  const std::string names = many_missing_names();
+  const auto before = std::chrono::steady_clock::now();
+  const HttpAnswer answer = client.request("POST", "/-/v1/find-missing?namespace=downloads", "", names);
+  CHECK(std::chrono::steady_clock::now() - before > 3s);
+  CHECK(answer.status == 200);
+  CHECK(answer.body == names);
+}
+
+TEST_CASE("a large answer from memory is cut off when the client takes nothing", "[integration]") {
+  Running running([](Config& config) { config.http.body_timeout = 1s; });
+  HttpClient client(running.port(), 64 << 10);
+  const std::string names = many_missing_names();
+  client.send("POST /-/v1/find-missing?namespace=downloads HTTP/1.1\r\nHost: t\r\nContent-Length: " +
+              std::to_string(names.size()) + "\r\n\r\n" + names);
+  std::this_thread::sleep_for(4s);  // it is the silence that is tested
+  CHECK(client.receive().body.size() < names.size());
+}
+
 TEST_CASE("connections over the limit are closed, others are served", "[integration]") {
   Running running([](Config& config) { config.http.max_connections = 2; });
   HttpClient first(running.port());
