@@ -122,13 +122,7 @@ Action Control::login(const Command& command) {
 Action Control::user(const std::string& said) {
   const std::string name = upper(said);
   logged_as_.clear();
-  if (name == "ANONYMOUS" || name == "FTP") {
-    user_.clear();
-    logged_in_ = anonymous_ == Anonymous::welcome;
-    if (!logged_in_) return reply(530, "Anonymous may do nothing here: log in with a token as the password");
-    before_login_ = 0;
-    return reply(230, "Welcome");
-  }
+  if (name == "ANONYMOUS" || name == "FTP") return logged_in_as_nobody();
   logged_in_ = false;
   user_ = said;
   return reply(331, "Password, please");
@@ -198,6 +192,15 @@ Action Control::protect_data(std::string_view level) {
   if (protection_.policy == Policy::required) return reply(534, "Data has to be private here: PROT P");
   data_protection_ = Channel::clear;
   return reply(200, "Data is in the clear from now on");
+}
+
+Action Control::logged_in_as_nobody() {
+  user_.clear();
+  logged_as_.clear();
+  logged_in_ = anonymous_ == Anonymous::welcome;
+  if (!logged_in_) return reply(530, "Anonymous may do nothing here: log in with a token as the password");
+  before_login_ = 0;
+  return reply(230, "Welcome");
 }
 
 Action Control::logged_in_as(std::string_view user) {

@@ -34,6 +34,11 @@ Task<Authorizer::Recognition> FtpSession::recognise(const Credentials& credentia
 // Whoever guesses waits; nobody else does.
 Task<void> FtpSession::log_in(const Action& action) {
   Authorizer& access = context_.access;
+  // Where nobody can log in, credentials (of a proxy, of a forgotten ~/.netrc) mean nothing.
+  if (!access.knows_anybody()) {
+    const Action welcome = control_.logged_in_as_nobody();
+    co_return say(welcome.code, welcome.text);
+  }
   const std::uint64_t version = access.version();
   const Credentials shown(action.user, action.secret);
   const Authorizer::Recognition found = co_await recognise(shown);

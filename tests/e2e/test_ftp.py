@@ -27,15 +27,20 @@ class Sessions(FtpTest):
         greeting = self.control(login=False).greeting
         self.assertRegex(greeting, r"^220 \D*$")
 
-    def test_anonymous_is_let_in_and_others_wait_before_they_are_not(self):
-        before = self.server.stat()["failed_logins"]
+    def test_anonymous_is_let_in(self):
         control = self.control(login=False)
         self.assert_code(530, control.ask("RETR /downloads/x"))
-        self.assert_code(331, control.ask("USER root"))
-        self.assert_code(530, control.ask("PASS secret"))
         self.assert_code(230, control.ask("USER anonymous"))
         self.assert_code(230, control.ask("PASS me@example.org"))
-        self.assertEqual(self.server.stat()["failed_logins"], before + 1)
+
+    def test_whoever_says_a_name_where_nobody_can_log_in_is_anonymous(self):
+        before = self.server.stat()["failed_logins"]
+        control = self.control(login=False)
+        self.assert_code(331, control.ask("USER root"))
+        self.assert_code(230, control.ask("PASS secret"))
+        self.assertIn("Logged in as anonymous", control.ask("STAT"))
+        self.assert_code(550, control.ask("SIZE /downloads/missing"))
+        self.assertEqual(self.server.stat()["failed_logins"], before)
         self.assertNotIn("secret", self.server.log())
 
     def test_commands_may_come_in_one_piece_or_byte_by_byte(self):

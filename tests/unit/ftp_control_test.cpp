@@ -295,6 +295,21 @@ TEST_CASE("who is known is logged in, under the name that is told", "[ftp]") {
   CHECK(control.on(parse_command("STAT")).text.find("Logged in as anonymous,") != std::string::npos);
 }
 
+TEST_CASE("whose credentials mean nothing is anonymous", "[ftp]") {
+  Control control(Family::v4);
+  (void)on(control, "USER ci");
+  CHECK(on(control, "PASS x") == "log in ci x");
+  CHECK(shown(control.logged_in_as_nobody()) == "230");
+  CHECK(control.logged_in());
+  CHECK(control.on(parse_command("STAT")).text.find("Logged in as anonymous,") != std::string::npos);
+
+  Control closed(Family::v4, Anonymous::refused);
+  (void)on(closed, "USER ci");
+  (void)on(closed, "PASS x");
+  CHECK(shown(closed.logged_in_as_nobody()) == "530");
+  CHECK_FALSE(closed.logged_in());
+}
+
 TEST_CASE("where anonymous may do nothing, it is not let in", "[ftp]") {
   Control control(Family::v4, Anonymous::refused);
   CHECK(on(control, "USER anonymous") == "530");
