@@ -108,8 +108,10 @@ ListingFormat format_of(std::string_view media_type) {
   return ListingFormat::none;
 }
 
-std::string_view host_or_placeholder(std::string_view host) {
-  return host.empty() ? "SERVER:8480" : host;
+std::string server_url(const RootPage& page) {
+  const std::string scheme(page.scheme);
+  if (!page.host.empty()) return scheme + "://" + std::string(page.host);
+  return scheme + (page.scheme == "https" ? "://SERVER:8443" : "://SERVER:8480");
 }
 
 std::string summary(const api::NamespaceStat& stat) {
@@ -155,8 +157,8 @@ std::string render_listing_html(api::Listing listing) {
   return html;
 }
 
-std::string usage_lines(std::string_view host, const api::NamespaceStat& name_space) {
-  const std::string url = "http://" + std::string(host_or_placeholder(host)) + "/" + name_space.name;
+std::string usage_lines(const RootPage& page, const api::NamespaceStat& name_space) {
+  const std::string url = server_url(page) + "/" + name_space.name;
   switch (namespace_kind(name_space.kind).value_or(NamespaceKind::generic)) {
     case NamespaceKind::sstate:
       return "# conf/local.conf\nSSTATE_MIRRORS = \"file://.* " + url + "/PATH;downloadfilename=PATH\"\n";
@@ -174,7 +176,7 @@ std::string render_root_html(const RootPage& page) {
   for (const api::NamespaceStat& each : page.namespaces) {
     html +=
         "<h2>" + link("/" + each.name + "/", each.name) + "</h2>\n<p>" + escaped(summary(each)) + "</p>\n";
-    html += "<pre><code>" + escaped(usage_lines(page.host, each)) + "</code></pre>\n";
+    html += "<pre><code>" + escaped(usage_lines(page, each)) + "</code></pre>\n";
   }
   html += "<p>" + link(api::k_stat, "Figures") + ", " + link(api::k_metrics, "metrics") + ", " +
           link(api::k_health, "health") + "</p>\n";
@@ -184,7 +186,7 @@ std::string render_root_html(const RootPage& page) {
 std::string render_root_text(const RootPage& page) {
   std::string text = "larder " + std::string(page.version) + "\n";
   for (const api::NamespaceStat& each : page.namespaces) {
-    text += "\n/" + each.name + "/  " + summary(each) + "\n\n" + usage_lines(page.host, each);
+    text += "\n/" + each.name + "/  " + summary(each) + "\n\n" + usage_lines(page, each);
   }
   return text;
 }

@@ -27,9 +27,10 @@ void sort_listing(api::Listing& listing);
 // `listing.path` starts and ends with a slash and is not encoded.
 std::string render_listing_html(api::Listing listing);
 
-// What the first page tells. `host` is what the client called this server (its
-// Host header); empty: unknown.
+// What the first page tells. `scheme` (http or https) is how the client came, `host`
+// what it called this server (its Host header); empty: unknown.
 struct RootPage {
+  std::string_view scheme;
   std::string_view host;
   std::string_view version;
   std::span<const api::NamespaceStat> namespaces;
@@ -40,6 +41,6 @@ std::string render_root_text(const RootPage& page);  // the same for curl, as te
 
 // The lines that make a build use one namespace: for local.conf, and for
 // Buildroot where that has a use for it. Each ends with a line feed.
-std::string usage_lines(std::string_view host, const api::NamespaceStat& name_space);
+std::string usage_lines(const RootPage& page, const api::NamespaceStat& name_space);
 
 }  // namespace larder::http

@@ -261,6 +261,7 @@ Task<void> serve_root(Exchange& exchange) {
   const auto stat = co_await full_stat(exchange);
   if (!stat) co_return co_await exchange.answer_error(stat.error());
   RootPage page;
+  page.scheme = exchange.connection().is_secure() ? "https" : "http";
   page.host = exchange.request().host;
   page.version = stat->version;
   page.namespaces = stat->namespaces;

@@ -110,7 +110,7 @@ TEST_CASE("the first page says how to use every namespace", "[listing]") {
   cache.logical_bytes = 34;
   const std::vector<api::NamespaceStat> all = {cache, name_space("downloads", "downloads"),
                                                name_space("x", "generic")};
-  const RootPage page{"cache.example:8480", "0.1.0", all};
+  const RootPage page{"http", "cache.example:8480", "0.1.0", all};
 
   const std::string text = render_root_text(page);
   CHECK(holds(
@@ -130,6 +130,20 @@ TEST_CASE("the first page says how to use every namespace", "[listing]") {
 
 TEST_CASE("the first page does not trust the Host header", "[listing]") {
   const std::vector<api::NamespaceStat> all = {name_space("n", "sstate")};
-  CHECK_FALSE(holds(render_root_html({"<script>", "v", all}), "<script>"));
-  CHECK(holds(render_root_text({"", "v", all}), "http://SERVER:8480/n/PATH"));
+  CHECK_FALSE(holds(render_root_html({"http", "<script>", "v", all}), "<script>"));
+  CHECK(holds(render_root_text({"http", "", "v", all}), "http://SERVER:8480/n/PATH"));
+}
+
+TEST_CASE("who came by https is given lines that do", "[listing]") {
+  const std::vector<api::NamespaceStat> all = {name_space("s", "sstate"), name_space("d", "downloads"),
+                                               name_space("x", "generic")};
+  for (const std::string_view host : {"cache.example:8443", ""}) {
+    const RootPage page{"https", host, "v", all};
+    const std::string text = render_root_text(page);
+    CHECK(holds(text, "file://.* https://"));
+    CHECK(holds(text, "SOURCE_MIRROR_URL = \"https://"));
+    CHECK(holds(text, "curl -O https://"));
+    CHECK_FALSE(holds(text, "http://"));
+    CHECK_FALSE(holds(render_root_html(page), "http://"));
+  }
 }
