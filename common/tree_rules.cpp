@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/artifact_key.hpp"
+#include "common/name_list.hpp"
 
 namespace larder {
 namespace {
@@ -148,6 +149,7 @@ std::string_view name_of(SkipReason reason) {
     case SkipReason::checkout: return "checkout";
     case SkipReason::flat_sstate: return "flat-sstate";
     case SkipReason::foreign: return "foreign";
+    case SkipReason::reserved_name: return "reserved-name";
     case SkipReason::unstorable_name: return "unstorable-name";
   }
   return "";
@@ -168,6 +170,7 @@ std::string_view sentence_of(SkipReason reason) {
     case SkipReason::checkout: return "is a version control checkout; its mirror tarball is what is shared";
     case SkipReason::flat_sstate: return "lies outside the hash directories, where no client asks for it";
     case SkipReason::foreign: return "is not named like an sstate file";
+    case SkipReason::reserved_name: return "has the name under which the server lists all names";
     case SkipReason::unstorable_name:
       return "has a name that no cache can serve (control characters, no UTF-8, too long)";
   }
@@ -184,6 +187,7 @@ Verdict judge(const TreeTraits& tree, std::string_view relative_path, const Entr
   if (!path_defect(relative_path).empty()) return skip(SkipReason::unstorable_name);
   if (facts.type == EntryType::directory) return judge_directory(tree.kind, relative_path);
   if (relative_path == k_view_mark) return skip(SkipReason::lock);
+  if (relative_path == k_name_list) return skip(SkipReason::reserved_name);
 
   Verdict verdict;
   const std::string_view name = base_name(relative_path);
@@ -196,9 +200,9 @@ Verdict judge(const TreeTraits& tree, std::string_view relative_path, const Entr
 
 std::vector<std::string> published_names(NamespaceKind kind, std::string_view relative_path) {
   std::vector<std::string> names = {std::string(relative_path)};
-  if (kind == NamespaceKind::downloads && depth_of(relative_path) > 0) {
-    names.emplace_back(base_name(relative_path));
-  }
+  const std::string_view bare = base_name(relative_path);
+  if (kind == NamespaceKind::downloads && depth_of(relative_path) > 0 && bare != k_name_list)
+    names.emplace_back(bare);
   return names;
 }
 

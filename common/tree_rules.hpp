@@ -54,6 +54,7 @@ enum class SkipReason : std::uint8_t {
   checkout,
   flat_sstate,
   foreign,
+  reserved_name,
   unstorable_name,
 };
 
@@ -74,8 +75,8 @@ bool is_done_stamp(std::string_view name);
 
 // The names, below the namespace, under which a taken file is to be found. The
 // first is its path as it is. In downloads a file of a subdirectory gets its bare
-// name as well: BitBake's own-mirrors asks for nothing else. Two files of a tree
-// can claim one bare name; the first to be published keeps it.
+// name as well, unless that is reserved: BitBake's own-mirrors asks for nothing else.
+// Two files of a tree can claim one bare name; the first to be published keeps it.
 std::vector<std::string> published_names(NamespaceKind kind, std::string_view relative_path);
 
 // An sstate archive, its .siginfo and its .sig are stored, refused and evicted

@@ -54,6 +54,17 @@ class Adopting(LarderTest):
         self.assertEqual(os.listdir(os.path.join(data, "tmp")), [])
         self.assertEqual(server.stop(), 0)
 
+    def test_a_file_named_like_the_list_of_names_stays_outside(self):
+        source = os.path.join(self.work, "with-index")
+        for name in ("index.txt", "a.txt", "d/index.txt"):
+            harness.write_file(os.path.join(source, name), name.encode())
+        data = os.path.join(self.work, "with-index-data")
+        done = self.offline("--namespace", "downloads", source, "--data", data, expect=0)
+        self.assertIn("lists all names", done.stdout)
+        server = self.own_server(data=data)
+        self.assertEqual(server.index("downloads"), ["a.txt", "d/index.txt"])
+        self.assertEqual(server.stop(), 0)
+
     def test_offline_refuses_while_the_daemon_runs(self):
         server = self.own_server()
         tree = SampleTree("sstate", os.path.join(self.work, "busy"), "--objects", "10", "--median-size", "1KiB")

@@ -114,6 +114,16 @@ class SeedAndFetch(LarderTest):
         for number, name in enumerate(names):
             self.assertEqual(sha256_of_file(os.path.join(out, str(number))), self.expected["downloads"][name][0], name)
 
+    def test_a_file_named_like_the_list_of_names_is_left_out_and_no_failure(self):
+        server = self.own_server()
+        source = os.path.join(self.temporary_directory(), "with-index")
+        for name in ("index.txt", "a.txt", "d/index.txt"):
+            harness.write_file(os.path.join(source, name), name.encode())
+        done = server.client("seed", "--namespace", "downloads", "--json", "--verbose", source)
+        skipped = json.loads(done.stdout)["skipped_names"]
+        self.assertEqual([(each["path"], each["reason"]) for each in skipped], [("index.txt", "reserved-name")])
+        self.assertEqual(server.index("downloads"), ["a.txt", "d/index.txt"])
+
     def test_a_second_seed_sends_nothing_and_is_quick(self):
         before = {name: self.server.namespace_stat(name) for name in self.expected}
         begin = time.monotonic()

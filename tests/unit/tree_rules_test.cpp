@@ -171,6 +171,14 @@ TEST_CASE("a generic tree is taken as it is", "[tree_rules]") {
   check_all(k_generic, k_directory, {{"git2", ""}, {"tmpq1w2e3r4", ""}});
 }
 
+TEST_CASE("the name of the list of names is left out at the top, and there only", "[tree_rules]") {
+  for (const TreeTraits& tree : {k_generic, k_buildroot, k_bitbake, k_sstate})
+    check_all(tree, k_stamped, {{"index.txt", "reserved-name"}});
+  check_all(k_generic, k_file, {{"d/index.txt", ""}});
+  check_all(k_generic, k_directory, {{"index.txt", ""}});
+  CHECK(published_names(NamespaceKind::downloads, "d/index.txt") == std::vector<std::string>{"d/index.txt"});
+}
+
 TEST_CASE("a download in a subdirectory is published under its bare name, too", "[tree_rules]") {
   using Names = std::vector<std::string>;
   CHECK(published_names(NamespaceKind::downloads, "a.tgz") == Names{"a.tgz"});
