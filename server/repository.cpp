@@ -160,8 +160,21 @@ void Repository::count_sent(KeyView key, std::uint64_t bytes) {
 
 Task<Result<Store::DirectoryPage>> Repository::list_directory(std::string name_space, std::string path,
                                                               std::string after, std::size_t limit) {
-  return pool_.run(&Store::list_directory, &store_, std::move(name_space), std::move(path), std::move(after),
-                   limit);
+  return pool_.run(&Repository::list_directory_now, this, std::move(name_space), std::move(path),
+                   std::move(after), limit);
+}
+
+// What is only in the namespace that a lane overlays can be entered, and so has a listing: an empty one.
+Result<Store::DirectoryPage> Repository::list_directory_now(const std::string& name_space,
+                                                            const std::string& path, const std::string& after,
+                                                            std::size_t limit) {
+  auto own = store_.list_directory(name_space, path, after, limit);
+  if (own || own.error().code() != Errc::not_found) return own;
+  const std::string below = overlaid_space(name_space);
+  if (below.empty()) return own;
+  LARDER_TRY_ASSIGN(const bool there, store_.is_directory(below, path));
+  if (there) return Store::DirectoryPage();
+  return own;
 }
 
 Task<Result<bool>> Repository::is_directory(std::string name_space, std::string path) {

@@ -135,6 +135,8 @@ class Repository {
   std::optional<ArtifactKey> fallback(KeyView key) const;
   std::string overlaid_space(std::string_view space) const;  // empty: it is no lane
   std::optional<ArtifactKey> overlaid(KeyView key) const;
+  Result<Store::DirectoryPage> list_directory_now(const std::string& name_space, const std::string& path,
+                                                  const std::string& after, std::size_t limit);
   Result<std::vector<bool>> find_missing_now(const std::string& name_space,
                                              std::span<const WantedName> wanted);
   Result<bool> is_directory_now(const std::string& name_space, const std::string& path);

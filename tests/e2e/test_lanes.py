@@ -56,6 +56,26 @@ class Lanes(LarderTest):
         self.assertEqual(self.get("sstate-pr/new"), b"new")
         self.assertEqual(self.get("sstate-cache/new"), 404)
 
+    def test_a_directory_of_the_trusted_namespace_is_an_empty_one_in_the_lane(self):
+        self.put("sstate-cache/aa/bb/trusted", b"trusted")
+        self.put("sstate-pr/cc/own", b"own")
+        json_please = {"Accept": "application/json"}
+        for directory in ("aa/", "aa/bb/"):
+            answer = self.server.get("/sstate-pr/" + directory, json_please)
+            self.assertEqual((answer.status, answer.status == 200 and answer.json()["entries"]), (200, []), directory)
+        self.assertEqual(self.server.request("PROPFIND", "/sstate-pr/aa/bb/", None, {"Depth": "1"}).status, 207)
+        self.assertEqual(self.server.get("/sstate-pr/dd/", json_please).status, 404)
+        self.assertEqual([each["name"] for each in self.server.get("/sstate-pr/", json_please).json()["entries"]], ["cc"])
+        with ftplib.FTP() as ftp:
+            ftp.connect("127.0.0.1", self.server.ftp_port)
+            ftp.login()
+            ftp.cwd("/sstate-pr/aa")
+            self.assertEqual(ftp.nlst(), [])
+            self.assertEqual(ftp.nlst("/sstate-pr/aa/bb"), [])
+            self.assertEqual(list(ftp.mlsd("/sstate-pr/aa/bb")), [])
+            with self.assertRaisesRegex(ftplib.error_perm, "^550 "):
+                ftp.nlst("/sstate-pr/dd")
+
     def test_a_trusted_name_keeps_its_content_in_the_lane(self):
         self.put("sstate-cache/" + ARCHIVE, b"trusted")
         self.assertEqual(self.put("sstate-pr/" + ARCHIVE, b"trusted"), 200)
