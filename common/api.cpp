@@ -20,7 +20,9 @@ json::object to_value(const NamespaceStat& stat) {
           {"overlay", stat.overlay},
           {"artifacts", stat.artifacts},
           {"logical_bytes", stat.logical_bytes},
+          {"objects", stat.objects},
           {"physical_bytes", stat.physical_bytes},
+          {"saved_bytes", stat.saved_bytes()},
           {"max_bytes", stat.max_bytes},
           {"hits", stat.hits},
           {"misses", stat.misses},
@@ -39,6 +41,7 @@ NamespaceStat namespace_stat(const json::object& object) {
   stat.overlay = text_at(object, "overlay");
   stat.artifacts = count_at(object, "artifacts");
   stat.logical_bytes = count_at(object, "logical_bytes");
+  stat.objects = count_at(object, "objects");
   stat.physical_bytes = count_at(object, "physical_bytes");
   stat.max_bytes = count_at(object, "max_bytes");
   stat.hits = count_at(object, "hits");

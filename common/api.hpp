@@ -2,6 +2,7 @@
 // Both ends link this file, so that neither can drift from the other.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -42,8 +43,11 @@ struct NamespaceStat {
   std::string overlay;               // of a lane: where what it has not is read; empty: it is none
   std::uint64_t artifacts = 0;       // visible names
   std::uint64_t logical_bytes = 0;   // the sum of their sizes
-  std::uint64_t physical_bytes = 0;  // of the objects this namespace stored first
+  std::uint64_t objects = 0;         // distinct contents that this namespace stored first
+  std::uint64_t physical_bytes = 0;  // of those
   std::uint64_t max_bytes = 0;       // 0: no limit
+  // What its names would take beyond that, had each a content of its own; "saved_bytes" in JSON.
+  std::uint64_t saved_bytes() const { return logical_bytes - std::min(logical_bytes, physical_bytes); }
   // Since the daemon started:
   std::uint64_t hits = 0;  // GET and HEAD (RETR, SIZE) answered from the store
   std::uint64_t misses = 0;

@@ -198,11 +198,12 @@ void hide_unreadable(const Exchange& exchange, api::Stat& stat) {
   if (permissions.sees_all()) return;
   std::erase_if(stat.namespaces,
                 [&](const api::NamespaceStat& each) { return !permissions.may(Right::read, each.name); });
-  stat.objects = 0;  // of all namespaces
+  stat.objects = 0;
   stat.logical_bytes = 0;
   stat.physical_bytes = 0;
   stat.data_directory.clear();
   for (const api::NamespaceStat& each : stat.namespaces) {
+    stat.objects += each.objects;
     stat.logical_bytes += each.logical_bytes;
     stat.physical_bytes += each.physical_bytes;
   }

@@ -35,6 +35,15 @@ void append_family(std::string& out, const api::Stat& stat, const char* name, co
         .append("\n");
 }
 
+// By the names that Prometheus' own clients have for these.
+void append_process(std::string& out, const ProcessFigures& process) {
+  append_help(out, "process_cpu_seconds_total", "counter", "Processor time of the process.");
+  out.append("process_cpu_seconds_total ").append(number_text(process.cpu_seconds)).append("\n");
+  if (!process.open_files) return;
+  append_help(out, "process_open_fds", "gauge", "Open file descriptors.");
+  append_value(out, "process_open_fds", *process.open_files);
+}
+
 void append_tls(std::string& out, const api::Stat& stat) {
   append_help(out, "larder_tls_certificate_expiry_seconds", "gauge",
               "When the first TLS certificate expires, seconds since 1970.");
@@ -84,11 +93,14 @@ Latency::Kind latency_kind(Method method, bool artifact) {
   return Latency::Kind::other;
 }
 
-std::string render_metrics(const api::Stat& stat, const Latency& latency) {
+std::string render_metrics(const api::Stat& stat, const ProcessFigures& process, const Latency& latency) {
   using Row = api::NamespaceStat;
   std::string out;
   append_help(out, "larder_build_info", "gauge", "The running version.");
   out.append("larder_build_info{version=\"").append(stat.version).append("\"} 1\n");
+  append_help(out, "larder_durability_info", "gauge",
+              "What an acknowledged upload survives: each, batch, none.");
+  out.append("larder_durability_info{policy=\"").append(stat.durability).append("\"} 1\n");
   append_help(out, "larder_start_time_seconds", "gauge", "When the daemon started, seconds since 1970.");
   append_value(out, "larder_start_time_seconds", static_cast<std::uint64_t>(stat.started));
   append_help(out, "larder_reconciling", "gauge",
@@ -102,6 +114,7 @@ std::string render_metrics(const api::Stat& stat, const Latency& latency) {
   append_value(out, "larder_disk_free_bytes", stat.disk_free_bytes);
   append_help(out, "larder_resident_bytes", "gauge", "Memory of the process.");
   append_value(out, "larder_resident_bytes", stat.resident_bytes);
+  append_process(out, process);
   append_help(out, "larder_connections", "gauge", "Open connections, and sessions of FTP.");
   append_value(out, "larder_connections", stat.connections);
   append_help(out, "larder_failed_logins_total", "counter", "Logins that were refused.");
@@ -122,6 +135,8 @@ std::string render_metrics(const api::Stat& stat, const Latency& latency) {
 
   append_family(out, stat, "larder_artifacts", "gauge", "Visible names.", &Row::artifacts);
   append_family(out, stat, "larder_logical_bytes", "gauge", "What the names add up to.", &Row::logical_bytes);
+  append_family(out, stat, "larder_namespace_objects", "gauge", "Distinct contents first stored here.",
+                &Row::objects);
   append_family(out, stat, "larder_physical_bytes", "gauge", "What the objects first stored here take.",
                 &Row::physical_bytes);
   append_family(out, stat, "larder_hits_total", "counter", "Reads and checks answered.", &Row::hits);

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "common/api.hpp"
@@ -36,6 +37,12 @@ class Latency {
 
 Latency::Kind latency_kind(Method method, bool artifact);
 
-std::string render_metrics(const api::Stat& stat, const Latency& latency);
+// What the system knows of the process.
+struct ProcessFigures {
+  double cpu_seconds = 0;  // of all threads, in the kernel, too
+  std::optional<std::uint64_t> open_files;
+};
+
+std::string render_metrics(const api::Stat& stat, const ProcessFigures& process, const Latency& latency);
 
 }  // namespace larder::http

@@ -402,6 +402,7 @@ Result<api::Stat> Store::totals() {
     row.overlay = each.overlay;
     row.artifacts = totals.artifacts;
     row.logical_bytes = totals.logical_bytes;
+    row.objects = totals.objects;
     row.physical_bytes = totals.physical_bytes;
     row.max_bytes = each.max_size.bytes;
     stat.objects += totals.objects;

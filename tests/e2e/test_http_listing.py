@@ -335,6 +335,34 @@ class Figures(LarderTest):
             self.assertGreaterEqual(total(after, word) - total(before, word), at_least, word)
         self.assertTrue(all(name.startswith(("larder_", "process_")) for name in self.types), sorted(self.types))
 
+    def test_what_sharing_saves_is_told_for_each_namespace(self):
+        def figures():
+            stat = self.server.namespace_stat("sstate-cache")
+            return stat["objects"], stat["physical_bytes"], stat["saved_bytes"]
+
+        before = figures()
+        for name in ("first", "second", "third"):
+            self.server.put("/sstate-cache/shared/" + name, b"told for each namespace")
+        after = figures()
+        self.assertEqual([now - then for now, then in zip(after, before)], [1, 23, 46])
+        self.assertEqual(self.samples()["larder_namespace_objects", '{namespace="sstate-cache"}'], after[0])
+
+    def test_metrics_tell_of_the_process_and_the_policy(self):
+        self.assertEqual(self.samples()["larder_durability_info", '{policy="batch"}'], 1)
+        few = self.samples()["process_open_fds", ""]
+        self.assertGreater(few, 10)
+        connections = [self.server.connection() for _ in range(20)]
+        for connection in connections:
+            self.server.head("/sstate-cache/missing", None, connection)
+        self.assertGreater(self.samples()["process_open_fds", ""], few + 10)
+        for connection in connections:
+            connection.close()
+        used = self.samples()["process_cpu_seconds_total", ""]
+        self.assertGreater(used, 0)
+        for _ in range(200):
+            self.server.get("/-/v1/stat")
+        self.assertGreater(self.samples()["process_cpu_seconds_total", ""], used)
+
     def test_latency_histograms_are_cumulative(self):
         self.server.get("/sstate-cache/missing")
         samples = self.samples()

@@ -35,7 +35,8 @@ TEST_CASE("statistics survive the way through JSON", "[api]") {
   name_space.name = "sstate-cache";
   name_space.kind = "sstate";
   name_space.artifacts = 10;
-  name_space.logical_bytes = 11;
+  name_space.logical_bytes = 31;
+  name_space.objects = 11;
   name_space.physical_bytes = 12;
   name_space.max_bytes = 13;
   name_space.hits = 14;
@@ -60,7 +61,17 @@ TEST_CASE("statistics survive the way through JSON", "[api]") {
   CHECK(read->generation == 9);
   REQUIRE(read->namespaces.size() == 2);
   CHECK(read->namespaces[0].name == "sstate-cache");
+  CHECK(read->namespaces[0].objects == 11);
+  CHECK(read->namespaces[0].saved_bytes() == 19);
   CHECK(read->namespaces[0].bytes_received == 21);
+  CHECK(to_json(stat).find("\"saved_bytes\":19") != std::string::npos);
+}
+
+TEST_CASE("nothing is saved where the names went and the objects are still there", "[api]") {
+  NamespaceStat name_space;
+  name_space.logical_bytes = 1;
+  name_space.physical_bytes = 2;
+  CHECK(name_space.saved_bytes() == 0);
 }
 
 TEST_CASE("a problem names both digests only when there are any", "[api]") {
