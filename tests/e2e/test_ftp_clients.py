@@ -97,8 +97,12 @@ def command(template, port, path, file="", again=""):
     return ["lftp", "-c", LFTP + " ".join(fill.get(word, word) for word in words[1:])]
 
 
+def program_of(name):
+    return re.split("[ ,]", name)[0]
+
+
 def present(table):
-    return [name for name in table if shutil.which(re.split("[ ,]", name)[0])]
+    return [name for name in table if shutil.which(program_of(name))]
 
 
 def at_once(work, rows):
@@ -124,6 +128,15 @@ def content_of(ftp, name):
 def digests_below(directory):
     files = (os.path.join(where, name) for where, _, names in os.walk(directory) for name in names)
     return {os.path.relpath(file, directory): harness.sha256_of_file(file) for file in files}
+
+
+class Clients(unittest.TestCase):
+    def test_every_client_is_there_to_be_tried(self):
+        tables = (FETCH, STORE, STORE_SLOWLY, TREE_DOWN, TREE_UP, TREE_AWAY)
+        programs = {program_of(name) for table in tables for name in table}
+        missing = sorted(program for program in programs if not shutil.which(program))
+        if missing:
+            self.skipTest("not tried, because not installed: " + ", ".join(missing))
 
 
 class Jobs:
@@ -263,7 +276,8 @@ class OnLarder(Jobs, LarderTest):
 
 
 @needs("curl")
-@unittest.skipUnless(VSFTPD and os.geteuid() == 0, "vsftpd is not installed, or we are not root")
+@unittest.skipUnless(VSFTPD, "vsftpd is not installed (./dev deps reference)")
+@unittest.skipUnless(os.geteuid() == 0, "only root can run vsftpd as it is compared with")
 class OnVsftpd(Jobs, LarderTest):
     with_server = False
 
