@@ -42,6 +42,9 @@ Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to
     return Error(Errc::invalid_name, "index.txt is the list of names and cannot be stored");
   LARDER_TRY(check_live(from));
   LARDER_TRY(check_live(to));
+  // A lane stores nothing that is below it already, and then the name below would go.
+  if (const auto below = overlaid(to); below && *below == from)
+    return Error(Errc::conflict, to.str() + " is " + from.str() + " already, as long as that is there");
   LARDER_TRY_ASSIGN(const std::optional<NameRecord> record, find(from));
   if (!record) return Error(Errc::not_found, "there is no " + from.str());
   const NamespaceConfig* const target = find_namespace(to.name_space());

@@ -70,6 +70,21 @@ using Outcome = Receipt::Outcome;
 
 }  // namespace
 
+TEST_CASE("a name is not renamed into the lane above it, where it would be lost", "[lane][rename]") {
+  LaneBench bench;
+  REQUIRE(bench.put("sstate-cache/" + k_archive, "bytes"));
+  REQUIRE(bench.put("sstate-cache/other", "bytes"));
+  const auto up =
+      bench.store->rename(bench.key("sstate-cache/" + k_archive), bench.key("sstate-pr/" + k_archive), "t");
+  CHECK(up.error().code() == Errc::conflict);
+  CHECK(bench.has("sstate-cache/" + k_archive));
+  // Another name of the same bytes may go: the lane still shows them by the one below.
+  REQUIRE(bench.store->rename(bench.key("sstate-cache/other"), bench.key("sstate-pr/" + k_archive), "t"));
+  const auto shown = bench.get("sstate-cache/" + k_archive);
+  REQUIRE(shown);
+  CHECK(*shown == "bytes");
+}
+
 TEST_CASE("what a lane stores, the namespace below it does not have", "[lane]") {
   LaneBench bench;
   CHECK(bench.outcome_of_put("sstate-pr/" + k_archive, "new") == Outcome::created);
