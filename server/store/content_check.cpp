@@ -6,14 +6,14 @@
 #include "common/hasher.hpp"
 
 namespace larder {
-namespace {
 
-using Kind = ContentCheck::Finding::Kind;
-
-// What the disk has, not what memory made of it.
 void forget_cached(File& file) {
   if (file.descriptor() >= 0) (void)::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_DONTNEED);
 }
+
+namespace {
+
+using Kind = ContentCheck::Finding::Kind;
 
 bool is_of_the_file(const Error& error) {
   return error.code() == Errc::forbidden || error.code() == Errc::io;

@@ -9,6 +9,9 @@
 
 namespace larder {
 
+// Who reads it next gets what the disk has, not what memory made of it. What is not written yet stays.
+void forget_cached(File& file);
+
 class ContentCheck {
  public:
   ContentCheck(StoreCore& core, ScrubPace& pace) : core_(core), pace_(pace) {}

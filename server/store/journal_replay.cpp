@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "server/store/content_check.hpp"
 #include "server/store/layout.hpp"
 #include "server/store/store_core.hpp"
 
@@ -17,13 +18,17 @@ constexpr std::string_view k_why = "from the journal, after an unclean stop";
 
 Result<void> StoreCore::replay_journal() {
   LARDER_TRY_ASSIGN(const std::vector<UploadJournal::Leftover> leftovers, UploadJournal::read(disk));
+  // The kernel keeps the pages of a write that was lost, and calls them written: what the disk has of them
+  // shows when they are read anew.
+  const Looked looked = disk.status(layout::k_journal_lost) ? Looked::at_the_disk : Looked::at_memory_too;
+  if (looked == Looked::at_the_disk) (void)disk.sync_all();              // no more than what is lost already
   std::unordered_map<std::string, const UploadJournal::Leftover*> last;  // of a name the last word counts
   std::unordered_map<Digest, std::unordered_set<std::uint64_t>> whole;
   for (const UploadJournal::Leftover& each : leftovers) {
     last[each.record.key] = &each;
     const NameRecord& name = each.record.name;
     if (whole.contains(name.digest)) continue;
-    LARDER_TRY_ASSIGN(whole[name.digest], find_whole(name));
+    LARDER_TRY_ASSIGN(whole[name.digest], find_whole(name, looked));
   }
   std::vector<std::pair<const UploadJournal::Leftover*, ArtifactKey>> lost;
   for (const UploadJournal::Leftover& each : leftovers) {
@@ -50,7 +55,7 @@ Result<void> StoreCore::replay_journal() {
 }
 
 // The inodes of a content that hold its bytes. One that cannot be read does not.
-Result<std::unordered_set<std::uint64_t>> StoreCore::find_whole(const NameRecord& name) {
+Result<std::unordered_set<std::uint64_t>> StoreCore::find_whole(const NameRecord& name, Looked looked) {
   std::unordered_set<std::uint64_t> whole;
   for (unsigned copy = 0;; ++copy) {
     const std::string path = layout::object_path(name.digest, copy);
@@ -59,6 +64,7 @@ Result<std::unordered_set<std::uint64_t>> StoreCore::find_whole(const NameRecord
     if (!status) return status.error();
     if (status->size != name.size) continue;
     const auto file = disk.open(path);
+    if (file && looked == Looked::at_the_disk) forget_cached(**file);
     const auto digest = file ? hash(**file) : file.error();
     if (digest && *digest == name.digest) whole.insert(status->inode);
   }

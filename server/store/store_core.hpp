@@ -132,6 +132,10 @@ class StoreCore {
   Result<void> flush_recency();
   void collect(const Digest& digest);  // frees what no name leads to any more
 
+  std::vector<std::string> namespace_names() const;
+  // As the index was found: of every namespace that has anything.
+  bool is_index_complete() const;
+
   // The row of `key`; where the index is not complete, compared with the tree,
   // and set right by it, first.
   Result<std::optional<NameRecord>> find(const ArtifactKey& key);
@@ -229,6 +233,7 @@ class StoreCore {
                                  const Digest& digest, std::uint64_t inode);
   void take_back(const ArtifactKey& key, const std::optional<NameRecord>& before);
   void distrust_index();
+  Result<void> make_found_last();
   // Renames, over what is there or only where nothing is. Directories above `to` are made as needed, and
   // again when a removal next door takes an empty one away. Errc::not_found: there is no `from`.
   enum class Existing { replace, keep };
@@ -287,7 +292,8 @@ class StoreCore {
   Result<void> settle(const ArtifactKey& key, const Digest& digest) {
     return journal ? journal->settle(key.str(), digest) : Result<void>();
   }
-  Result<std::unordered_set<std::uint64_t>> find_whole(const NameRecord& name);
+  enum class Looked { at_the_disk, at_memory_too };
+  Result<std::unordered_set<std::uint64_t>> find_whole(const NameRecord& name, Looked looked);
   Result<bool> has_lasted(const JournalRecord& record, const ArtifactKey& key,
                           const std::unordered_set<std::uint64_t>& whole);
   Result<void> enter_uploaded(const ArtifactKey& key, const NameRecord& name);
@@ -308,6 +314,7 @@ class StoreCore {
 
   std::map<std::string, NamespaceConfig, std::less<>> namespaces_;
   std::atomic<std::uint64_t> staging_number_{0};
+  std::atomic<bool> found_lasts_{false};  // what the start found has been synced
   std::atomic<std::uint64_t> last_generation_{0};
 };
 

@@ -63,7 +63,9 @@ Result<void> UploadJournal::clear(FileSystem& disk) {
     const auto removed = disk.remove(layout::journal_path(number));
     if (!removed && removed.error().code() != Errc::not_found) return removed;
   }
-  return disk.sync_directory(layout::k_journal);
+  LARDER_TRY(disk.sync_directory(layout::k_journal));
+  const auto marked = disk.remove(layout::k_journal_lost);
+  return marked || marked.error().code() == Errc::not_found ? Result<void>() : marked;
 }
 
 Result<std::unique_ptr<UploadJournal>> UploadJournal::open(FileSystem& disk, Limits limits) {
@@ -208,7 +210,10 @@ Result<void> UploadJournal::checkpoint(Segment& segment, Lock& lock) {
   // write.
   const Result<void> synced = segments_[0].file->sync_around();
   lock.lock();
-  if (!synced) lost_ = synced.error();
+  if (!synced) {
+    lost_ = synced.error();
+    (void)disk_.create(layout::k_journal_lost);
+  }
   const Result<void> outcome = synced ? begin(segment, epoch) : synced;
   if (outcome) {
     segment.records = 0;

@@ -126,7 +126,11 @@ TEST_CASE("once a sync has lost writes nothing is forgotten any more", "[journal
   // Asked again the kernel would say that all is well.
   CHECK_FALSE(journal->settle("generic/a", Hasher::of("one")));
   CHECK_FALSE(Bench::append(*journal, "generic/b", "two"));
+  // The next start knows that memory may show what the disk does not have, until it has looked.
+  CHECK(bench.memory.status(layout::k_journal_lost));
   CHECK(bench.keys_after_power_cut() == Keys{"generic/a"});
+  REQUIRE(UploadJournal::clear(bench.memory));
+  CHECK_FALSE(bench.memory.status(layout::k_journal_lost));
 }
 
 TEST_CASE("a header that could not be written is written again by who needs it", "[journal]") {
