@@ -52,7 +52,8 @@ Result<bool> compare(Store& store, std::ostream& out) {
 }
 
 // What the configuration does not name is not looked at: fsck may have been given none.
-void tell_unknown_namespaces(const Config& config, std::ostream& out) {
+bool tell_unknown_namespaces(const Config& config, std::ostream& out) {
+  bool found = false;
   std::error_code failure;
   for (const auto& entry : std::filesystem::directory_iterator(config.data / layout::k_tree, failure)) {
     const std::string name = entry.path().filename().string();
@@ -60,7 +61,9 @@ void tell_unknown_namespaces(const Config& config, std::ostream& out) {
                                    [&](const NamespaceConfig& each) { return each.name == name; });
     if (!known)
       out << "the names of " << name << " are not checked: no namespace of the configuration (--config)\n";
+    found = found || !known;
   }
+  return found;
 }
 
 void print(std::ostream& out, const api::VerifyEvent& event) {
@@ -75,13 +78,16 @@ void print(std::ostream& out, const api::VerifyEvent& event) {
 Result<bool> run_fsck(const Config& config, const FsckOptions& options, std::ostream& out) {
   static const SystemClock k_clock;
   LARDER_TRY(check_is_data(config.data));
+  // Mending charges objects to who has names of them.
+  if (tell_unknown_namespaces(config, out) && options.repair)
+    return Error(Errc::invalid_argument,
+                 "--repair needs a configuration that names all that is there; give it with --config");
   if (options.rebuild_index) LARDER_TRY(move_index_aside(config, k_clock, out));
   auto open = open_store(config, k_clock);
   if (!open && open.error().code() == Errc::busy)
     return Error(Errc::busy, open.error().message() + "\nwhile the daemon runs, use: larder verify");
   if (!open) return open.error();
   Store& store = *open->store;
-  tell_unknown_namespaces(config, out);
   LARDER_TRY_ASSIGN(const bool agreed, compare(store, out));
 
   ScrubOptions scrub;

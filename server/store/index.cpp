@@ -12,6 +12,25 @@ namespace larder {
 namespace {
 
 constexpr std::string_view k_clean_mark = "clean";
+constexpr std::string_view k_clean_of_all = "1";  // of larder 0.1.0
+
+// A name and LF each, of the namespaces whose rows agree with the tree; nothing: of all of them.
+std::string encode_trusted(const std::optional<std::set<std::string>>& namespaces) {
+  if (!namespaces) return std::string(k_clean_of_all);
+  std::string text;
+  for (const std::string& each : *namespaces) text += each + "\n";
+  return text;
+}
+
+std::optional<std::set<std::string>> decode_trusted(std::string_view text) {
+  if (text == k_clean_of_all) return std::nullopt;
+  std::set<std::string> namespaces;
+  for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
+    namespaces.emplace(text.substr(0, end));
+    text.remove_prefix(end + 1);
+  }
+  return namespaces;
+}
 
 rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -81,6 +100,7 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
   if (state->db->Get(rocksdb::ReadOptions(), state->family(State::meta), slice(k_clean_mark), &mark).ok()) {
     state->found = Condition::clean;
     state->reconciled = true;
+    state->trusted = decode_trusted(mark);
     // Gone before the first change, for good: a crash from here on is noticed.
     rocksdb::WriteOptions synced;
     synced.sync = true;
@@ -108,15 +128,35 @@ Index::Condition Index::condition() const {
   return state_->found;
 }
 
-void Index::mark(Condition condition) {
-  state_->reconciled = condition == Condition::clean;
+bool Index::agrees_about(std::string_view name_space) const {
+  const std::lock_guard lock(state_->trust_mutex);
+  return !state_->trusted || state_->trusted->contains(std::string(name_space));
+}
+
+void Index::trust(const std::vector<std::string>& namespaces) {
+  const std::lock_guard lock(state_->trust_mutex);
+  if (state_->trusted) state_->trusted->insert(namespaces.begin(), namespaces.end());
+  state_->reconciled = true;
+}
+
+void Index::trust_only(const std::vector<std::string>& namespaces) {
+  const std::lock_guard lock(state_->trust_mutex);
+  state_->trusted.emplace(namespaces.begin(), namespaces.end());
+  state_->reconciled = true;
+}
+
+void Index::distrust() {
+  const std::lock_guard lock(state_->trust_mutex);
+  state_->reconciled = false;
 }
 
 Result<void> Index::close() {
   if (state_->reconciled) {
     rocksdb::WriteOptions synced;
     synced.sync = true;  // implies everything before it in the log
-    const auto status = state_->db->Put(synced, state_->family(State::meta), slice(k_clean_mark), "1");
+    const std::string mark = encode_trusted(state_->trusted);
+    const auto status =
+        state_->db->Put(synced, state_->family(State::meta), slice(k_clean_mark), slice(mark));
     if (!status.ok()) return index_error("close", status);
   }
   state_.reset();

@@ -51,9 +51,15 @@ class Index {
                                              Log log = Log::preallocated);
   ~Index();
 
-  Condition condition() const;     // as found by open()
-  void mark(Condition condition);  // clean: from now on a close is a clean one
-  Result<void> close();            // flushes; nothing may be called afterwards
+  Condition condition() const;                           // as found by open()
+  bool agrees_about(std::string_view name_space) const;  // likewise: whether clean means this one, too
+  // From now on a close is a clean one, for these namespaces and those that open() found to agree and that
+  // nothing was compared of since.
+  void trust(const std::vector<std::string>& namespaces);
+  // Tree and index have been compared, of these namespaces and no others.
+  void trust_only(const std::vector<std::string>& namespaces);
+  void distrust();
+  Result<void> close();  // flushes; nothing may be called afterwards
 
   // Keeps all live names in memory from some time on, which takes 75 to 95 bytes a name: reads them
   // from the disk while others go on. Errc::too_large when they take more than `limit`, now; later it

@@ -10,6 +10,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
+#include <string>
 
 #include "server/store/index.hpp"
 #include "server/store/name_map.hpp"
@@ -115,6 +118,8 @@ class Index::State {
   std::unique_ptr<rocksdb::DB> db;
   std::array<rocksdb::ColumnFamilyHandle*, family_count> handles{};
   Condition found = Condition::unclean;
+  std::mutex trust_mutex;
+  std::optional<std::set<std::string>> trusted{std::in_place};  // namespaces; nothing: all
   std::atomic<bool> reconciled{false};
   std::atomic<std::uint64_t> sequence{0};
 

@@ -26,6 +26,7 @@ Result<Receipt> StoreCore::refuse(const ArtifactKey& key, const Content& content
   receipt.offered = content.digest;
   receipt.outcome = Receipt::Outcome::present;
   if (existing.digest == content.digest) {
+    LARDER_TRY(make_found_last());
     LARDER_TRY_ASSIGN(const std::optional<NameRecord> own, index->name(key));
     const std::optional<ArtifactKey> below = own ? std::nullopt : overlaid(key);
     note(below ? *below : key, Access::seen);  // whoever sends it counts on it

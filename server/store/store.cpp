@@ -80,14 +80,17 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesyst
   LARDER_TRY(empty_staging(disk));
   // An empty index of an empty tree says all there is to say.
   const bool nothing_yet = directory == Layout::made && index->last_sequence() == 0;
-  if (nothing_yet) index->mark(Index::Condition::clean);
-  const bool complete = nothing_yet || index->condition() == Index::Condition::clean;
   auto core = std::make_unique<StoreCore>(disk, clock, std::move(index), std::move(options));
+  const bool complete = nothing_yet || core->is_index_complete();
   LARDER_TRY(core->objects.probe_links());
   LARDER_TRY(core->pins.load());
   LARDER_TRY(core->learn_generations());
   LARDER_TRY(core->learn_snapshots());
   core->index_complete = complete;
+  if (complete)
+    core->index->trust(core->namespace_names());
+  else
+    core->index->distrust();
   LARDER_TRY(core->replay_journal());
   LARDER_TRY_ASSIGN(const auto checked, core->index->note(k_background_cursor));
   core->scrubbing.show(decode_cursor(checked.value_or(std::string())).value_or(ScrubCursor()));
@@ -97,7 +100,11 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesyst
 Result<void> Store::close() {
   LARDER_TRY(flush_recency());
   if (core_->journal) (void)core_->journal->settle_all();  // what it keeps is placed again at the next start
-  return core_->index->close();
+  // Closed as clean the index says what the tree has; removals in bulk are not synced by themselves.
+  const Result<void> synced = core_->disk.sync_all();
+  if (!synced) core_->index->distrust();
+  LARDER_TRY(core_->index->close());
+  return synced;
 }
 
 // Rows of a snapshot are written before it is there, and outlive it for a moment.

@@ -17,10 +17,37 @@ bool says_there_is_no_file(Errc code) {
 
 }  // namespace
 
+std::vector<std::string> StoreCore::namespace_names() const {
+  std::vector<std::string> names;
+  for (const NamespaceConfig& each : options.namespaces) names.push_back(each.name);
+  return names;
+}
+
+bool StoreCore::is_index_complete() const {
+  if (index->condition() != Index::Condition::clean) return false;
+  for (const std::string& each : namespace_names()) {
+    if (index->agrees_about(each)) continue;
+    // It was not configured when tree and index were compared. Where it is new, there is nothing to compare.
+    const auto directory = disk.status(layout::k_tree + "/" + each);
+    const bool is_new = !directory && directory.error().code() == Errc::not_found;
+    if (!is_new || index->totals(each).artifacts > 0) return false;
+  }
+  return true;
+}
+
+// Who is told that a name is there need not send it again. After an unclean stop it may have been
+// linked by who did not live to sync it.
+Result<void> StoreCore::make_found_last() {
+  if (index_complete || found_lasts_ || options.durability == Durability::none) return {};
+  LARDER_TRY(disk.sync_all());
+  found_lasts_ = true;
+  return {};
+}
+
 void StoreCore::distrust_index() {
   ++distrusted;
   index_complete = false;
-  index->mark(Index::Condition::unclean);
+  index->distrust();
 }
 
 Result<std::optional<NameRecord>> StoreCore::find(const ArtifactKey& key) {

@@ -55,6 +55,63 @@ TEST_CASE("a replacement that only the journal knows of is placed again, and who
   }));
 }
 
+TEST_CASE("a lost write is looked for at the next start, and the mark of it goes", "[store][fault]") {
+  StoreBench bench;
+  REQUIRE(bench.put("generic/a/one", text_of(3000, '1')));
+  REQUIRE(bench.memory.create(layout::k_journal_lost));
+  bench.kill();
+  REQUIRE(bench.open());
+  CHECK_FALSE(bench.memory.status(layout::k_journal_lost));
+  CHECK(bench.has("generic/a/one"));
+}
+
+TEST_CASE("after a clean stop a power cut brings nothing back that was removed", "[store][fault]") {
+  StoreBench bench;
+  REQUIRE(bench.put("generic/a/one", text_of(3000, '1')));
+  REQUIRE(bench.put("generic/a/two", text_of(3000, '2')));
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  api::PruneRules rules;
+  rules.name_space = "generic";
+  rules.match = {"*"};
+  rules.ignore_lease = true;
+  rules.apply = true;
+  rules.no_trash = true;
+  REQUIRE(bench.store->prune(rules, {}, "x", {}, {})->removed.names == 2);
+  REQUIRE(bench.close());
+  bench.memory.crash(Loss::everything);
+  REQUIRE(bench.open());
+  CHECK(bench.store->reconciled());
+  CHECK(bench.memory.files().size() == std::size_t{1} + 2);  // the format and the journal
+  CHECK_FALSE(bench.has("generic/a/one"));
+}
+
+TEST_CASE("who sends again what a killed daemon had linked can rely on the answer", "[store][fault]") {
+  for (const Durability durability : {Durability::batch, Durability::each}) {
+    StoreBench bench(durability);
+    prepare(bench);
+    REQUIRE(bench.close());
+    REQUIRE(bench.open());
+    const std::string content = text_of(durability == Durability::batch ? 400'000 : 3000, 'n');
+    // Whatever it does, as far as it comes before it is killed.
+    const std::uint64_t before = bench.disk.operations();
+    REQUIRE(bench.put("generic/n/new", content));
+    const std::uint64_t operations = bench.disk.operations() - before + 8;
+    for (std::uint64_t nth = 1; nth < operations; ++nth) {
+      bench.disk.fail(nth, FaultyFileSystem::Mode::from_then_on, EIO);
+      (void)bench.put("generic/n/new" + std::to_string(nth), content);
+      bench.kill();
+      bench.disk.heal();
+      REQUIRE(bench.open());
+      REQUIRE(bench.put("generic/n/new" + std::to_string(nth), content));
+      bench.power_cut(Loss::everything);
+      REQUIRE(bench.open());
+      INFO(nth);
+      CHECK(bench.has("generic/n/new" + std::to_string(nth)));
+    }
+  }
+}
+
 TEST_CASE("an upload is placed again over what a removal that did not last brings back", "[store][fault]") {
   StoreBench bench;
   REQUIRE(bench.put("generic/a/one", text_of(3000, '1')));

@@ -317,6 +317,54 @@ TEST_CASE("a new store is in agreement at once, and so is one that was closed", 
   CHECK_FALSE(bench.store->reconciled());
 }
 
+TEST_CASE("what a comparison passed over is not taken for agreeing", "[store][reconcile]") {
+  StoreBench bench;
+  REQUIRE(bench.put("generic/a", "one"));
+  REQUIRE(bench.put("downloads/b", "two"));
+  const std::vector<NamespaceConfig> all = bench.options.namespaces;
+  const bool index_is_lost = GENERATE(false, true);
+  bench.kill();
+  if (index_is_lost) bench.forget_index();
+  bench.options.namespaces.pop_back();  // generic
+  REQUIRE(bench.open());
+  REQUIRE(bench.store->reconcile({}));
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  CHECK(bench.store->reconciled());  // for those that are configured
+  REQUIRE(bench.close());
+
+  bench.options.namespaces = all;
+  REQUIRE(bench.open());
+  CHECK_FALSE(bench.store->reconciled());
+  CHECK(bench.has("generic/a"));
+  REQUIRE(bench.store->reconcile({}));
+  CHECK(bench.has("generic/a"));
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  CHECK(bench.store->reconciled());
+}
+
+TEST_CASE("a namespace that comes and goes while all is well needs no comparison", "[store][reconcile]") {
+  StoreBench bench;
+  REQUIRE(bench.put("generic/a", "one"));
+  REQUIRE(bench.close());
+  const std::vector<NamespaceConfig> all = bench.options.namespaces;
+  bench.options.namespaces.pop_back();
+  REQUIRE(bench.open());
+  CHECK(bench.store->reconciled());
+  REQUIRE(bench.close());
+  bench.options.namespaces = all;
+  bench.options.namespaces.push_back(all.back());
+  bench.options.namespaces.back().name = "new";
+  REQUIRE(bench.open());
+  CHECK(bench.store->reconciled());
+  CHECK(bench.has("generic/a"));
+  REQUIRE(bench.put("new/a", "one"));
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  CHECK(bench.store->reconciled());
+}
+
 TEST_CASE("a directory that is not larder's is not touched", "[store]") {
   MemoryFileSystem memory;
   TemporaryDirectory index;
