@@ -4,20 +4,30 @@ import http.server
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
+import types
 import unittest
 
-from harness import LARDERD, LarderTest, quoted, run_tool, wait_until
+from harness import LARDER, LARDERD, LarderTest, quoted, run_tool, wait_until, write_file
 from proxy import Proxy
 
 LAYER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "config", "yocto", "meta-larder")
 BB_CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support", "bb_client.py")
 
-spec = importlib.util.spec_from_file_location("larder_mirror", os.path.join(LAYER, "lib", "larder_mirror.py"))
-larder_mirror = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(larder_mirror)
+
+
+def module_of_layer(name):
+    spec = importlib.util.spec_from_file_location(name, os.path.join(LAYER, "lib", name + ".py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+larder_mirror = module_of_layer("larder_mirror")
+larder_seed = module_of_layer("larder_seed")
 Mirror = larder_mirror.Mirror
 
 NAMES = ["ab/cd/sstate:zlib:core2-64:1.3+x:r0:core2-64:14:%064x_package.tar.zst" % i for i in range(40)]
@@ -123,6 +133,73 @@ class Asking(Served):
         self.assertIsNone(larder_mirror.ask(Mirror(server.url, "sstate-cache"), NAMES))
         mirror = Mirror(server.url, "sstate-cache", login=("ci", token))
         wait_until(lambda: larder_mirror.ask(mirror, NAMES) == set(NAMES), "the daemon knows the token")
+
+
+class Variables:
+    def __init__(self, **values):
+        self.values = values
+
+    def getVar(self, name, expand=True):
+        return self.values.get(name)
+
+
+class Sending(LarderTest):
+    """What a build does at its end, with as much of BitBake as that takes."""
+
+    def setUp(self):
+        self.warnings = []
+        which = lambda path, name, executable: shutil.which(name, path=path)
+        bb = types.SimpleNamespace(warn=self.warnings.append, utils=types.SimpleNamespace(which=which))
+        self.addCleanup(sys.modules.pop, "bb")
+        sys.modules["bb"] = bb
+        self.build = self.temporary_directory()
+        self.values = {"SSTATE_DIR": os.path.join(self.build, "sstate-cache"), "DL_DIR": os.path.join(self.build, "downloads"),
+                       "LARDER_SEED": self.server.url, "LARDER_SEED_SSTATE": "sstate-cache", "LARDER_CLIENT": "larder",
+                       "BB_ORIGENV": Variables(PATH=os.path.dirname(LARDER))}
+        self.name = "ab/cd/sstate:zlib:core2-64:1.3+%s:r0:core2-64:14:%064x_package.tar.zst.siginfo" % (self.id()[-9:], 1)
+        write_file(os.path.join(self.values["SSTATE_DIR"], self.name), b"signature")
+        write_file(os.path.join(self.values["DL_DIR"], self.id()[-9:] + ".txt"), b"source")
+
+    def seed(self, **more):
+        larder_seed.seed(Variables(**{**self.values, **more}))
+
+    def test_what_was_built_is_there_afterwards(self):
+        self.seed()
+        self.seed()
+        self.assertEqual(self.warnings, [])
+        self.assertEqual(self.server.get("/sstate-cache/" + quoted(self.name)).body, b"signature")
+        source = "/downloads/" + self.id()[-9:] + ".txt"
+        self.assertEqual(self.server.get(source).status, 404)
+        self.seed(LARDER_SEED_DOWNLOADS="downloads", LARDER_SEED_BUILD="4711")
+        self.assertEqual(self.warnings, [])
+        self.assertEqual(self.server.get(source).body, b"source")
+
+    def test_nothing_is_sent_unasked(self):
+        self.seed(LARDER_SEED="", LARDER_CLIENT="/nothing")
+        self.seed(LARDER_SEED_SSTATE="")
+        self.assertEqual(self.warnings, [])
+        self.assertEqual(self.server.get("/sstate-cache/" + quoted(self.name)).status, 404)
+
+    def test_what_goes_wrong_is_a_warning(self):
+        self.seed(LARDER_CLIENT="/nothing/larder")
+        self.assertIn("no client", self.warnings.pop())
+        self.seed(LARDER_SEED_SSTATE="none")
+        self.assertIn("no namespace", self.warnings.pop())
+        server = self.own_server({"write": "nobody"})
+        self.seed(LARDER_SEED=server.url)
+        self.assertIn("token", self.warnings.pop())
+        self.assertEqual(self.warnings, [])
+
+    def test_the_token_of_who_builds_is_shown(self):
+        server = self.own_server({"write": "nobody"})
+        made = run_tool(LARDERD, "--config", os.path.join(server.work, "larderd.yaml"), "--data", server.data, "token",
+                        "create", "--name", "ci", "--can", "read,write")
+        token = made.stdout.split()[0]
+        wait_until(lambda: server.put("/sstate-cache/x", b"x", {"Authorization": "Bearer " + token}).status == 201,
+                   "the daemon knows the token")
+        self.seed(LARDER_SEED=server.url, BB_ORIGENV=Variables(PATH=os.path.dirname(LARDER), LARDER_TOKEN=token))
+        self.assertEqual(self.warnings, [])
+        self.assertEqual(server.get("/sstate-cache/" + quoted(self.name)).status, 200)
 
 
 @unittest.skipUnless(os.environ.get("BITBAKE_DIR"), "BITBAKE_DIR is not set: no checkout of BitBake to test with")

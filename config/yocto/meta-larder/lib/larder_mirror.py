@@ -133,6 +133,18 @@ def may_use_network(d):
         bb.utils.to_boolean(d.getVar("SSTATE_MIRROR_ALLOW_NETWORK"))
 
 
+@contextlib.contextmanager
+def fetcher_environment(d):
+    """What BitBake's own requests are made with: proxies, certificates."""
+    import bb
+    if hasattr(bb.fetch2, "get_fetcher_environment"):
+        with fetcher_environment(d):
+            yield
+    else:  # before kirkstone
+        bb.utils.export_proxies(d)
+        yield
+
+
 def find_with_bitbake(sq_data, d, name_of, siginfo):
     """find(), and the lines of SSTATE_MIRRORS that remain to be asked by BitBake."""
     import bb
