@@ -26,6 +26,17 @@ std::size_t mark_of(const Digest& digest) {
   return std::hash<Digest>{}(digest);
 }
 
+// 0: there is none, or its header does not read, and nothing of it is placed again.
+Result<std::uint64_t> epoch_on_disk(FileSystem& disk, unsigned number) {
+  const auto file = disk.open(layout::journal_path(number));
+  if (!file && file.error().code() == Errc::not_found) return std::uint64_t{0};
+  if (!file) return file.error();
+  std::string bytes(size_of_journal_header(), '\0');
+  LARDER_TRY_ASSIGN(const std::size_t count, (*file)->read_at(0, std::as_writable_bytes(std::span(bytes))));
+  const auto header = decode_journal_header(std::string_view(bytes).substr(0, count));
+  return header ? header->epoch : std::uint64_t{0};
+}
+
 }  // namespace
 
 Result<std::vector<UploadJournal::Leftover>> UploadJournal::read(FileSystem& disk) {
@@ -58,12 +69,19 @@ Result<std::string> UploadJournal::body_of(FileSystem& disk, const Leftover& lef
   return body;
 }
 
+// The older segment goes first, and for good: left alone, it would be placed again over what came later.
 Result<void> UploadJournal::clear(FileSystem& disk) {
+  std::array<std::pair<std::uint64_t, unsigned>, k_segments> by_age;
   for (unsigned number = 0; number < k_segments; ++number) {
+    LARDER_TRY_ASSIGN(by_age[number].first, epoch_on_disk(disk, number));
+    by_age[number].second = number;
+  }
+  std::sort(by_age.begin(), by_age.end());
+  for (const auto& [epoch, number] : by_age) {
     const auto removed = disk.remove(layout::journal_path(number));
     if (!removed && removed.error().code() != Errc::not_found) return removed;
+    LARDER_TRY(disk.sync_directory(layout::k_journal));
   }
-  LARDER_TRY(disk.sync_directory(layout::k_journal));
   const auto marked = disk.remove(layout::k_journal_lost);
   return marked || marked.error().code() == Errc::not_found ? Result<void>() : marked;
 }

@@ -146,6 +146,29 @@ TEST_CASE("a header that could not be written is written again by who needs it",
   CHECK(bench.keys_after_power_cut() == Keys{"generic/b"});
 }
 
+TEST_CASE("a journal that could not be cleared to its end tells of nothing that was replaced", "[journal]") {
+  bool struck = true;
+  for (std::uint64_t nth = 1; struck; ++nth) {
+    REQUIRE(nth < 20);
+    Bench bench;
+    const auto journal = bench.open(of_records(1));
+    REQUIRE(Bench::append(*journal, "ns/other", "other"));  // makes the first segment the later one
+    const auto before = Bench::append(*journal, "ns/name", "before");
+    const auto after = Bench::append(*journal, "ns/name", "after");
+    REQUIRE(before);
+    REQUIRE(after);
+    bench.disk.fail(nth, FaultyFileSystem::Mode::from_then_on, EIO);
+    const bool cleared = UploadJournal::clear(bench.disk).ok();
+    struck = bench.disk.struck();
+    INFO("operation " << nth);
+    CHECK(cleared != struck);
+    const auto leftovers = UploadJournal::read(bench.memory);
+    REQUIRE(leftovers);
+    if (cleared) CHECK(leftovers->empty());
+    if (!leftovers->empty()) CHECK(leftovers->back().record.name.digest == Hasher::of("after"));
+  }
+}
+
 TEST_CASE("many threads share a journal of few records", "[journal]") {
   Bench bench;
   const auto journal = bench.open(of_records(5));
