@@ -97,12 +97,41 @@ Result<unsigned> ObjectStore::count_copies(const Digest& digest) {
   }
 }
 
-// The last copy moves into the gap: the numbers stay dense.
+// The last copy takes its place, in one step: the numbers stay dense, wherever a crash comes.
 Result<void> ObjectStore::remove_copy(const Digest& digest, unsigned copy, unsigned& copies) {
-  LARDER_TRY(disk_.remove(layout::object_path(digest, copy)));
+  const std::string object = layout::object_path(digest, copy);
+  const std::string last = layout::object_path(digest, copies - 1);
+  LARDER_TRY(object == last ? disk_.remove(last) : disk_.replace(last, object));
   copies -= 1;
-  if (copy == copies) return {};
-  return disk_.publish(layout::object_path(digest, copies), layout::object_path(digest, copy));
+  return {};
+}
+
+// By a link where another copy takes its place: cut off before that, it is filed as it was, and no number is
+// missing. Where there is no room for the link it is moved; what a crash leaves then is for close_gap().
+Result<void> ObjectStore::set_copy_aside(const Digest& digest, unsigned copy, unsigned& copies,
+                                         const std::string& to) {
+  const std::string object = layout::object_path(digest, copy);
+  const bool is_last = copy + 1 == copies;
+  LARDER_TRY(make_directories(disk_, parent_of(to)));
+  if (!is_last) {
+    const auto linked = disk_.link(object, to);
+    if (linked) return remove_copy(digest, copy, copies);
+    if (!is(linked, Errc::too_many_links)) return linked;
+  }
+  LARDER_TRY(disk_.publish(object, to));
+  copies -= 1;
+  return is_last ? Result<void>() : disk_.publish(layout::object_path(digest, copies), object);
+}
+
+Result<std::string> ObjectStore::close_gap(const Digest& digest, const std::string& path) {
+  if (path == layout::object_path(digest, 0)) return path;
+  const auto lock = locks_.lock(digest);
+  LARDER_TRY_ASSIGN(const unsigned copies, count_copies(digest));
+  for (unsigned copy = 0; copy < copies; ++copy) {
+    if (path == layout::object_path(digest, copy)) return path;
+  }
+  std::string free = layout::object_path(digest, copies);
+  return disk_.publish(path, free) ? free : path;  // or it went meanwhile, or cannot be moved: as it was
 }
 
 Result<void> ObjectStore::collect(const Digest& digest, const std::function<void()>& gone) {
@@ -161,16 +190,12 @@ bool ObjectStore::holds(const Digest& digest, std::uint64_t inode) {
 Result<void> ObjectStore::condemn(const Digest& digest, std::uint64_t inode, const std::string& to,
                                   const std::function<void()>& gone) {
   const auto lock = locks_.lock(digest);
-  LARDER_TRY_ASSIGN(const unsigned copies, count_copies(digest));
+  LARDER_TRY_ASSIGN(unsigned copies, count_copies(digest));
   for (unsigned copy = 0; copy < copies; ++copy) {
-    const std::string object = layout::object_path(digest, copy);
-    LARDER_TRY_ASSIGN(const FileStatus status, disk_.status(object));
+    LARDER_TRY_ASSIGN(const FileStatus status, disk_.status(layout::object_path(digest, copy)));
     if (status.inode != inode) continue;
-    LARDER_TRY(make_directories(disk_, parent_of(to)));
-    LARDER_TRY(disk_.publish(object, to));
-    const unsigned last = copies - 1;
-    if (copy != last) LARDER_TRY(disk_.publish(layout::object_path(digest, last), object));
-    if (last == 0) gone();
+    LARDER_TRY(set_copy_aside(digest, copy, copies, to));
+    if (copies == 0) gone();
     return {};
   }
   return Error(Errc::not_found, "the inode is not filed under " + digest.hex());

@@ -38,9 +38,9 @@ class ObjectStore {
 
   // Whether the inode is filed under this digest.
   bool holds(const Digest& digest, std::uint64_t inode);
-  // Takes an inode whose bytes are wrong off the content it was filed under and puts it to `to`, in
-  // one step: no further name is given it, and what it was filed under stays known. Names keep it;
-  // `gone` as for collect(). Errc::not_found when it is not filed there (any more).
+  // Takes an inode whose bytes are wrong off the content it was filed under and puts it to `to`: no further
+  // name is given it, and at no time it is in neither place, so what it was filed under stays known. Names
+  // keep it; `gone` as for collect(). Errc::not_found when it is not filed there (any more).
   Result<void> condemn(const Digest& digest, std::uint64_t inode, const std::string& to,
                        const std::function<void()>& gone);
 
@@ -48,6 +48,10 @@ class ObjectStore {
   // are names that lead to them.
   Result<void> keep_whole(const Digest& digest, const std::unordered_set<std::uint64_t>& whole,
                           const std::function<std::string()>& aside);
+
+  // Where `path`, an object of this content, is from now on: it takes the first number that is free before
+  // it, which a crash may have left. Behind a number that is missing nobody looks.
+  Result<std::string> close_gap(const Digest& digest, const std::string& path);
 
   // Names of the content, in all of the data directory; 0 when it is not stored.
   Result<std::uint64_t> count_names(const Digest& digest);
@@ -68,6 +72,7 @@ class ObjectStore {
   Result<void> link_into(const std::string& object, const std::string& name);
   Result<unsigned> count_copies(const Digest& digest);
   Result<void> remove_copy(const Digest& digest, unsigned copy, unsigned& copies);
+  Result<void> set_copy_aside(const Digest& digest, unsigned copy, unsigned& copies, const std::string& to);
 
   FileSystem& disk_;
   LockTable<Digest> locks_;

@@ -71,7 +71,8 @@ class Reconciler {
     LARDER_TRY(pace());
     Digest digest;
     if (entry.type != FileType::file || !layout::parse_object_name(entry.name, digest)) return {};
-    const auto status = core_.disk.status(directory + "/" + entry.name);
+    LARDER_TRY_ASSIGN(const std::string path, core_.objects.close_gap(digest, directory + "/" + entry.name));
+    const auto status = core_.disk.status(path);
     if (!status) return {};  // collected meanwhile
     if (status->links == 1) {
       bool gone = false;
