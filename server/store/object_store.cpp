@@ -150,15 +150,10 @@ Result<void> ObjectStore::keep_whole(const Digest& digest, const std::unordered_
   const auto lock = locks_.lock(digest);
   LARDER_TRY_ASSIGN(unsigned copies, count_copies(digest));
   for (unsigned copy = copies; copy-- > 0;) {  // downwards: what moves into a gap has been looked at
-    const std::string path = layout::object_path(digest, copy);
-    LARDER_TRY_ASSIGN(const FileStatus status, disk_.status(path));
+    LARDER_TRY_ASSIGN(const FileStatus status, disk_.status(layout::object_path(digest, copy)));
     if (whole.contains(status.inode)) continue;
-    if (status.links > 1) {
-      const std::string condemned = aside();
-      LARDER_TRY(make_directories(disk_, parent_of(condemned)));
-      LARDER_TRY(disk_.link(path, condemned));
-    }
-    LARDER_TRY(remove_copy(digest, copy, copies));
+    LARDER_TRY(status.links > 1 ? set_copy_aside(digest, copy, copies, aside())
+                                : remove_copy(digest, copy, copies));
   }
   return {};
 }

@@ -85,3 +85,26 @@ TEST_CASE("no copy of a content is missed after a rotten one was set aside, wher
     for (const char name : {'b', 'c'}) CHECK(*bench.get(tarball(name)) == k_content);
   }
 }
+
+TEST_CASE("a rotten object that can take no further link does not keep the store from starting",
+          "[store][fault]") {
+  StoreBench bench;
+  put_apart(bench, "a");
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  bench.memory.damage("tree/" + tarball('a'), text_of(3000, 'x'));
+  const bool has_copies = GENERATE(true, false);
+  REQUIRE(bench.put_together({{tarball('b'), k_content}})[0]);
+  if (!has_copies) {  // as a power cut may leave it
+    REQUIRE(bench.memory.remove("tree/" + tarball('b')));
+    REQUIRE(bench.memory.remove(layout::object_path(k_digest, 1)));
+  }
+  bench.kill();
+  REQUIRE(bench.open());
+  CHECK(*bench.get(tarball('b')) == k_content);
+  CHECK(copies_of(bench).counted == 1);
+  CHECK(copies_of(bench).all == 1);
+  REQUIRE(bench.store->reconcile({}));
+  CHECK_FALSE(bench.has(tarball('a')));
+  CHECK(*bench.get(tarball('b')) == k_content);
+}
