@@ -58,14 +58,7 @@ Result<void> ScrubPass::check_object(const std::string& path, const Digest& dige
   LARDER_TRY_ASSIGN(const auto record, core_.index->object(digest));
   const bool other_size = record && record->size != status.size;
   if (is_due(digest, record) || other_size) {
-    LARDER_TRY_ASSIGN(auto finding, content_.hash(path, status.inode, digest));
-    if (finding.kind == Kind::differs) {  // one that is just being written is whole once its lock is free
-      const auto look_again = [&]() -> Result<void> {
-        LARDER_TRY_ASSIGN(finding, content_.hash(path, status.inode, digest));
-        return {};
-      };
-      LARDER_TRY(core_.objects.while_stored(digest, look_again));
-    }
+    LARDER_TRY_ASSIGN(const auto finding, hash_object(path, status.inode, digest));
     count(finding);
     if (finding.kind == Kind::moved) return {};
     if (finding.kind == Kind::differs)
@@ -82,6 +75,20 @@ Result<void> ScrubPass::check_object(const std::string& path, const Digest& dige
   const bool kept_only = !record && status.links > 1;  // by trash or snapshots: names were looked at before
   if (kept_only) LARDER_TRY(check_record(digest, status, core_.options.namespaces.front().name));
   return check_mode(path, path);
+}
+
+// One that is just being written is whole once its lock is free. The lock is not kept while it is read again,
+// which takes its time: it is held open instead, so that its inode is no later upload's meanwhile.
+Result<ContentCheck::Finding> ScrubPass::hash_object(const std::string& path, std::uint64_t inode,
+                                                     const Digest& digest) {
+  LARDER_TRY_ASSIGN(ContentCheck::Finding finding, content_.hash(path, inode, digest));
+  if (finding.kind != Kind::differs) return finding;
+  Result<std::unique_ptr<File>> held = Error(Errc::not_found, path);
+  LARDER_TRY(core_.objects.while_stored(digest, [&]() -> Result<void> {
+    held = core_.disk.open(path);
+    return {};
+  }));
+  return content_.hash(path, inode, digest);
 }
 
 // True when it is gone.

@@ -84,6 +84,9 @@ class ScrubPass {
   Result<void> check_object_entry(const std::string& directory, const std::string& path,
                                   const DirectoryEntry& entry);
   Result<void> check_object(const std::string& path, const Digest& digest);
+  // As ContentCheck::hash(), of a file that an upload may be writing.
+  Result<ContentCheck::Finding> hash_object(const std::string& path, std::uint64_t inode,
+                                            const Digest& digest);
   Result<bool> check_orphan(const std::string& path, const Digest& digest);
   Result<void> collect(const Digest& digest);
   Result<void> check_object_size(const std::string& path, const Digest& digest, ObjectRecord record,

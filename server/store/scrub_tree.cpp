@@ -142,7 +142,7 @@ Result<void> ScrubPass::check_apart(const ArtifactKey& key, const NameRecord& ro
   const std::string object = layout::object_path(row.digest, 0);
   const auto there = core_.disk.status(object);
   if (there) {
-    LARDER_TRY_ASSIGN(const auto finding, content_.hash(object, there->inode, row.digest));
+    LARDER_TRY_ASSIGN(const auto finding, hash_object(object, there->inode, row.digest));
     count(finding);
     if (finding.kind == Kind::differs)
       LARDER_TRY(condemn(row.digest, there->inode, nullptr, Defect::corrupt, finding.detail));

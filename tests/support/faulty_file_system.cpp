@@ -62,6 +62,7 @@ void FaultyFileSystem::heal() {
 }
 
 Result<void> FaultyFileSystem::step(const char* operation, const std::string& subject) {
+  if (watcher_) watcher_(operation, subject);
   const std::uint64_t number = ++count_;
   const std::uint64_t failing = failing_;
   const bool fails = failing != 0 && (number == failing || (number > failing && mode_ == Mode::from_then_on));

@@ -1,9 +1,12 @@
 // Lets operations through to another FileSystem until the one it was told to
 // fail; after that one alone, or after it everything (the machine has stopped).
+// What else a test wants to happen in the middle of something, it does as a watcher.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <string_view>
 
 #include "server/store/file_system.hpp"
 
@@ -19,6 +22,9 @@ class FaultyFileSystem final : public FileSystem {
   // From now on nothing new gets an entry (ENOSPC), as when no inode is left; false: it does again.
   void refuse_entries(bool refuse) { refuses_entries_ = refuse; }
   void heal();
+  // Is told of each operation before it happens, by the thread that asks for it. Set while nobody does.
+  using Watcher = std::function<void(std::string_view operation, const std::string& subject)>;
+  void watch(Watcher watcher) { watcher_ = std::move(watcher); }
   bool struck() const { return struck_; }  // the failure has happened
   std::uint64_t operations() const { return count_; }
 
@@ -46,6 +52,7 @@ class FaultyFileSystem final : public FileSystem {
   Result<void> new_entry(const char* operation, const std::string& subject);
 
   FileSystem& disk_;
+  Watcher watcher_;
   std::atomic<std::uint64_t> count_{0};
   std::atomic<std::uint64_t> failing_{0};  // 0: none
   Mode mode_ = Mode::once;

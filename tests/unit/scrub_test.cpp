@@ -1,5 +1,6 @@
 #include "server/store/scrub.hpp"
 
+#include <future>
 #include <thread>
 
 #include "server/store/layout.hpp"
@@ -259,6 +260,30 @@ TEST_CASE("a corrupt orphan is given to no upload", "[scrub]") {
   CHECK(scrub(bench).count("corrupt") == 1);
   REQUIRE(bench.put("sstate-cache/again", "content"));
   CHECK(*bench.get("sstate-cache/again") == "content");
+}
+
+TEST_CASE("uploads of a content do not wait for a check that reads its object again", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.memory.remove("tree/" + k_name));
+  bench.memory.damage(object_of("content"), "Content");
+  const auto checking = std::this_thread::get_id();
+  std::vector<std::future<Result<Receipt>>> uploads;
+  bool waited = false;
+  bench.disk.watch([&](std::string_view operation, const std::string& path) {
+    const bool reads = operation == "read" && path == object_of("content");
+    if (!reads || waited || std::this_thread::get_id() != checking) return;
+    const std::string name = "sstate-cache/again-" + std::to_string(uploads.size());
+    uploads.push_back(std::async(std::launch::async, [&bench, name] { return bench.put(name, "content"); }));
+    waited = uploads.back().wait_for(std::chrono::seconds(10)) != std::future_status::ready;
+  });
+  const Findings found = scrub(bench);
+  bench.disk.watch({});
+  CHECK(found.count("corrupt") == uploads.size());
+  CHECK_FALSE(waited);
+  CHECK(uploads.size() > 6);  // it was looked at three times, twice
+  for (auto& upload : uploads) CHECK(upload.get());
+  CHECK_FALSE(bench.has("sstate-cache/again-0"));
 }
 
 TEST_CASE("a foreign file is told of, and entered when asked", "[scrub]") {
