@@ -162,12 +162,12 @@ Result<void> StoreCore::tell_corrupt(const std::string& path, const Digest& dige
   return {};
 }
 
-Result<void> StoreCore::refile(const ArtifactKey& key, const Digest& digest) {
+Result<void> StoreCore::refile(const ArtifactKey& key, const Digest& digest, std::uint64_t inode) {
   const auto lock = key_locks.lock(key);
-  const std::string path = layout::tree_path(key);
-  LARDER_TRY_ASSIGN(const auto file, disk.open(path));
+  LARDER_TRY_ASSIGN(const auto file, disk.open(layout::tree_path(key)));
   LARDER_TRY_ASSIGN(const FileStatus status, file->status());
-  LARDER_TRY(file_under(digest, path, *file));
+  if (status.inode != inode) return {};  // replaced meanwhile
+  LARDER_TRY(file_under(digest, *file));
   ObjectRecord record;
   record.size = status.size;
   record.verified = clock.now();

@@ -152,7 +152,7 @@ Result<void> ScrubPass::check_apart(const ArtifactKey& key, const NameRecord& ro
   }
   lost_.insert(row.digest.hex());
   return accuse_and_mend(Defect::lost_object, key.str(), "its object is missing from " + object, "repaired",
-                         [&] { return core_.refile(key, row.digest); });
+                         [&] { return core_.refile(key, row.digest, status.inode); });
 }
 
 Result<void> ScrubPass::set_aside(const ArtifactKey& key, std::uint64_t inode, const std::string& why) {

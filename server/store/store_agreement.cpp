@@ -106,7 +106,7 @@ Result<std::optional<NameRecord>> StoreCore::enter_locked(const ArtifactKey& key
     return std::optional<NameRecord>();
   }
   if (row && row->digest == digest && row->size == status.size) return row;
-  if (!filed && status.size != 0) LARDER_TRY(file_under(digest, path, **file));
+  if (!filed && status.size != 0) LARDER_TRY(file_under(digest, **file));
   return enter_row(key, digest, status);
 }
 
@@ -120,15 +120,16 @@ std::optional<Digest> StoreCore::digest_stored_as(std::uint64_t inode, const std
   return found->second;
 }
 
-// A name without an object: the objects directory lost it, or somebody put the file there.
-Result<void> StoreCore::file_under(const Digest& digest, const std::string& path, File& file) {
+// A name without an object: the objects directory lost it, or somebody put the file there. The file that was
+// hashed is filed, whatever its name leads to by now.
+Result<void> StoreCore::file_under(const Digest& digest, File& file) {
   const std::string object = layout::object_path(digest, 0);
   const auto there = disk.status(object);
   if (there) return {};  // another inode has these bytes; two do no harm
   if (there.error().code() != Errc::not_found) return there.error();
   LARDER_TRY(make_directories(disk, layout::object_directory(digest)));
   LARDER_TRY(file.seal());
-  const auto linked = disk.link(path, object);
+  const auto linked = disk.link_file(file, object);
   if (!linked && linked.error().code() != Errc::exists) return linked;
   return directories.sync({layout::object_directory(digest)});
 }

@@ -163,8 +163,8 @@ class StoreCore {
                               const std::string& why);
   // The names whose rows tell of this content. Reads the whole index.
   Result<std::vector<ArtifactKey>> names_of(const Digest& digest) const;
-  // The object is lost, and the file of `key` has its bytes: it becomes the object again.
-  Result<void> refile(const ArtifactKey& key, const Digest& digest);
+  // The object is lost, and the file of `key`, `inode`, has its bytes: it becomes the object again.
+  Result<void> refile(const ArtifactKey& key, const Digest& digest, std::uint64_t inode);
   // The file of `key`, `inode`, has the bytes of the object, but is another: `key` becomes a link again.
   Result<void> rejoin(const ArtifactKey& key, const Digest& digest, std::uint64_t inode);
 
@@ -225,7 +225,7 @@ class StoreCore {
                                               const FileStatus& status);
   std::optional<Digest> digest_stored_as(std::uint64_t inode, const std::optional<NameRecord>& row,
                                          const ObjectsByInode* known);
-  Result<void> file_under(const Digest& digest, const std::string& path, File& file);
+  Result<void> file_under(const Digest& digest, File& file);
   Result<void> drop_row_locked(const ArtifactKey& key, const NameRecord& row);
   Result<void> set_aside_locked(const ArtifactKey& key, const std::optional<NameRecord>& row,
                                 const std::string& why);

@@ -221,6 +221,29 @@ TEST_CASE("a lost object is made anew from its name", "[scrub]") {
   CHECK(scrub(bench).sound());
 }
 
+TEST_CASE("a lost object is not made of other bytes that its name was given meanwhile", "[scrub]") {
+  StoreBench bench;
+  fill(bench);
+  REQUIRE(bench.memory.remove(object_of("content")));
+  const std::string name = "tree/" + k_name;
+  int opened = 0;
+  bool filed = false;
+  bench.disk.watch([&](std::string_view operation, const std::string& path) {
+    filed = filed || (operation == "link" && path == object_of("content"));
+    const bool is_mended = operation == "open" && path == name && ++opened == 2;  // first it was hashed
+    if (!is_mended) return;
+    REQUIRE(bench.memory.remove(name));
+    const auto file = bench.memory.create(name);
+    REQUIRE((*file)->append(std::as_bytes(std::span(std::string_view("Content")))));
+  });
+  repair(bench);
+  bench.disk.watch({});
+  CHECK(opened >= 2);
+  CHECK_FALSE(filed);
+  REQUIRE(bench.put("sstate-cache/again", "content"));
+  CHECK(*bench.get("sstate-cache/again") == "content");
+}
+
 TEST_CASE("a name with a file of its own becomes a link again", "[scrub]") {
   StoreBench bench;
   fill(bench);
