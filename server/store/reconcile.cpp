@@ -316,9 +316,7 @@ Result<Store::ReconcileReport> Store::reconcile(std::stop_token stop) {
   LARDER_TRY_ASSIGN(const ReconcileReport report, Reconciler(*core_, std::move(stop)).run());
   // What is trusted from now on may have been linked by who did not live to sync it.
   if (core_->options.durability != Durability::none) LARDER_TRY(core_->disk.sync_all());
-  if (core_->distrusted != distrusted) return report;  // it goes on: what was walked may have changed
-  core_->index_complete = true;
-  core_->index->trust_only(core_->namespace_names());
+  core_->trust_index(distrusted);  // or it goes on: what was walked may have changed
   return report;
 }
 

@@ -45,9 +45,17 @@ Result<void> StoreCore::make_found_last() {
 }
 
 void StoreCore::distrust_index() {
+  const std::lock_guard lock(trust_mutex_);
   ++distrusted;
   index_complete = false;
   index->distrust();
+}
+
+void StoreCore::trust_index(std::uint64_t distrusted_before) {
+  const std::lock_guard lock(trust_mutex_);
+  if (distrusted != distrusted_before) return;
+  index_complete = true;
+  index->trust_only(namespace_names());
 }
 
 Result<std::optional<NameRecord>> StoreCore::find(const ArtifactKey& key) {

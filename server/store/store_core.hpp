@@ -135,6 +135,8 @@ class StoreCore {
   std::vector<std::string> namespace_names() const;
   // As the index was found: of every namespace that has anything.
   bool is_index_complete() const;
+  // What the index says needs no look at the tree from now on, unless it was distrusted since.
+  void trust_index(std::uint64_t distrusted_before);
 
   // The row of `key`; where the index is not complete, compared with the tree,
   // and set right by it, first.
@@ -313,6 +315,7 @@ class StoreCore {
   static Result<void> check_live(const ArtifactKey& key);
 
   std::map<std::string, NamespaceConfig, std::less<>> namespaces_;
+  std::mutex trust_mutex_;  // of `distrusted` and what follows from it
   std::atomic<std::uint64_t> staging_number_{0};
   std::atomic<bool> found_lasts_{false};  // what the start found has been synced
   std::atomic<std::uint64_t> last_generation_{0};

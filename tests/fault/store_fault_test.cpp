@@ -417,3 +417,30 @@ TEST_CASE("adopting is whole after any one operation failed, and goes on when ru
     check_whole(bench);
   }
 }
+
+TEST_CASE("an index that is distrusted while it is compared with the tree is compared again",
+          "[store][fault]") {
+  StoreBench bench(Durability::each);
+  prepare(bench);
+  bench.kill();
+  REQUIRE(bench.open());
+  enum { walking, storing, failing } state = walking;
+  bench.disk.watch([&](std::string_view operation, const std::string& path) {
+    if (state == walking && operation == "list" && path == layout::k_quarantine) {
+      state = storing;
+      CHECK_FALSE(bench.put(k_new, text_of(3000, 'n')));  // and it cannot be taken back
+      bench.disk.heal();
+    }
+    if (state == storing && operation == "sync directory") {
+      state = failing;
+      bench.disk.fail(1, FaultyFileSystem::Mode::from_then_on, EIO);
+    }
+  });
+  REQUIRE(bench.store->reconcile({}));
+  bench.disk.watch({});
+  REQUIRE(state == failing);
+  CHECK_FALSE(bench.store->reconciled());
+  REQUIRE(bench.store->reconcile({}));
+  CHECK(bench.store->reconciled());
+  check_agreement(bench);
+}
