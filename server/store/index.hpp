@@ -30,7 +30,7 @@ namespace larder {
 struct IndexChange {
   const ArtifactKey* key = nullptr;        // null: the ledger line alone
   std::optional<NameRecord> name;          // nothing: the name goes
-  std::optional<ObjectRecord> new_object;  // the content is new to the store
+  std::optional<ObjectRecord> new_object;  // of its content, where the index has none yet
   std::uint64_t trash =
       0;  // the name goes to this generation of the trash, with what its row said; 0: nowhere
   LedgerRecord ledger;

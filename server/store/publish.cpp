@@ -210,10 +210,10 @@ Result<std::optional<Receipt>> StoreCore::placing(const ArtifactKey& key, const 
   placed.change.ledger.actor = origin.actor;
   placed.change.ledger.why = origin.why;
   placed.change.name = placed.name;
-  if (linked->new_content) {
+  if (content.size > 0) {  // who stored it first may fail, and leave the object to this name
     placed.change.new_object.emplace();
     placed.change.new_object->size = content.size;
-    placed.change.new_object->verified = clock.now();
+    placed.change.new_object->verified = linked->new_content ? clock.now() : 0;
     placed.change.new_object->charged_to = key.name_space();
   }
   if (!placed.journalled) placed.directories = std::move(linked->directories);

@@ -2,6 +2,7 @@
 // followed by a power cut; whatever happens, what was acknowledged is there,
 // nothing is half there, and nothing is left behind.
 #include <cerrno>
+#include <future>
 
 #include "server/store/layout.hpp"
 #include "tests/fault/store_checks.hpp"
@@ -416,6 +417,31 @@ TEST_CASE("adopting is whole after any one operation failed, and goes on when ru
     CHECK(bench.has("generic/ab/cd/sstate:b.siginfo"));
     check_whole(bench);
   }
+}
+
+TEST_CASE("an object is counted though the upload that brought it failed behind another one of its bytes",
+          "[store][fault]") {
+  StoreBench bench(Durability::each);
+  prepare(bench);
+  const std::string first = "generic/first";
+  const std::string second = "generic/second";
+  bool placed = false;
+  bench.disk.watch([&](std::string_view operation, const std::string&) {
+    if (placed || operation != "sync directory" || bench.memory.links("tree/" + first) == 0) return;
+    placed = true;
+    const auto other = std::async(std::launch::async, [&] { return bench.put(second, text_of(3000, 'n')); });
+    other.wait();
+    bench.disk.fail(1, FaultyFileSystem::Mode::once, EIO);
+  });
+  CHECK_FALSE(bench.put(first, text_of(3000, 'n')));
+  bench.disk.watch({});
+  REQUIRE(placed);
+  CHECK_FALSE(bench.has(first));
+  CHECK(bench.has(second));
+  const auto stat = bench.store->totals();
+  REQUIRE(stat);
+  CHECK(stat->objects == 3);
+  CHECK(stat->physical_bytes == 9000 + 5000 + 3000);
 }
 
 TEST_CASE("an index that is distrusted while it is compared with the tree is compared again",
