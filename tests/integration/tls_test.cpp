@@ -162,6 +162,17 @@ TEST_CASE("pipelined requests under TLS are answered in order, and others meanwh
   for (int i = 0; i < 2000; ++i) REQUIRE(client.receive().status == (i % 2 == 0 ? 200 : 404));
 }
 
+TEST_CASE("a large answer from memory is whole under TLS, however late it is read", "[integration][tls]") {
+  Secure secure;
+  HttpsClient client(secure.port(), secure.authority);
+  std::string names;
+  for (int i = 0; i < 60'000; ++i) names += std::to_string(i) + std::string(200, 'x') + "\n";
+  client.send("POST /-/v1/find-missing?namespace=downloads HTTP/1.1\r\nHost: t\r\nContent-Length: " +
+              std::to_string(names.size()) + "\r\n\r\n" + names);
+  std::this_thread::sleep_for(500ms);  // until the socket is full
+  CHECK(client.receive().body == names);
+}
+
 TEST_CASE("a client that says its end still gets its answer", "[integration][tls]") {
   Secure secure;
   HttpsClient client(secure.port(), secure.authority);
