@@ -31,7 +31,8 @@ struct PruneRules {
   std::optional<std::int64_t> older_than;  // seconds since it was stored
   std::optional<std::uint64_t> newest;  // not among so many of its recipe, architecture, task, version, host
   std::optional<std::uint64_t> max_size;  // bytes: oldest use first, until the namespace takes no more
-  // What is meant; nothing: everything:
+  // What is meant; nothing: everything. match, uploaders and uploaded_since have to hold for one name of the
+  // group together.
   std::vector<std::string> match;  // globs for the path below the namespace
   std::vector<std::string> recipes;
   std::vector<std::string> architectures;

@@ -82,25 +82,20 @@ bool PrunePlanner::is_meant(const PruneGroup& group) const {
         !is_one_of(rules_.tasks, name->task) || !is_one_of(rules_.versions, name->version))
       return false;
   }
-  const auto any = [&](const auto& holds) {
-    return std::any_of(group.members.begin(), group.members.end(), holds);
-  };
-  const auto all = [&](const auto& holds) {
-    return std::all_of(group.members.begin(), group.members.end(), holds);
-  };
-  if (!rules_.match.empty() && !any([&](const PruneMember& member) {
-        return std::any_of(rules_.match.begin(), rules_.match.end(),
-                           [&](const std::string& pattern) { return matches_glob(pattern, member.path); });
-      }))
-    return false;
-  if (!rules_.uploaders.empty() &&
-      !any([&](const PruneMember& member) { return is_by_one_of(rules_.uploaders, member.uploader); }))
-    return false;
-  if (rules_.uploaded_since &&
-      !any([&](const PruneMember& member) { return member.stored >= *rules_.uploaded_since; }))
+  // One member that all of them hold for: an old archive is not new by a signature that somebody else stored.
+  if (std::none_of(group.members.begin(), group.members.end(),
+                   [&](const PruneMember& member) { return is_meant(member); }))
     return false;
   return !rules_.not_in_snapshot ||
-         all([&](const PruneMember& member) { return !facts_.is_in_snapshot(member.path); });
+         std::none_of(group.members.begin(), group.members.end(),
+                      [&](const PruneMember& member) { return facts_.is_in_snapshot(member.path); });
+}
+
+bool PrunePlanner::is_meant(const PruneMember& member) const {
+  const auto matches = [&](const std::string& pattern) { return matches_glob(pattern, member.path); };
+  if (!rules_.match.empty() && std::none_of(rules_.match.begin(), rules_.match.end(), matches)) return false;
+  if (!rules_.uploaders.empty() && !is_by_one_of(rules_.uploaders, member.uploader)) return false;
+  return !rules_.uploaded_since || member.stored >= *rules_.uploaded_since;
 }
 
 bool PrunePlanner::is_due(const PruneGroup& group, UnixSeconds last_use) const {

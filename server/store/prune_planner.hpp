@@ -75,6 +75,7 @@ class PrunePlanner {
   using Class = std::string;
 
   bool is_meant(const PruneGroup& group) const;
+  bool is_meant(const PruneMember& member) const;  // by the rules about single names
   bool is_due(const PruneGroup& group, UnixSeconds last_use) const;
   struct Protection {
     std::string_view reason;  // empty: none

@@ -246,3 +246,32 @@ TEST_CASE("one uploader's work, and what no snapshot has, can be meant", "[prune
   rules.older_than = 5 * k_day;
   CHECK(paths(world.plan(rules)) == Paths{"a", "frozen"});
 }
+
+TEST_CASE("what is meant by name, uploader and time has to be meant by one of a group's names", "[prune]") {
+  World world;
+  const std::string name = archive("a", '1');
+  world.add(name, 365).uploader = "ci-7";
+  world.add(name + ".sig", 1).uploader = "signer";
+  struct Case {
+    std::vector<std::string> match;
+    std::vector<std::string> uploaders;
+    std::optional<std::int64_t> days;  // uploaded since
+    bool goes = false;                 // all of the group
+  };
+  const std::vector<Case> cases = {
+      {{}, {"ci-7"}, {}, true},          {{}, {}, 2, true},
+      {{}, {"ci-7"}, 2, false},          {{}, {"signer"}, 2, true},
+      {{}, {"ci-7", "signer"}, 2, true}, {{"*.sig"}, {"ci-7"}, {}, false},
+      {{"*.sig"}, {"signer"}, {}, true}, {{"*.zst"}, {"signer"}, {}, false},
+      {{"*.zst"}, {}, 2, false},         {{"*.zst", "*.sig"}, {}, 2, true},
+      {{"*.zst"}, {"ci-7"}, 400, true},
+  };
+  for (const Case& each : cases) {
+    api::PruneRules rules;
+    rules.match = each.match;
+    rules.uploaders = each.uploaders;
+    if (each.days) rules.uploaded_since = k_now - *each.days * k_day;
+    CAPTURE(each.match, each.uploaders, each.days.value_or(0));
+    CHECK(paths(world.plan(rules)) == (each.goes ? Paths{name, name + ".sig"} : Paths{}));
+  }
+}
