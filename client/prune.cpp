@@ -138,7 +138,8 @@ ExitCode run_undo(const Globals& globals, std::uint64_t generation) {
     std::cout << "generation " << event->generation << ": " << grouped(event->names) << " names are back ("
               << human_size(event->bytes) << ")\n";
   if (event->refused > 0 && !globals.json)
-    std::cout << grouped(event->refused) << " stay in the trash: their names hold other bytes now\n";
+    std::cout << grouped(event->refused)
+              << " stay in the trash: their names, or the archives that they sign, hold other bytes now\n";
   return event->refused > 0 ? ExitCode::incomplete : ExitCode::well;
 }
 

@@ -339,7 +339,7 @@ Result<void> StoreCore::thaw(std::span<const std::pair<std::string, NameRecord>>
     live.push_back(std::move(key));
   }
   for (const ArtifactKey& each : live) keys.push_back(&each);
-  const auto locks = key_locks.lock_all(keys);
+  const auto locks = lock_with_archives(keys);
   std::vector<Placed> placed;
   Result<void> failed;
   for (std::size_t i = 0; i < live.size() && failed; ++i)
@@ -354,6 +354,9 @@ Result<void> StoreCore::place_frozen(const std::string& frozen, const NameRecord
                                      const ArtifactKey& live, const std::string& actor,
                                      std::vector<Placed>& placed, api::RestoreResult& result) {
   LARDER_TRY_ASSIGN(const ArtifactKey source, ArtifactKey::parse(frozen));
+  LARDER_TRY_ASSIGN(const bool is_stale, frozen_signs_another(source, live, row, placed));
+  if (is_stale) ++result.conflicts;
+  if (is_stale) return {};
   Content content;
   content.digest = row.digest;
   content.size = row.size;

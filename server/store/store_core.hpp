@@ -97,7 +97,8 @@ class StoreCore {
     TrashRecord record;
   };
   // Gives names in the trash their places back, with the times they had; `event` counts them. Those whose
-  // place is taken by other bytes stay in the trash, and count as refused.
+  // place is taken by other bytes, and signatures of another archive than is there now, stay in the trash,
+  // and count as refused.
   Result<void> restore(std::uint64_t generation, std::span<const Kept> names, const std::string& actor,
                        api::TrashEvent& event);
   // Out of the trash for good; the bytes on disk that this freed. Needs no room on the disk.
@@ -276,6 +277,23 @@ class StoreCore {
   // Syncs and writes the index. All of them, or on an error none: the tree is as it was.
   Result<void> record_placed(std::span<Placed> all);
   Result<void> record_placed(const std::vector<Placed*>& all);
+
+  // Signatures that come back (signature.cpp) -----------------------------------
+
+  // The archive that a signature is of; nothing for any other name.
+  std::optional<ArtifactKey> signed_by(const ArtifactKey& key) const;
+  // Of all `keys`, and of the archives that those among them are signatures of.
+  LockTable<ArtifactKey>::Locks lock_with_archives(const std::vector<const ArtifactKey*>& keys);
+  // Whether it is a signature that would come back beside another archive than its own. `placed`: what came
+  // back with it. The locks of both are held.
+  Result<bool> kept_signs_another(std::uint64_t generation, const ArtifactKey& key, const TrashRecord& row,
+                                  std::span<const Placed> placed);
+  Result<bool> frozen_signs_another(const ArtifactKey& frozen, const ArtifactKey& live, const NameRecord& row,
+                                    std::span<const Placed> placed);
+  // `own`: the archive that lay beside it; when there was none, one that was stored after `last` is another.
+  Result<bool> is_another(const ArtifactKey& archive, const std::optional<NameRecord>& own, UnixSeconds last,
+                          std::span<const Placed> placed);
+
   Result<void> place_frozen(const std::string& frozen, const NameRecord& row, const ArtifactKey& live,
                             const std::string& actor, std::vector<Placed>& placed,
                             api::RestoreResult& result);

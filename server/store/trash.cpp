@@ -52,7 +52,7 @@ Result<void> StoreCore::restore(std::uint64_t generation, std::span<const Kept> 
   for (const Kept& each : names) keys.push_back(&each.key);
   std::vector<Kept> back;
   {
-    const auto locks = key_locks.lock_all(keys);
+    const auto locks = lock_with_archives(keys);
     std::vector<Placed> placed;
     const Result<void> all_placed = place_kept(generation, names, actor, placed, back, event);
     if (!placed.empty()) LARDER_TRY(record_placed(placed));
@@ -81,6 +81,9 @@ Result<void> StoreCore::place_kept(std::uint64_t generation, std::span<const Kep
       LARDER_TRY(index->forget_trash(generation, each.key));
       continue;
     }
+    LARDER_TRY_ASSIGN(const bool is_stale, kept_signs_another(generation, each.key, *row, placed));
+    if (is_stale) ++event.refused;
+    if (is_stale) continue;
     Content content;
     content.digest = row->name.digest;
     content.size = row->name.size;

@@ -182,6 +182,33 @@ TEST_CASE("what a snapshot has can be put back", "[snapshot]") {
   CHECK(bench.get("generic/empty")->empty());
 }
 
+TEST_CASE("a snapshot puts no signature beside another archive", "[snapshot]") {
+  SnapshotBench bench;
+  const std::string name = "sstate-cache/" + archive('1');
+  REQUIRE(bench.put(name + ".sig", "signature"));
+  bench.create("r1");
+  for (const char* ending : {"", ".siginfo", ".sig"}) REQUIRE(bench.remove(name + ending));
+  SECTION("stored anew") {
+    REQUIRE(bench.put(name, "built again"));
+    const auto restored = bench.store->restore_snapshot("r1", "tester");
+    REQUIRE(restored);
+    CHECK(restored->restored == 1);
+    CHECK(restored->conflicts == 2);
+    CHECK(*bench.get(name) == "built again");
+    CHECK(*bench.get(name + ".siginfo") == "info");  // tells of the hash, and fits every archive of it
+    CHECK_FALSE(bench.has(name + ".sig"));
+  }
+  SECTION("the same again") {
+    REQUIRE(bench.put(name, "archive"));
+    CHECK(bench.store->restore_snapshot("r1", "tester")->conflicts == 0);
+    CHECK(*bench.get(name + ".sig") == "signature");
+  }
+  SECTION("with its archive") {
+    CHECK(bench.store->restore_snapshot("r1", "tester")->restored == 3);
+    CHECK(*bench.get(name + ".sig") == "signature");
+  }
+}
+
 TEST_CASE("a prune can be of what no snapshot has", "[snapshot][prune]") {
   SnapshotBench bench;
   bench.create("r1");

@@ -222,6 +222,44 @@ TEST_CASE("a name that was stored anew is not overwritten by undo", "[prune]") {
   CHECK(bench.trash().size() == 1);  // and can still be had, once the name is free
 }
 
+TEST_CASE("undo puts no signature beside another archive", "[prune]") {
+  PruneBench bench;
+  const std::string path = "11/11/sstate:a:t:1:r0:x86:14:" + std::string(64, '1') + "_package.tar.zst";
+  const std::string name = "sstate-cache/" + path;
+  bench.put_at(name, "archive", 40);
+  bench.put_at(name + ".siginfo", "info", 40);
+  bench.put_at(name + ".sig", "signature", 40);
+  SECTION("of a prune") {
+    api::PruneRules rules = PruneBench::unused_for(30);
+    rules.name_space = "sstate-cache";
+    REQUIRE(bench.prune(rules).removed.names == 3);
+    bench.put_at(name, "built again", 0);
+    const auto undone = bench.store->undo(0, "tester");
+    REQUIRE(undone);
+    CHECK(undone->names == 1);
+    CHECK(undone->refused == 2);
+    CHECK(*bench.get(name + ".siginfo") == "info");  // tells of the hash, and fits every archive of it
+    CHECK_FALSE(bench.has(name + ".sig"));
+    CHECK(bench.trash().size() == 1);
+    REQUIRE(bench.remove(name));
+    CHECK(bench.store->undo(undone->generation, "tester")->names == 2);
+    CHECK(*bench.get(name) == "archive");
+    CHECK(*bench.get(name + ".sig") == "signature");
+  }
+  SECTION("of one removal after the other") {
+    for (const char* ending : {"", ".sig"}) REQUIRE(bench.remove(name + ending));
+    bench.clock.set(bench.clock.now() + 1);
+    bench.put_at(name, "built again", 0);
+    CHECK(bench.store->undo(0, "tester")->refused == 1);
+    CHECK_FALSE(bench.has(name + ".sig"));
+  }
+  SECTION("of the signature alone") {
+    REQUIRE(bench.remove(name + ".sig"));
+    CHECK(bench.store->undo(0, "tester")->names == 1);
+    CHECK(*bench.get(name + ".sig") == "signature");
+  }
+}
+
 TEST_CASE("what is used between plan and prune stays", "[prune]") {
   PruneBench bench;
   for (int i = 0; i < 3; ++i) bench.put_at("downloads/" + std::to_string(i), "x" + std::to_string(i), 40 + i);
