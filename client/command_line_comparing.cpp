@@ -10,7 +10,8 @@ constexpr const char* k_log_footer =
 namespace; * stands for slashes, too. Times are like '2 days ago', 14d, yesterday,
 2026-11-01 or '2026-11-01 14:30'. Actions are put, replace, remove, adopt, restore
 (undone), conflict (other bytes were refused), found and vanished (after a crash),
-corrupt, pin, unpin, snapshot, unsnapshot, promote (from a lane), grant and revoke (tokens).
+corrupt, pin, unpin, snapshot, unsnapshot, promote (from a lane), grant and revoke
+(tokens), and empty (the trash).
 
 Examples:
   larder log

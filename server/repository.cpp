@@ -379,16 +379,18 @@ Task<Result<api::TrashEvent>> Repository::undo(std::uint64_t generation, std::st
   co_return co_await jobs_.run(&Store::undo, &store_, generation, std::move(actor), std::move(stop));
 }
 
-Result<api::TrashEvent> Repository::empty_trash_now(std::uint64_t generation) {
+Result<api::TrashEvent> Repository::empty_trash_now(std::uint64_t generation, const std::string& actor) {
   Store::TrashSelection selection;
   selection.generation = generation;
+  selection.actor = actor;
+  selection.why = "by hand";
   return store_.empty_trash(selection, stop_jobs_.get_token());
 }
 
-Task<Result<api::TrashEvent>> Repository::empty_trash(std::uint64_t generation) {
+Task<Result<api::TrashEvent>> Repository::empty_trash(std::uint64_t generation, std::string actor) {
   const auto room = job_error();
   if (!room) co_return room.error();
-  co_return co_await jobs_.run(&Repository::empty_trash_now, this, generation);
+  co_return co_await jobs_.run(&Repository::empty_trash_now, this, generation, std::move(actor));
 }
 
 Task<Result<api::SnapshotStat>> Repository::create_snapshot(api::SnapshotRequest request, std::string actor) {

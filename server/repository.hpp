@@ -98,7 +98,7 @@ class Repository {
              PruneDone done, std::stop_token stop);
   Task<Result<std::vector<api::TrashGeneration>>> list_trash(std::size_t limit);  // newest first
   Task<Result<api::TrashEvent>> undo(std::uint64_t generation, std::string actor);
-  Task<Result<api::TrashEvent>> empty_trash(std::uint64_t generation);  // 0: all
+  Task<Result<api::TrashEvent>> empty_trash(std::uint64_t generation, std::string actor);  // 0: all
   Task<Result<api::SnapshotStat>> create_snapshot(api::SnapshotRequest request, std::string actor);
   Task<std::vector<api::SnapshotStat>> snapshots();
   bool has_snapshot(std::string_view name) const { return store_.has_snapshot(name); }
@@ -146,7 +146,7 @@ class Repository {
   Result<OpenArtifact> open_now(const ArtifactKey& key);
   Result<api::Stat> stat_all_now();
   Result<std::vector<api::TrashGeneration>> list_trash_now(std::size_t limit);
-  Result<api::TrashEvent> empty_trash_now(std::uint64_t generation);
+  Result<api::TrashEvent> empty_trash_now(std::uint64_t generation, const std::string& actor);
   void store_now(std::span<SmallUpload* const> uploads);
   void store_batches_now(std::span<const std::span<SmallUpload>* const> batches);
   Result<Receipt> commit_now(Upload& upload);

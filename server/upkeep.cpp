@@ -82,6 +82,7 @@ void Upkeep::empty_old_trash(const std::stop_token& stop) {
   if (!is_time("trash", k_between_trash)) return;
   Store::TrashSelection selection;
   selection.removed_before = clock_.now() - seconds(config_->trash_keep) + 1;
+  selection.why = "kept long enough";
   const auto emptied = store_.empty_trash(selection, stop);
   if (!emptied && emptied.error().code() == Errc::cancelled) return;
   if (!emptied) return log_->error("cannot empty the trash: {}", emptied.error().message());
@@ -94,6 +95,7 @@ std::uint64_t Upkeep::empty_trash(const std::string& name_space, std::optional<s
   Store::TrashSelection selection;
   selection.name_space = name_space;
   selection.enough = enough;
+  selection.why = "space is needed";
   const auto emptied = store_.empty_trash(selection, stop);
   if (!emptied && emptied.error().code() != Errc::cancelled)
     log_->error("cannot empty the trash: {}", emptied.error().message());

@@ -147,7 +147,8 @@ Task<void> serve_trash(Exchange& exchange, const Target& target) {
   if (!generation) co_return co_await exchange.answer_error(generation.error());
   const bool refused = co_await refuse_generation(exchange, *generation);
   if (refused) co_return;
-  const auto emptied = co_await repository.empty_trash(*generation);
+  std::string actor = exchange.actor();
+  const auto emptied = co_await repository.empty_trash(*generation, std::move(actor));
   if (!emptied) co_return co_await exchange.answer_error(emptied.error());
   Reply reply = reply_with("application/json");
   const std::string body = api::to_json(*emptied) + "\n";

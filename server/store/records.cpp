@@ -109,6 +109,7 @@ std::string_view name_of(LedgerAction action) {
     case LedgerAction::promote: return "promote";
     case LedgerAction::grant: return "grant";
     case LedgerAction::revoke: return "revoke";
+    case LedgerAction::empty: return "empty";
   }
   return "unknown";
 }
@@ -121,7 +122,8 @@ bool changes_names(LedgerAction action) {
     case LedgerAction::snapshot:
     case LedgerAction::unsnapshot:
     case LedgerAction::grant:
-    case LedgerAction::revoke: return false;
+    case LedgerAction::revoke:
+    case LedgerAction::empty: return false;
     default: return true;
   }
 }
@@ -246,7 +248,7 @@ std::optional<LedgerRecord> decode_ledger(std::string_view bytes) {
   record.time = reader.time();
   const std::uint8_t action = reader.byte();
   if (action < static_cast<std::uint8_t>(LedgerAction::put) ||
-      action > static_cast<std::uint8_t>(LedgerAction::revoke))
+      action > static_cast<std::uint8_t>(LedgerAction::empty))
     return std::nullopt;
   record.action = static_cast<LedgerAction>(action);
   record.key = reader.text();

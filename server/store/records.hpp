@@ -54,10 +54,11 @@ enum class LedgerAction : std::uint8_t {
   promote = 14,  // from a lane into the namespace that it overlays; key: the name there
   grant = 15,    // a token was made; key: "@token/NAME"
   revoke = 16,
+  empty = 17,  // the trash, which cannot be undone; key: "@trash/GENERATION"
 };
 
 std::string_view name_of(LedgerAction action);
-bool changes_names(LedgerAction action);  // conflicts, pins and snapshots do not
+bool changes_names(LedgerAction action);  // conflicts, pins, snapshots and the like do not
 bool removes_name(LedgerAction action);
 
 struct LedgerRecord {

@@ -174,7 +174,10 @@ class Store {
     std::string name_space;                     // empty: of all
     std::optional<UnixSeconds> removed_before;  // nothing: whenever
     std::optional<std::uint64_t> enough;        // bytes freed, after which it ends
+    std::string actor = "larderd";              // for the ledger, like `why`
+    std::string why;
   };
+  // For good. A line in the ledger for each generation that something went of.
   Result<api::TrashEvent> empty_trash(const TrashSelection& selection, const std::stop_token& stop);
 
   // Snapshots: everything, or what is asked for, by name and for good. Read like namespaces, as

@@ -174,6 +174,9 @@ class StoreCore {
   // Lines for the ledger about `what`, which is no change of names.
   Result<void> tell_ledger(LedgerAction action, const std::vector<std::string>& what,
                            const std::string& actor);
+  // That so many bytes of a generation left the trash. A full disk is no error: then there is no such line.
+  Result<void> tell_emptied(std::uint64_t generation, std::uint64_t bytes, const std::string& actor,
+                            const std::string& why);
   Result<void> sync_file(File& file);
   // Whether an upload of so many bytes is made durable by the journal.
   bool is_journalled(std::uint64_t size) const { return journal && journal->takes(size); }

@@ -3,6 +3,7 @@
 // that keeps what the name's row said.
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "server/store/layout.hpp"
 #include "server/store/store.hpp"
@@ -141,6 +142,20 @@ Result<std::uint64_t> StoreCore::purge(std::uint64_t generation, std::span<const
   return freed;
 }
 
+Result<void> StoreCore::tell_emptied(std::uint64_t generation, std::uint64_t bytes, const std::string& actor,
+                                     const std::string& why) {
+  IndexChange change;
+  change.ledger.time = clock.now();
+  change.ledger.action = LedgerAction::empty;
+  change.ledger.key = "@trash/" + std::to_string(generation);
+  change.ledger.size = bytes;
+  change.ledger.actor = actor;
+  change.ledger.why = why;
+  const auto told = index->apply(change);
+  if (!told && told.error().code() != Errc::no_space) return told.error();
+  return {};
+}
+
 namespace {
 
 constexpr std::size_t k_batch = 128;  // names whose locks are held at once
@@ -248,15 +263,26 @@ Result<api::TrashEvent> Store::empty_trash(const TrashSelection& selection, cons
     expected += row.name.size;
     return Choice::take;
   };
+  std::uint64_t current = 0;  // generation; 0: none yet
+  std::uint64_t bytes = 0;    // of its names that are gone
+  const auto tell = [&]() -> Result<void> {
+    if (current == 0) return {};
+    return core_->tell_emptied(current, std::exchange(bytes, 0), selection.actor, selection.why);
+  };
   const auto purge = [&](std::uint64_t generation, std::span<const StoreCore::Kept> names) -> Result<void> {
     expected = 0;
     LARDER_TRY_ASSIGN(const std::uint64_t freed, core_->purge(generation, names));
+    if (generation != current) LARDER_TRY(tell());
+    current = generation;
     event.names += names.size();
+    for (const StoreCore::Kept& each : names) bytes += each.record.name.size;
     for (const StoreCore::Kept& each : names) event.bytes += each.record.name.size;
     event.freed += freed;
     return {};
   };
-  LARDER_TRY(each_in_trash(*core_, selection.generation, choose, purge, stop));
+  const Result<void> emptied = each_in_trash(*core_, selection.generation, choose, purge, stop);
+  LARDER_TRY(tell());  // of what went, whatever ended it
+  LARDER_TRY(emptied);
   return event;
 }
 

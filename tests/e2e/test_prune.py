@@ -80,6 +80,9 @@ class Pruning(PruneTest):
         self.assertEqual(self.prune("downloads", "--match", "*", "--yes")[-1]["removed"]["freed"], 0)
         emptied = json.loads(self.server.client("--json", "trash", "empty").stdout)
         self.assertEqual((planned["names"], planned["freed"], emptied["freed"]), (7, 140000, 140000))
+        told = [json.loads(line) for line in self.server.client("--json", "log", "--action", "empty").stdout.splitlines()]
+        self.assertEqual([line["why"] for line in told], ["by hand"] * 2)  # two generations
+        self.assertTrue(all(line["name"].startswith("@trash/") for line in told), told)
         freed = before - disk_usage(os.path.join(self.server.data, "objects"))
         self.assertTrue(140000 <= freed <= 140000 + 7 * 4096, freed)  # whole blocks
         self.assertEqual(self.server.get("/generic/keeps-it").body, shared)
@@ -252,6 +255,7 @@ class Evicting(PruneTest):
         again = self.own_server({"namespaces": NAMESPACES, "trash_keep": 0}, data=server.data)
         wait_until(lambda: again.client("trash").stdout == "the trash is empty\n", "the trash is empty")
         wait_until(lambda: again.stat()["objects"] == 0, "and so are the objects")
+        self.assertIn("kept long enough", again.client("log", "--action", "empty").stdout)
 
 
 class LongJobs(PruneTest):
@@ -331,9 +335,15 @@ class FullDisk(PruneTest):
         self.serve()
         for number in range(40):
             self.put("generic/d%d/x" % number, os.urandom(100000))
+        for number in range(5):
+            self.server.request("DELETE", "/generic/d%d/x" % number)
         self.fill_up(1 << 20)
         self.fill_up(4096)
         self.assertLess(os.statvfs(self.disk).f_bavail, 2)
+        # The line in the ledger may fail, the rest may not.
+        self.assertEqual(json.loads(self.server.client("--json", "trash", "empty").stdout)["freed"], 500000)
+        self.assertEqual(self.server.client("trash").stdout, "the trash is empty\n")
+        self.fill_up(4096)
         self.prune("generic", "--match", "*", "--no-trash", "--yes")
         self.assertEqual(self.server.get("/generic/d2/x").status, 404)
         wait_until(lambda: os.statvfs(self.disk).f_bavail * 4096 > 3000000, "space is there again")

@@ -39,6 +39,7 @@ TEST_CASE("a query takes what fits all it asks for", "[store][ledger]") {
 TEST_CASE("actions are known by their names", "[store][ledger]") {
   CHECK(ledger_action("put") == LedgerAction::put);
   CHECK(ledger_action("corrupt") == LedgerAction::corrupt);
+  CHECK(ledger_action("empty") == LedgerAction::empty);
   CHECK_FALSE(ledger_action("unknown"));
   CHECK_FALSE(ledger_action(""));
 }

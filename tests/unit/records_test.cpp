@@ -39,6 +39,8 @@ TEST_CASE("records of the index read back as they were written, and nothing else
   check_record(NameRecord{}, &decode_name);
   check_record(ObjectRecord{9, 1'700'000'001, "sstate-cache"}, &decode_object);
   check_record(RecencyRecord{1, 2}, &decode_recency);
+  check_record(LedgerRecord{3, LedgerAction::empty, "@trash/7", Digest(), 1, "larderd", "space is needed"},
+               &decode_ledger);
   check_record(LedgerRecord{3, LedgerAction::conflict, "sstate-cache/ab/x", Hasher::of("x"), 1, "ci", "PUT"},
                &decode_ledger);
   check_record(TrashRecord{name_record(), 5, "larderd", "unused for 30d"}, &decode_trash);

@@ -146,6 +146,33 @@ TEST_CASE("the trash empties by age, by need and by generation", "[prune]") {
   CHECK(bench.trash().size() == 1);
 }
 
+TEST_CASE("the ledger tells of each generation that left the trash, once", "[prune]") {
+  PruneBench bench;
+  for (int i = 0; i < 300; ++i) bench.put_at("downloads/" + std::to_string(i), "x" + std::to_string(i), 40);
+  const std::uint64_t many = bench.prune(PruneBench::unused_for(30)).generation;
+  bench.put_at("generic/one", "four", 0);
+  REQUIRE(bench.remove("generic/one"));
+  const std::uint64_t one = bench.trash().back().generation;
+  const std::uint64_t before = bench.store->generation();
+  Store::TrashSelection everything;
+  everything.actor = "ci@192.0.2.7";
+  everything.why = "by hand";
+  REQUIRE(bench.store->empty_trash(everything, {}));
+  LedgerQuery query;
+  query.action = LedgerAction::empty;
+  const auto told = bench.store->ledger(query, bench.store->generation() + 1, 10);
+  REQUIRE(told);
+  REQUIRE(told->lines.size() == 2);
+  CHECK(told->lines[1].record.key == "@trash/" + std::to_string(many));
+  CHECK(told->lines[0].record.key == "@trash/" + std::to_string(one));
+  CHECK(told->lines[0].record.size == 4);
+  CHECK(told->lines[0].record.actor == "ci@192.0.2.7");
+  CHECK(told->lines[0].record.why == "by hand");
+  CHECK(bench.store->changes("downloads", before, 10)->changes.empty());  // no name changed
+  REQUIRE(bench.store->empty_trash(everything, {}));
+  CHECK(bench.store->generation() == before + 2);  // nothing went
+}
+
 TEST_CASE("more names than go at once go, and come back, each with its line in the ledger", "[prune]") {
   PruneBench bench;
   constexpr std::size_t k_names = 300;
