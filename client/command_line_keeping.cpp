@@ -48,12 +48,15 @@ constexpr const char* k_snapshot_footer =
 It is read like a namespace, as /@NAME/sstate-cache/…, over HTTP and FTP: a release branch
 can point its SSTATE_MIRRORS at it. 'larder ls @NAME/sstate-cache' lists it, 'larder
 diff @A/sstate-cache @B/sstate-cache' compares two. No prune takes what it holds.
+'diff' compares what it holds (A) with what its namespaces are now (B), one after the
+other, as 'larder diff' does: exit code 0 when nothing differs, 1 when something does.
 
 Examples:
   larder snapshot create release-4.0
   larder snapshot create release-4.0 --namespace sstate-cache --from-stamps ~/build/tmp/stamps
   larder snapshot create release-4.0 --from-list names.txt
   larder snapshot list
+  larder snapshot diff release-4.0 --summary
   larder snapshot restore release-4.0
   larder snapshot remove release-4.0)";
 
@@ -198,6 +201,8 @@ void declare_snapshot(CLI::App& app, CommandLine& line) {
       ->type_name("DIR");
   verb("list", "List them", SnapshotOptions::Verb::list);
   verb("show", "What one holds", SnapshotOptions::Verb::show);
+  CLI::App* diff = verb("diff", "Compare it with what its namespaces are now", SnapshotOptions::Verb::diff);
+  diff->add_flag("--summary", options.summary, "Only count and add up");
   verb("restore", "Put back what the namespaces have lost of it", SnapshotOptions::Verb::restore);
   verb("remove", "Give it up; frees what only it held", SnapshotOptions::Verb::remove);
 }

@@ -88,11 +88,12 @@ struct PinOptions {
 ExitCode run_pin(const Globals& globals, const PinOptions& options);  // without patterns: prints the pins
 
 struct SnapshotOptions {
-  enum class Verb { list, create, show, restore, remove } verb = Verb::list;
+  enum class Verb { list, create, show, diff, restore, remove } verb = Verb::list;
   std::string name;
   std::vector<std::string> namespaces;
-  std::string list;    // a file of names; "-": standard input
-  std::string stamps;  // a directory
+  std::string list;      // a file of names; "-": standard input
+  std::string stamps;    // a directory
+  bool summary = false;  // of diff: counts only
 };
 ExitCode run_snapshot(const Globals& globals, const SnapshotOptions& options);
 

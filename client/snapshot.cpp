@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "client/ask.hpp"
 #include "client/commands.hpp"
+#include "client/diff.hpp"
 #include "client/line_splitter.hpp"
 #include "client/prune.hpp"
 #include "client/text.hpp"
@@ -84,6 +87,30 @@ ExitCode list(const Globals& globals, const SnapshotOptions& options) {
   return ExitCode::well;
 }
 
+// Each namespace that it holds with what that is now; the worst of what they end with.
+ExitCode diff(const Globals& globals, const SnapshotOptions& options) {
+  const auto answer = ask(globals, "GET", std::string(api::k_snapshots));
+  if (!answer) return complain(globals, answer.error());
+  if (!answer->ok()) return complain(globals, "snapshots", *answer);
+  std::optional<api::SnapshotStat> snapshot;
+  LineSplitter lines([&](std::string_view line) {
+    auto stat = api::snapshot_stat_from_json(line);
+    if (stat && stat->name == options.name) snapshot = std::move(*stat);
+  });
+  lines.feed(answer->body);
+  if (!snapshot) return complain(globals, ExitCode::incomplete, "there is no snapshot " + options.name);
+  ExitCode worst = ExitCode::well;
+  for (const auto& each : snapshot->namespaces) {
+    DiffOptions both;
+    both.a = "@" + options.name + "/" + each.name;
+    both.b = each.name;
+    both.summary = options.summary;
+    worst = std::max(worst, run_diff(globals, both));
+    if (worst > ExitCode::incomplete) break;  // the next one would fail alike
+  }
+  return worst;
+}
+
 ExitCode remove(const Globals& globals, const SnapshotOptions& options) {
   const auto answer =
       ask(globals, "DELETE", std::string(api::k_snapshots) + "?name=" + percent_encode(options.name));
@@ -116,6 +143,7 @@ ExitCode run_snapshot(const Globals& globals, const SnapshotOptions& options) {
     case Verb::create: return create(globals, options);
     case Verb::restore: return restore(globals, options);
     case Verb::remove: return remove(globals, options);
+    case Verb::diff: return diff(globals, options);
     case Verb::list:
     case Verb::show: return list(globals, options);
   }

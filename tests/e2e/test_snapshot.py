@@ -1,6 +1,7 @@
 """Snapshots: a release frozen by name, read like a namespace, kept through every prune."""
 import ftplib
 import io
+import json
 import os
 import subprocess
 import unittest
@@ -108,6 +109,26 @@ class Snapshots(LarderTest):
         self.server.client("snapshot", "remove", "r", expect=1)
         self.assertEqual(self.server.get("/@r/downloads/a.tar.xz").status, 404)
         self.assertEqual(self.server.get("/downloads/a.tar.xz").body, b"other")
+
+    def test_it_can_be_compared_with_what_there_is_now(self):
+        self.server.client("snapshot", "create", "r")
+        same = self.server.client("snapshot", "diff", "r").stdout
+        self.assertEqual((same.count("only A"), same.count("only B")), (0, 0))
+        self.server.client("prune", "downloads", "--match", "*", "--yes")
+        self.server.put("/downloads/a.tar.xz", b"other")
+        self.server.put("/downloads/new.tar.xz", b"new")
+        page = self.server.client("snapshot", "diff", "r", expect=1).stdout
+        self.assertRegex(page, "differs .* a.tar.xz")
+        self.assertRegex(page, "only B .* new.tar.xz")
+        counts = self.server.client("snapshot", "diff", "r", "--summary", expect=1).stdout
+        self.assertNotIn("new.tar.xz", counts)
+        self.assertEqual(counts.count("the same"), 2)  # of both namespaces
+        told = self.server.client("--json", "snapshot", "diff", "r", expect=1).stdout
+        by_space = {os.path.basename(each["b"]): each for each in map(json.loads, told.splitlines())}
+        self.assertEqual(set(by_space), {"sstate-cache", "downloads"})
+        self.assertTrue(by_space["sstate-cache"]["same"])
+        self.assertEqual([each["path"] for each in by_space["downloads"]["only_b"]], ["new.tar.xz"])
+        self.assertIn("there is no snapshot", self.server.client("snapshot", "diff", "none", expect=1).stderr)
 
     def test_snapshots_outlive_a_kill(self):
         self.server.client("snapshot", "create", "r")
