@@ -174,6 +174,7 @@ struct Config {
   std::chrono::milliseconds lease = std::chrono::hours(12);  // what was asked for is not evicted so long
   std::chrono::milliseconds grace_period = std::chrono::hours(1);  // nor what was stored
   std::chrono::milliseconds trash_keep = std::chrono::days(7);     // how long a removal can be undone
+  std::chrono::milliseconds ledger_keep = std::chrono::days(400);  // how long its lines are; 0: for good
   ByteSize index_cache = 64_MiB;
   ByteSize index_memory =
       1_GiB;  // of all names; more of them are looked up through index_cache; 0: so are all

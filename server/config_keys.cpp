@@ -304,6 +304,7 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("lease", "LARDER_LEASE", &C::lease),
       key<C>("grace_period", "LARDER_GRACE_PERIOD", &C::grace_period),
       key<C>("trash_keep", "LARDER_TRASH_KEEP", &C::trash_keep),
+      key<C>("ledger_keep", "LARDER_LEDGER_KEEP", &C::ledger_keep),
       key<C>("index_cache", "LARDER_INDEX_CACHE", &C::index_cache),
       key<C>("index_memory", "LARDER_INDEX_MEMORY", &C::index_memory),
       key<C>("content_memory", "LARDER_CONTENT_MEMORY", &C::content_memory),

@@ -126,6 +126,7 @@ class Repository {
 
   Task<Result<api::Stat>> stat_all();  // counters included
   std::uint64_t generation() const { return store_.generation(); }
+  std::uint64_t oldest_generation() const { return store_.oldest_generation(); }
   const NamespaceConfig* find_namespace(std::string_view name) const { return store_.find_namespace(name); }
   const std::vector<NamespaceConfig>& namespaces() const { return store_.namespaces(); }
   DiskPool& pool() { return pool_; }

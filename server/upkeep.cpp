@@ -14,6 +14,7 @@ constexpr double k_low = 0.85;
 constexpr UnixSeconds k_after_failure = 5 * 60;  // at the latest; pins and clocks change
 constexpr UnixSeconds k_between_ages = 60 * 60;
 constexpr UnixSeconds k_between_trash = 60;
+constexpr UnixSeconds k_between_ledger = 60 * 60;
 
 std::uint64_t share(ByteSize size, double of) {
   return static_cast<std::uint64_t>(static_cast<double>(size.bytes) * of);
@@ -62,6 +63,7 @@ void Upkeep::look(const std::stop_token& stop) {
   if (!cleared && cleared.error().code() != Errc::cancelled)
     log_->error("cannot clear a snapshot away: {}", cleared.error().message());
   empty_old_trash(stop);
+  trim_ledger();
   for (const NamespaceConfig& each : config_->namespaces) {
     if (stop.stop_requested()) return;
     keep_to_age(each, stop);
@@ -88,6 +90,15 @@ void Upkeep::empty_old_trash(const std::stop_token& stop) {
   if (!emptied) return log_->error("cannot empty the trash: {}", emptied.error().message());
   if (emptied->names > 0)
     log_->info("the trash was emptied of {} names, {} freed", emptied->names, human_size(emptied->freed));
+}
+
+void Upkeep::trim_ledger() {
+  if (config_->ledger_keep.count() == 0 || !is_time("ledger", k_between_ledger)) return;
+  const auto dropped = store_.trim_ledger(clock_.now() - seconds(config_->ledger_keep));
+  if (!dropped) return log_->error("cannot drop old lines of the ledger: {}", dropped.error().message());
+  if (*dropped > 0)
+    log_->info("the ledger has dropped {} lines older than {}", *dropped,
+               human_duration(config_->ledger_keep));
 }
 
 std::uint64_t Upkeep::empty_trash(const std::string& name_space, std::optional<std::uint64_t> enough,

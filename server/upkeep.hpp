@@ -47,6 +47,7 @@ class Upkeep {
 
  private:
   void empty_old_trash(const std::stop_token& stop);
+  void trim_ledger();
   void keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_disk_free(const std::stop_token& stop);

@@ -350,11 +350,11 @@ Task<void> serve_index(Exchange& exchange, const Target& target) {
       const Error unclear(Errc::invalid_argument, "?since= takes a generation, a number");
       co_return co_await exchange.answer_error(unclear);
     }
-    if (*since > generation) {
+    if (*since > generation || *since < repository.oldest_generation()) {
       api::Problem problem;
       problem.status = 410;
       problem.code = name_of(Errc::not_found);
-      problem.detail = "this generation is not known here; fetch the whole list";
+      problem.detail = "this generation is not known here, or no more; fetch the whole list";
       co_return co_await exchange.answer_problem(std::move(problem));
     }
   }

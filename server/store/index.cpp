@@ -112,6 +112,8 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
       state->db->NewIterator(rocksdb::ReadOptions(), state->family(State::ledger)));
   last->SeekToLast();
   if (last->Valid()) state->sequence = decode_sequence(view(last->key())).value_or(0);
+  last->SeekToFirst();
+  if (last->Valid()) state->first_sequence = decode_sequence(view(last->key())).value_or(1);
 
   std::unique_ptr<rocksdb::Iterator> totals(
       state->db->NewIterator(rocksdb::ReadOptions(), state->family(State::meta)));
@@ -435,6 +437,38 @@ Result<void> Index::drop_names(std::string_view space) {
 
 std::uint64_t Index::last_sequence() const {
   return state_->sequence.load();
+}
+
+std::uint64_t Index::first_sequence() const {
+  return state_->first_sequence.load();
+}
+
+// By halves: lines are as old as their sequence says, but for a clock that was set back.
+Result<std::uint64_t> Index::trim_ledger(UnixSeconds time) {
+  const std::uint64_t first = first_sequence();
+  std::uint64_t low = first;
+  std::uint64_t high = last_sequence();  // the line to begin with lies in [low, high]
+  std::unique_ptr<rocksdb::Iterator> row(
+      state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::ledger)));
+  while (low < high) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    row->Seek(encode_sequence(middle));
+    if (!row->status().ok()) return index_error("read from", row->status());
+    const auto record = row->Valid() ? decode_ledger(view(row->value())) : std::nullopt;
+    if (!record) return Error(Errc::corrupt, "the ledger has a line that does not decode");
+    if (record->time < time)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  if (low <= first) return std::uint64_t{0};
+  state_->first_sequence = low;  // first: nobody takes what is left for all that there was
+  rocksdb::WriteBatch batch;
+  batch.DeleteRange(state_->family(State::ledger), encode_sequence(0), encode_sequence(low));
+  const Result<void> dropped = state_->write(batch);
+  if (!dropped) state_->first_sequence = first;
+  LARDER_TRY(dropped);
+  return low - first;
 }
 
 NamespaceTotals Index::totals(std::string_view name_space) const {

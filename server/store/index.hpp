@@ -127,6 +127,10 @@ class Index {
   // The same from the newest below `below` back to the oldest.
   Result<void> scan_ledger_backwards(std::uint64_t below, const LedgerVisitor& visit) const;
   std::uint64_t last_sequence() const;
+  std::uint64_t first_sequence() const;  // the oldest line that is kept; last_sequence() + 1: there is none
+  // Drops the oldest lines, up to the first that is not from before `time`; the newest stays, because
+  // sequences are counted on from it. How many went.
+  Result<std::uint64_t> trim_ledger(UnixSeconds time);
 
   NamespaceTotals totals(std::string_view name_space) const;  // from memory
 

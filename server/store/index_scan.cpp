@@ -1,4 +1,6 @@
 // Index, the part that walks rows: names, uses, objects, the trash, the ledger.
+#include <algorithm>
+
 #include "server/store/index_state.hpp"
 
 namespace larder {
@@ -103,7 +105,9 @@ Result<void> Index::forget_trash(std::uint64_t generation, std::span<const Artif
 Result<void> Index::scan_ledger(std::uint64_t since, const LedgerVisitor& visit) const {
   std::unique_ptr<rocksdb::Iterator> row(
       state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::ledger)));
-  for (row->Seek(encode_sequence(since + 1)); row->Valid(); row->Next()) {
+  // Not through what was dropped.
+  const std::uint64_t start = std::max(since + 1, first_sequence());
+  for (row->Seek(encode_sequence(start)); row->Valid(); row->Next()) {
     const auto sequence = decode_sequence(view(row->key()));
     const auto record = decode_ledger(view(row->value()));
     if (!sequence || !record) return Error(Errc::corrupt, "the ledger has a line that does not decode");
@@ -114,14 +118,15 @@ Result<void> Index::scan_ledger(std::uint64_t since, const LedgerVisitor& visit)
 }
 
 Result<void> Index::scan_ledger_backwards(std::uint64_t below, const LedgerVisitor& visit) const {
-  if (below == 0) return {};
+  const std::uint64_t first = first_sequence();  // behind it lies what was dropped
+  if (below <= first) return {};
   std::unique_ptr<rocksdb::Iterator> row(
       state_->db->NewIterator(rocksdb::ReadOptions(), state_->family(State::ledger)));
   for (row->SeekForPrev(encode_sequence(below - 1)); row->Valid(); row->Prev()) {
     const auto sequence = decode_sequence(view(row->key()));
     const auto record = decode_ledger(view(row->value()));
     if (!sequence || !record) return Error(Errc::corrupt, "the ledger has a line that does not decode");
-    if (!visit(*sequence, *record)) return {};
+    if (!visit(*sequence, *record) || *sequence <= first) return {};
   }
   if (!row->status().ok()) return index_error("read from", row->status());
   return {};

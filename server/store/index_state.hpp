@@ -122,6 +122,7 @@ class Index::State {
   std::optional<std::set<std::string>> trusted{std::in_place};  // namespaces; nothing: all
   std::atomic<bool> reconciled{false};
   std::atomic<std::uint64_t> sequence{0};
+  std::atomic<std::uint64_t> first_sequence{1};
 
   NameMap names_in_memory;  // all live ones, once they were read
   const KeyedHash hash = KeyedHash::with_random_key();

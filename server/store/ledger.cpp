@@ -1,4 +1,4 @@
-// The ledger, read from its end.
+// The ledger, read from its end, and cut short at its beginning.
 #include "server/store/store.hpp"
 
 namespace larder {
@@ -24,6 +24,10 @@ Result<Store::LedgerPage> Store::ledger(const LedgerQuery& query, std::uint64_t 
   // A clock that was set back for a while does not end the search; a whole page of older lines does.
   if (rows == k_most_rows && !any_young_enough) page.more = false;
   return page;
+}
+
+Result<std::uint64_t> Store::trim_ledger(UnixSeconds time) {
+  return core_->index->trim_ledger(time);
 }
 
 }  // namespace larder

@@ -307,11 +307,18 @@ Result<Store::ChangePage> Store::changes(std::string_view name_space, std::uint6
       page.changes.push_back({record.key.substr(prefix.size()), removes_name(record.action)});
     return true;
   }));
+  // Looked at behind the scan: lines may have been dropped meanwhile.
+  if (since < oldest_generation())
+    return Error(Errc::not_found, "changes since " + std::to_string(since) + " are kept no more");
   return page;
 }
 
 std::uint64_t Store::generation() const {
   return core_->index->last_sequence();
+}
+
+std::uint64_t Store::oldest_generation() const {
+  return core_->index->first_sequence() - 1;
 }
 
 Result<std::vector<bool>> Store::find_missing(std::string_view name_space,

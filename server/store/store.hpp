@@ -92,8 +92,10 @@ class Store {
     std::uint64_t reached = 0;  // the generation to go on from
     bool more = false;
   };
+  // Errc::not_found: what came next is kept no more.
   Result<ChangePage> changes(std::string_view name_space, std::uint64_t since, std::size_t limit) const;
   std::uint64_t generation() const;
+  std::uint64_t oldest_generation() const;  // that changes() can start from
 
   struct LedgerLine {
     std::uint64_t sequence = 0;
@@ -106,6 +108,8 @@ class Store {
     bool more = false;
   };
   Result<LedgerPage> ledger(const LedgerQuery& query, std::uint64_t below, std::size_t limit) const;
+  // Drops its lines from before `time`, but for the newest; how many.
+  Result<std::uint64_t> trim_ledger(UnixSeconds time);
 
   // For each, whether it is missing.
   Result<std::vector<bool>> find_missing(std::string_view name_space, std::span<const WantedName> wanted);

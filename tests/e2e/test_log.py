@@ -3,7 +3,7 @@ import json
 import time
 import unittest
 
-from harness import LarderTest, sha256
+from harness import LarderTest, sha256, wait_until
 
 
 class Log(LarderTest):
@@ -77,6 +77,21 @@ class Log(LarderTest):
         self.assertEqual(self.server.client("log", "--until", "2d").stdout, "")
         self.assertIn("no point in time", self.server.client("log", "--since", "soon", expect=2).stderr)
         self.assertIn("put, replace", self.server.client("log", "--action", "eat", expect=3).stderr)
+
+    def test_old_lines_go(self):
+        server = self.own_server({"ledger_keep": "1s"})
+        for name in ("a", "b", "c"):
+            server.put("/downloads/" + name, name.encode())
+        time.sleep(2.5)
+        # Looked at once an hour; a restart looks at once.
+        self.assertEqual(server.stop(), 0)
+        again = self.own_server({"ledger_keep": "1s"}, data=server.data)
+        wait_until(lambda: len(again.client("log").stdout.splitlines()) == 1, "only the newest line is left")
+        self.assertEqual(again.get("/downloads/index.txt?since=0").status, 410)
+        self.assertEqual(again.get("/downloads/index.txt?since=2").lines(), ["+c"])
+        again.put("/downloads/d", b"d")
+        self.assertEqual(again.get("/downloads/index.txt?since=3").lines(), ["+d"])
+        self.assertEqual(again.get("/downloads/a").body, b"a")
 
 
 if __name__ == "__main__":

@@ -277,6 +277,43 @@ TEST_CASE("changes since a generation are told in order", "[store]") {
   CHECK(page->reached == bench.store->generation());
 }
 
+TEST_CASE("the ledger drops its oldest lines, and goes on counting", "[store]") {
+  StoreBench bench;
+  constexpr UnixSeconds k_begin = 1'000'000'000;
+  for (int i = 0; i < 20; ++i) {
+    bench.clock.set(k_begin + i);
+    REQUIRE(bench.put("generic/" + std::to_string(i), "x"));
+  }
+  const std::uint64_t last = bench.store->generation();
+  const auto lines = [&] { return bench.store->ledger({}, bench.store->generation() + 1, 100)->lines; };
+  REQUIRE(lines().size() == last);
+  const std::uint64_t kept_from = lines()[6].sequence;  // of second 13
+
+  CHECK(*bench.store->trim_ledger(k_begin) == 0);
+  CHECK(*bench.store->trim_ledger(k_begin + 13) == kept_from - 1);
+  CHECK(*bench.store->trim_ledger(k_begin + 13) == 0);
+  for (const bool again : {false, true}) {
+    CAPTURE(again);
+    if (again) REQUIRE(bench.close());
+    if (again) REQUIRE(bench.open());
+    REQUIRE(lines().size() == 7);
+    CHECK(lines().back().record.key == "generic/13");
+    CHECK(bench.store->oldest_generation() == kept_from - 1);
+    CHECK(bench.store->changes("generic", kept_from - 1, 100)->changes.size() == 7);
+    CHECK(bench.store->changes("generic", kept_from - 2, 100).error().code() == Errc::not_found);
+    CHECK(bench.store->changes("generic", 0, 100).error().code() == Errc::not_found);
+  }
+
+  CHECK(*bench.store->trim_ledger(k_begin + 1000) == last - kept_from);
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  CHECK(bench.store->generation() == last);
+  REQUIRE(lines().size() == 1);  // the newest stays: sequences are counted on from it
+  REQUIRE(bench.put("generic/next", "x"));
+  CHECK(bench.store->generation() == last + 1);
+  CHECK(bench.has("generic/3"));
+}
+
 TEST_CASE("find-missing tells what is not there, and what has other bytes", "[store]") {
   StoreBench bench;
   REQUIRE(bench.put("generic/a", "x"));
