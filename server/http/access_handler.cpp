@@ -174,6 +174,13 @@ Task<void> refuse(Exchange& exchange, const Target& target) {
   co_await refuse(exchange, need);
 }
 
+Task<void> refuse_web_page(Exchange& exchange) {
+  api::Problem problem = forbidden(
+      403,
+      "a web page may not change what is stored here; use larder, curl or whatever sends no Origin field");
+  co_await answer_forbidden(exchange, std::move(problem));
+}
+
 Task<bool> refuse_unless(Exchange& exchange, Right right, std::string_view name_space) {
   Need need;
   need.where = Need::Where::space;

@@ -16,6 +16,7 @@ bool may(const Exchange& exchange, const Target& target);
 // Says that they may not: 401 where credentials could help, 403 where they did not.
 Task<void> refuse(Exchange& exchange, const Target& target);
 Task<void> refuse(Exchange& exchange, const Need& need);
+Task<void> refuse_web_page(Exchange& exchange);
 api::Problem refusal(const Exchange& exchange,
                      const Need& need);  // the same, for who answers several at once
 

@@ -144,6 +144,8 @@ std::string* HeaderReader::kept_as(field name, std::string_view text) {
     case field::user_agent: return &request_.user_agent;
     case field::digest: return &request_.digest;
     case field::depth: return &request_.depth;
+    case field::origin: return &request_.origin;
+    case field::sec_fetch_site: return &request_.sec_fetch_site;
     case field::unknown: break;
     default: return nullptr;
   }

@@ -55,7 +55,9 @@ void Request::clear() {
                                    &digest,
                                    &x_checksum_sha256,
                                    &depth,
-                                   &larder_build})
+                                   &larder_build,
+                                   &origin,
+                                   &sec_fetch_site})
     field->clear();
 }
 

@@ -46,8 +46,9 @@ struct Request {
   std::string content_encoding, content_range, content_type;
   std::string authorization, user_agent;
   std::string repr_digest, content_digest, digest, x_checksum_sha256;
-  std::string depth;         // of PROPFIND
-  std::string larder_build;  // what an upload belongs to
+  std::string depth;                   // of PROPFIND
+  std::string larder_build;            // what an upload belongs to
+  std::string origin, sec_fetch_site;  // a browser's word on which page made it send this
 
   // It depends on more than what is asked for, or wants a part of it.
   bool is_conditional() const {

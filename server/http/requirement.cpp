@@ -99,4 +99,18 @@ Need need_of(Method method, const Target& target) {
   return need(Where::everywhere, Right::admin);
 }
 
+// Browsers send Origin with all that is neither GET nor HEAD (Fetch, section 3.2), and under a name
+// that was bound to this address anew, too. "none": somebody typed the address.
+bool is_change_by_web_page(const Request& request) {
+  switch (request.method) {
+    case Method::get:
+    case Method::head:
+    case Method::options:
+    case Method::propfind: return false;
+    default: break;
+  }
+  const std::string& site = request.sec_fetch_site;
+  return !request.origin.empty() || !(site.empty() || site == "same-origin" || site == "none");
+}
+
 }  // namespace larder::http

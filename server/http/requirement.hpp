@@ -14,4 +14,8 @@ bool is_status(const Target& target);
 // lies in the trash.
 Need need_of(Method method, const Target& target);
 
+// Whether a web page had a browser send this, and it is more than looking: the page would act with the
+// rights of whoever sits before the browser, or of the browser's machine. Nothing but a browser says so.
+bool is_change_by_web_page(const Request& request);
+
 }  // namespace larder::http

@@ -8,6 +8,7 @@
 #include "server/http/artifact_handler.hpp"
 #include "server/http/kept_client.hpp"
 #include "server/http/listing.hpp"
+#include "server/http/requirement.hpp"
 #include "server/http/service_handler.hpp"
 #include "server/http/snapshot_handler.hpp"
 #include "server/http/target.hpp"
@@ -253,6 +254,7 @@ Task<void> HttpSession::answer_request() {
     if (!known) co_return;
     exchange_.set_identified();
   }
+  if (is_change_by_web_page(request)) co_return co_await refuse_web_page(exchange_);
   if (!may(exchange_, *target)) co_return co_await http::refuse(exchange_, *target);
   if (request.method == Method::get || request.method == Method::head) co_await exchange_.settle_body();
   co_await dispatch(*target);

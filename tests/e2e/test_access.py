@@ -416,6 +416,42 @@ class WithoutTokens(LarderTest):
         self.assertIsNone(answer.headers.get("WWW-Authenticate"))
 
 
+class WebPages(LarderTest):
+    """The machine of the browser may do everything here; a page that the browser shows may not."""
+    config = {"namespaces": NAMESPACES}
+
+    def test_a_page_of_elsewhere_changes_nothing(self):
+        self.assertEqual(self.server.put("/downloads/kept", b"content").status, 201)
+        form = {"Content-Type": "text/plain"}  # what is sent without being asked for first
+        for page in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"},
+                     {"Sec-Fetch-Site": "same-site"}, {"Origin": self.server.url, "Sec-Fetch-Site": "same-origin"}):
+            for method, target, body in (("POST", "/-/v1/prune?namespace=downloads&yes=1", b"{}"),
+                                         ("POST", "/-/v1/uploads?namespace=downloads", b"x" * 100_000),
+                                         ("POST", "/-/v1/verify?repair=1", b""), ("POST", "/-/v1/nothing", b""),
+                                         ("POST", "/-/v1/tokens", b"{}"), ("DELETE", "/-/v1/trash", None),
+                                         ("PUT", "/downloads/new", b"x"), ("DELETE", "/downloads/kept", None),
+                                         ("MKCOL", "/downloads/d", None)):
+                answer = self.server.request(method, target, body, {**form, **page})
+                self.assertEqual(answer.status, 403, (method, target, page))
+                self.assertIn("a web page may not change what is stored here", answer.json()["detail"])
+        self.assertEqual(self.server.index("downloads"), ["kept"])
+
+    def test_a_refused_page_keeps_its_connection(self):
+        connection = self.server.connection()
+        page = {"Origin": "http://evil.example"}
+        for _ in range(3):
+            self.assertEqual(self.server.request("PUT", "/downloads/x", b"x" * 1000, page, connection).status, 403)
+            self.assertEqual(self.server.get("/downloads/x", page, connection).status, 404)
+        connection.close()
+
+    def test_looking_is_free(self):
+        page = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
+        self.assertEqual(self.server.get("/", page).status, 200)
+        self.assertEqual(self.server.head("/downloads/nothing", page).status, 404)
+        self.assertEqual(self.server.request("OPTIONS", "/downloads/", None, page).status, 204)
+        self.assertEqual(self.server.request("PROPFIND", "/downloads/", None, {**page, "Depth": "0"}).status, 207)
+
+
 class FtpSessions(AccessTest):
     def session(self, token, server=None):
         control = Control(server or self.server, login=False)

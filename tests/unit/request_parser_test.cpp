@@ -107,7 +107,7 @@ TEST_CASE("every field the server acts on is kept, whatever the case of its name
       "If-None-Match: *\r\nIf-Modified-Since: x\r\nIf-Unmodified-Since: y\r\ncontent-encoding: gzip\r\n"
       "Content-Type: text/plain\r\nAuthorization: Basic Zm9v\r\nREPR-DIGEST: sha-256=:x:\r\n"
       "Content-Digest: sha-256=:y:\r\nDigest: SHA-256=z\r\nx-checksum-SHA256: 00\r\nDepth: 1\r\n"
-      "Content-Length: 12\r\nExpect: 100-Continue\r\n\r\n");
+      "ORIGIN: null\r\nsec-fetch-SITE: cross-site\r\nContent-Length: 12\r\nExpect: 100-Continue\r\n\r\n");
   CHECK(request.method == Method::put);
   CHECK(request.range == "bytes=1-");
   CHECK(request.if_range == "\"a\"");
@@ -123,6 +123,8 @@ TEST_CASE("every field the server acts on is kept, whatever the case of its name
   CHECK(request.digest == "SHA-256=z");
   CHECK(request.x_checksum_sha256 == "00");
   CHECK(request.depth == "1");
+  CHECK(request.origin == "null");
+  CHECK(request.sec_fetch_site == "cross-site");
   CHECK(request.content_length == 12);
   CHECK(request.expects_continue);
 }

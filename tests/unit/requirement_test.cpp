@@ -117,3 +117,27 @@ TEST_CASE("only statistics and metrics are status", "[access]") {
   CHECK_FALSE(is_status(*parse_target("/-/health")));
   CHECK_FALSE(is_status(*parse_target("/a/-/metrics")));
 }
+
+TEST_CASE("a web page may look, and change nothing", "[access]") {
+  const auto refused = [](Method method, const char* origin, const char* site) {
+    Request request;
+    request.method = method;
+    request.origin = origin;
+    request.sec_fetch_site = site;
+    return is_change_by_web_page(request);
+  };
+  for (const Method method : {Method::put, Method::delete_, Method::post, Method::mkcol, Method::other}) {
+    INFO(name_of(method));
+    CHECK_FALSE(refused(method, "", ""));  // no browser
+    CHECK_FALSE(refused(method, "", "none"));
+    CHECK_FALSE(refused(method, "", "same-origin"));
+    CHECK(refused(method, "", "same-site"));
+    CHECK(refused(method, "", "cross-site"));
+    CHECK(refused(method, "", "cross-site, none"));
+    CHECK(refused(method, "null", ""));  // a sandboxed frame, a file
+    CHECK(refused(method, "http://evil.example", "none"));
+    CHECK(refused(method, "http://localhost:8480", "same-origin"));  // a page that somebody stored here
+  }
+  for (const Method method : {Method::get, Method::head, Method::options, Method::propfind})
+    CHECK_FALSE(refused(method, "http://evil.example", "cross-site"));
+}
