@@ -115,7 +115,10 @@ Result<std::optional<NameRecord>> StoreCore::enter_locked(const ArtifactKey& key
   }
   if (row && row->digest == digest && row->size == status.size) return row;
   if (!filed && status.size != 0) LARDER_TRY(file_under(digest, **file));
-  return enter_row(key, digest, status);
+  LARDER_TRY_ASSIGN(const auto entered, enter_row(key, digest, status));
+  // Its uses may have been lost with the index: it has to be as safe from a prune as if it had just come.
+  if (!row) note(key, Access::seen);
+  return entered;
 }
 
 // What the inode was stored as, if that is known and cannot be what it holds now.

@@ -367,7 +367,7 @@ class Model {
     REQUIRE(bench_.store->reconcile({}));
   }
 
-  // What was stored stays, what is only known of it is lost.
+  // What was stored stays, what is only known of it is lost: everything counts as asked for now.
   void lose_index() {
     REQUIRE(bench_.close());
     bench_.forget_index();
@@ -378,7 +378,7 @@ class Model {
         const auto entry = bench_.store->stat(bench_.key(prefix + name));
         REQUIRE(entry);
         held.stored = entry->stored;
-        held.used = 0;
+        held.used = bench_.clock.now();
       }
     };
     relearn("", live_);

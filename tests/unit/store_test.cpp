@@ -436,6 +436,24 @@ TEST_CASE("a file put into the tree by hand is found after an unclean stop", "[s
   CHECK(bench.memory.links("tree/generic/by/hand") == 2);  // an object like any other
 }
 
+TEST_CASE("what a rebuilt index finds counts as asked for now, not when it was stored",
+          "[store][reconcile]") {
+  StoreBench bench;
+  bench.clock.set(1000);
+  REQUIRE(bench.put("generic/a", "one"));
+  REQUIRE(bench.close());
+  bench.forget_index();
+  bench.clock.set(9'000'000);
+  REQUIRE(bench.open());
+  REQUIRE(bench.store->reconcile({}));
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  const auto recency = bench.store->recency(bench.key("generic/a"));
+  REQUIRE(recency->has_value());
+  CHECK((*recency)->used == 0);
+  CHECK((*recency)->seen == 9'000'000);
+}
+
 TEST_CASE("removals next to each other do not undo one another", "[store]") {
   const Durability durability = GENERATE(Durability::each, Durability::batch);
   StoreBench bench(durability);
