@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <limits>
 #include <map>
 #include <span>
@@ -18,6 +19,9 @@ namespace {
 // Forward secrecy and authenticated encryption only; TLS 1.3 has nothing else.
 constexpr const char* k_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr const char* k_groups = "X25519:P-256:P-384";
+
+// TLS 1.3 knows no longer one (RFC 8446, section 4.6.1).
+constexpr std::chrono::seconds k_longest_session = std::chrono::hours(7 * 24);
 
 // ALPN's form: each name behind its length (RFC 7301, section 3.1).
 constexpr std::array<unsigned char, 18> k_http = {8, 'h', 't', 't', 'p', '/', '1', '.', '1',
@@ -75,6 +79,8 @@ class Loader {
     // that do without and whose data connections have to resume one: curl before TLS 1.3.
     SSL_CTX_set_session_cache_mode(context, http ? SSL_SESS_CACHE_OFF : SSL_SESS_CACHE_SERVER);
     SSL_CTX_set_num_tickets(context, 1);
+    // A data connection resumes the control connection's session, however long ago that began.
+    if (!http) SSL_CTX_set_timeout(context, k_longest_session.count());
     void* const own = const_cast<unsigned char*>(http ? k_http.data() : k_ftp.data());
     SSL_CTX_set_alpn_select_cb(context, &choose_protocol, own);
   }

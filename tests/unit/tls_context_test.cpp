@@ -165,3 +165,12 @@ TEST_CASE("clients are asked for certificates only with authorities that can be 
   desk.options.client_ca = "/nowhere/ca.pem";
   CHECK(contains(desk.defect(), "cannot read /nowhere/ca.pem"));
 }
+
+TEST_CASE("a data connection can resume what began days ago", "[tls]") {
+  Desk desk;
+  desk.take(desk.authority.issue("server"));
+  desk.options.protocol = TlsOptions::Protocol::ftp;
+  const TlsLoad loaded = desk.load();
+  REQUIRE(loaded.context);
+  CHECK(SSL_CTX_get_timeout(loaded.context->handle()) == 7 * k_day);
+}
