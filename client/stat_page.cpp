@@ -59,8 +59,9 @@ std::string certificate_of(const api::Stat& stat) {
 
 std::string limit_of(const api::NamespaceStat& each) {
   if (each.max_bytes == 0) return human_size(each.logical_bytes);
-  return human_size(each.logical_bytes) + " of " + human_size(each.max_bytes) + " (" +
-         percent(each.logical_bytes, each.max_bytes) + ")";
+  // What the limit is about: a content counts once, however many names it has.
+  return human_size(each.physical_bytes) + " of " + human_size(each.max_bytes) + " (" +
+         percent(each.physical_bytes, each.max_bytes) + ")";
 }
 
 std::string namespace_part(const api::NamespaceStat& each) {

@@ -97,6 +97,16 @@ TEST_CASE("the stat page names what a person looks for", "[client][stat]") {
   CHECK_THAT(page, Contains("survives a power cut"));
 }
 
+TEST_CASE("a namespace is as full as what it takes on the disk", "[client][stat]") {
+  api::Stat stat = server_stat();
+  stat.namespaces[1].logical_bytes = 90 << 20;
+  stat.namespaces[1].physical_bytes = 10 << 20;
+  CHECK_THAT(stat_page("x", stat), Contains("0, " + human_size(90 << 20) + "\n"));  // there is no limit
+  stat.namespaces[1].max_bytes = 40 << 20;
+  CHECK_THAT(stat_page("x", stat),
+             Contains(human_size(10 << 20) + " of " + human_size(40 << 20) + " (25.0 %)"));
+}
+
 TEST_CASE("odd figures do not upset the stat page", "[client][stat]") {
   api::Stat stat;  // nothing stored, nothing known
   CHECK_THAT(stat_page("x", stat), Contains("not ready yet"));
