@@ -162,6 +162,11 @@ Result<void> ScrubPass::accuse_and_mend(Defect defect, const std::string& path, 
     accuse(defect, path, detail, {});
     return {};
   }
+  return mend_and_accuse(defect, path, detail, action, mend);
+}
+
+Result<void> ScrubPass::mend_and_accuse(Defect defect, const std::string& path, const std::string& detail,
+                                        std::string_view action, const std::function<Result<void>()>& mend) {
   const auto mended = mend();
   if (!mended && !is_of_the_file(mended.error())) return mended;
   accuse(defect, path, mended ? detail : detail + "; " + mended.error().message(),

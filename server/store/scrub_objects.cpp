@@ -98,9 +98,10 @@ Result<bool> ScrubPass::check_orphan(const std::string& path, const Digest& dige
     LARDER_TRY_ASSIGN(const bool unused, core_.objects.has_unused(digest));
     if (!unused) return false;
   }
-  LARDER_TRY(accuse_and_mend(Defect::orphan, path, "no name leads to it", "removed",
+  // Nobody can miss it, so it goes without being asked for: what a view or the quarantine held, say.
+  LARDER_TRY(mend_and_accuse(Defect::orphan, path, "no name leads to it", "removed",
                              [&] { return collect(digest); }));
-  return options_.repair;
+  return true;
 }
 
 Result<void> ScrubPass::collect(const Digest& digest) {

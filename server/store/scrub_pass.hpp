@@ -40,6 +40,8 @@ class ScrubPass {
   void accuse(Defect defect, const std::string& path, const std::string& detail, std::string_view action);
   Result<void> accuse_and_mend(Defect defect, const std::string& path, const std::string& detail,
                                std::string_view action, const std::function<Result<void>()>& mend);
+  Result<void> mend_and_accuse(Defect defect, const std::string& path, const std::string& detail,
+                               std::string_view action, const std::function<Result<void>()>& mend);
   // As opposed to an index or a disk that cannot be written.
   static bool is_of_the_file(const Error& error) {
     return error.code() == Errc::forbidden || error.code() == Errc::io || error.code() == Errc::not_found ||
