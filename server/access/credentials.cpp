@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/words.hpp"
+#include "server/access/token.hpp"
 
 namespace larder {
 namespace {
@@ -73,6 +74,10 @@ std::optional<Credentials> parse_authorization(std::string_view field) {
 
 bool is_anonymous_user(std::string_view user) {
   return is_same_word(user, "anonymous") || is_same_word(user, "ftp");
+}
+
+bool is_anonymous(const Credentials& credentials) {
+  return is_anonymous_user(credentials.user) && !token_id(credentials.secret);
 }
 
 }  // namespace larder

@@ -21,6 +21,8 @@ std::optional<Credentials> parse_authorization(std::string_view field);
 // Who logs in as nobody in particular: "anonymous" and "ftp", in any case, as a `default` entry of
 // ~/.netrc sends it.
 bool is_anonymous_user(std::string_view user);
+// The same of one who shows something: a token counts whatever the user's name, an e-mail address never.
+bool is_anonymous(const Credentials& credentials);
 
 // The fields that ask for credentials, complete lines.
 inline constexpr std::string_view k_challenge =

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "server/access/credentials.hpp"
+#include "server/access/token.hpp"
 #include "server/ftp/path.hpp"
 #include "server/ftp/reply.hpp"
 
@@ -109,7 +111,8 @@ Action Control::before_login(const Command& command) {
   }
 }
 
-// Anonymous needs no password: the reply to USER saves every check a round trip.
+// Anonymous needs no password: the reply to USER saves every check a round trip. A token that comes all the
+// same counts, whatever the user's name.
 Action Control::login(const Command& command) {
   if (command.verb == Verb::acct) return reply(202, "No account is needed");
   if (command.verb == Verb::pass) return password(command.argument);
@@ -120,21 +123,28 @@ Action Control::login(const Command& command) {
 }
 
 Action Control::user(const std::string& said) {
-  const std::string name = upper(said);
   logged_as_.clear();
-  if (name == "ANONYMOUS" || name == "FTP") return logged_in_as_nobody();
+  if (is_anonymous_user(said) && anonymous_ == Anonymous::welcome) return logged_in_as_nobody();
   logged_in_ = false;
   user_ = said;
   return reply(331, "Password, please");
 }
 
 Action Control::password(const std::string& secret) {
-  if (logged_in_ && logged_as_.empty()) return reply(230, "Anonymous needs no password");
-  if (user_.empty()) return reply(503, "First comes USER");
+  const bool was_anonymous = logged_in_ && logged_as_.empty();
   Action action;
+  if (was_anonymous) {
+    if (!token_id(secret)) return reply(230, "Anonymous needs no password");
+    logged_in_ = false;  // with a wrong token one is not anonymous instead
+    user_ = "anonymous";
+    action.login = Action::Login::ends;
+  }
+  if (user_.empty()) return reply(503, "First comes USER");
+  const Credentials shown(std::exchange(user_, {}), secret);
+  if (is_anonymous(shown)) return logged_in_as_nobody();
   action.kind = Action::Kind::log_in;
-  action.user = std::exchange(user_, {});
-  action.secret = secret;
+  action.user = shown.user;
+  action.secret = shown.secret;
   return action;
 }
 

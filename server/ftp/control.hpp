@@ -83,7 +83,7 @@ class Control {
   Action on(const Command& command);
   // What came of an action:
   Action logged_in_as(std::string_view user);
-  Action logged_in_as_nobody();  // as USER anonymous: where anonymous is not welcome it is a refusal
+  Action logged_in_as_nobody();  // as anonymous; a refusal where that is not welcome
   Action refused();              // wrong credentials; the third ends the session
   void entered(std::string_view directory) { directory_ = directory; }
   void data_is(DataMode mode) { data_ = mode; }

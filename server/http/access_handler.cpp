@@ -95,7 +95,7 @@ Task<bool> identify(Exchange& exchange) {
     co_return true;
   }
   const auto credentials = parse_authorization(shown);
-  if (credentials && is_anonymous_user(credentials->user)) {
+  if (credentials && is_anonymous(*credentials)) {
     exchange.visitor().is(access.without_credentials(exchange.tls_user(), origin), shown, version);
     co_return true;
   }

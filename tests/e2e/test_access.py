@@ -212,6 +212,7 @@ class Tokens(AccessTest):
             self.assertEqual(self.server.get("/secret/plan", headers).status, 200, headers)
         self.assertEqual(self.server.get("/downloads/open.tar.gz", basic("anonymous", "me@home")).status, 200)
         self.assertEqual(self.server.get("/secret/plan", basic("anonymous", "me@home")).status, 401)
+        self.assertEqual(self.server.get("/secret/plan", basic("anonymous", self.reader)).status, 200)
 
     def test_hostile_credentials_are_wrong_credentials(self):
         connection = self.server.connection()
@@ -639,6 +640,9 @@ class Clients(AccessTest):
             self.assertEqual(ftp.nlst("/"), ["/downloads"])
             with self.assertRaisesRegex(ftplib.error_perm, "^532 "):
                 ftp.mkd("/downloads/d")
+            self.assertEqual(ftp.sendcmd("PASS me@home"), "230 Anonymous needs no password")
+            self.assertEqual(ftp.sendcmd("PASS " + self.writer), "230 Logged in as ci")
+            self.assertEqual(sorted(ftp.nlst("/")), ["/downloads", "/sstate-cache"])
         with ftplib.FTP() as ftp:
             ftp.connect("127.0.0.1", self.server.ftp_port)
             with self.assertRaisesRegex(ftplib.error_perm, "^530 "):

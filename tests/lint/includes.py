@@ -40,6 +40,7 @@ class Room:
 
 COUNTED_AND_LOGGED = r'server/(activity|access_log|access_line|log_writer)\.[ch]pp$'  # what all front ends share
 CONFIG = r'server/(live_)?config(_keys)?\.hpp$'
+CREDENTIALS = r'server/access/(credentials|token)\.hpp$'  # pure as well: what a user's name and a secret look like
 # Those that move bytes and wait; everything else in their directories is pure.
 HTTP_DRIVERS = r'session|exchange|kept_client|memory_answer|job_stream|text_stream|\w+_handler'
 FTP_DRIVERS = r'session|login|transfer|lister|data_channel'
@@ -70,7 +71,7 @@ ROOMS = [
          [r'common/', r'server/ftp/', r'server/runtime/', r'server/access/', r'server/repository\.hpp$', COUNTED_AND_LOGGED, CONFIG],
          [ROCKSDB, YAML, CURL, COMMAND_LINE, BEAST]),
     Room('server/ftp (pure)', r'server/ftp/',
-         [r'common/', rf'server/ftp/(?!({FTP_DRIVERS})\.)'],
+         [r'common/', rf'server/ftp/(?!({FTP_DRIVERS})\.)', CREDENTIALS],
          [YAML, CURL, COMMAND_LINE, LOG], [ASIO, BEAST, ROCKSDB, SOCKETS]),
     Room('server (counted and logged)', COUNTED_AND_LOGGED, [r'common/', CONFIG, COUNTED_AND_LOGGED],
          [ASIO, BEAST, ROCKSDB, YAML, CURL, COMMAND_LINE, SOCKETS]),

@@ -1,5 +1,6 @@
 #include "server/access/credentials.hpp"
 
+#include "server/access/token.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace larder;
@@ -59,4 +60,11 @@ TEST_CASE("anonymous is nobody in any case", "[access]") {
   CHECK(is_anonymous_user("FTP"));
   CHECK_FALSE(is_anonymous_user(""));
   CHECK_FALSE(is_anonymous_user("anonymous2"));
+}
+
+TEST_CASE("who shows a token is not anonymous, whatever the name", "[access]") {
+  CHECK(is_anonymous(Credentials("anonymous", "me@home")));
+  CHECK(is_anonymous(Credentials("FTP", "")));
+  CHECK_FALSE(is_anonymous(Credentials("anonymous", make_token().text)));
+  CHECK_FALSE(is_anonymous(Credentials("anna", "me@home")));
 }

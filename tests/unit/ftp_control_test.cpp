@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "server/access/token.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace larder::ftp;
@@ -312,15 +313,36 @@ TEST_CASE("whose credentials mean nothing is anonymous", "[ftp]") {
 
 TEST_CASE("where anonymous may do nothing, it is not let in", "[ftp]") {
   Control control(Family::v4, Anonymous::refused);
-  CHECK(on(control, "USER anonymous") == "530");
-  CHECK(on(control, "PASS x") == "503");
+  CHECK(on(control, "USER anonymous") == "331");
+  CHECK(on(control, "PASS me@home") == "530");
+  CHECK(on(control, "PASS me@home") == "503");
   CHECK(on(control, "RETR x") == "530");
   CHECK(on(control, "REIN") == "220");
-  CHECK(on(control, "USER ftp") == "530");
+  CHECK(on(control, "USER ftp") == "331");
+  CHECK_FALSE(control.logged_in());
   (void)on(control, "USER ci");
   (void)on(control, "PASS x");
   (void)control.logged_in_as("ci");
   CHECK(on(control, "RETR x") == "425");
+}
+
+TEST_CASE("a token is shown whatever the user's name, anonymous as well", "[ftp]") {
+  const std::string token = larder::make_token().text;
+  const Anonymous anonymous = GENERATE(Anonymous::welcome, Anonymous::refused);
+  Control control(Family::v4, anonymous);
+  (void)on(control, "USER Anonymous");
+  const Action action = control.on(parse_command("PASS " + token));
+  CHECK(action.kind == Action::Kind::log_in);
+  CHECK(action.secret == token);
+  CHECK_FALSE(control.logged_in());
+  SECTION("it is right") {
+    CHECK(shown(control.logged_in_as("ci")) == "230");
+    CHECK(control.on(parse_command("STAT")).text.find("Logged in as ci,") != std::string::npos);
+  }
+  SECTION("it is wrong") {
+    CHECK(shown(control.refused()) == "530");
+    CHECK(on(control, "RETR x") == "530");
+  }
 }
 
 TEST_CASE("who asks much without a login is sent away", "[ftp]") {
