@@ -239,7 +239,7 @@ void Daemon::load_names(const std::stop_token& stop) {
     logs_.main->debug("all names are in memory: {} after {} ms", human_size(bytes), took.count());
 }
 
-// What gathers in memory goes to the disk every few seconds, or when there is much of it.
+// What gathers in memory goes to the disk every fifteen seconds, or when there is much of it.
 void Daemon::write_behind(std::stop_token stop) {
   schedule_as_background();
   std::mutex mutex;
@@ -251,6 +251,7 @@ void Daemon::write_behind(std::stop_token stop) {
   for (unsigned period = 1; !stop.stop_requested(); ++period) {
     wake.wait_for(lock, stop, k_period, [] { return false; });
     access_.refresh();  // what `larderd token` changed
+    tls_.look();        // likewise; not where a prune or the trash is waited for
     if (period % k_periods_between_uses != 0 && !store_.store->recency_is_pressing()) continue;
     const auto flushed = store_.store->flush_recency();
     if (!flushed) logs_.main->warn("cannot note what was used: {}", flushed.error().message());
@@ -272,7 +273,6 @@ void Daemon::keep_up(std::stop_token stop) {
   while (!stop.stop_requested()) {
     // What an unclean stop left is put right first: sizes may be wrong before.
     if (store_.store->reconciled()) upkeep_.look(stop);
-    tls_.look();
     wake.wait_for(lock, stop, k_period, [] { return false; });
   }
 }

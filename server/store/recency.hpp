@@ -1,6 +1,6 @@
 // Remembers in memory which names were read or asked for, until a flush writes
-// them to the index in batches. A crash loses what was not flushed: a few seconds
-// of knowledge about use, never an artifact. Thread-safe, never waits for the disk
+// them to the index in batches. A crash loses what was not flushed: fifteen
+// seconds of knowledge about use, never an artifact. Thread-safe, never waits for the disk
 // but in flush().
 #pragma once
 
