@@ -68,9 +68,11 @@ another. What is corrupt is served no more the moment it is found, with or witho
 With --time-budget the run ends in time, and the next one goes on where it ended.
 
 --repair mends what need not be taken away: rows without a file are dropped, files
-without a row entered, unused objects removed, modes and lost objects set right;
-archives that cannot be read to their end go into quarantine/, too. It has to be asked
-for on the daemon's own machine. Exit code 1 says that something was found.
+without a row entered, modes and lost objects set right; archives that cannot be read
+to their end go into quarantine/, too. Unused objects are removed without it.
+
+It needs the right admin, which without a token is the daemon's own machine's. Exit
+code 1 says that something was found.
 
 Examples:
   larder verify --quick
