@@ -39,8 +39,8 @@ Result<bool> StoreCore::set_aside_inode(const ArtifactKey& key, std::uint64_t in
 
 Result<std::vector<ArtifactKey>> StoreCore::names_of(const Digest& digest) const {
   std::vector<ArtifactKey> names;
-  for (const auto& [name, config] : namespaces_) {
-    LARDER_TRY(index->scan_names(name + "/", {}, [&](std::string_view text, const NameRecord& record) {
+  for (const std::string& space : space_names()) {
+    LARDER_TRY(index->scan_names(space + "/", {}, [&](std::string_view text, const NameRecord& record) {
       if (record.digest != digest || record.size == 0) return Index::Step();
       auto key = ArtifactKey::parse(text);
       if (key) names.push_back(std::move(*key));
@@ -77,7 +77,7 @@ Result<void> StoreCore::condemn(const Digest& digest, std::uint64_t inode, const
       for (const ArtifactKey& key : *names) take(key);
     }
   }
-  // What the rows do not tell: names of a lost or lagging index, trash, snapshots. A name whose row tells
+  // What the rows do not tell: names of a lost or lagging index, the trash. A name whose row tells
   // of another content has these bytes by right: the object was misfiled, and is the name's only.
   bool claimed = false;
   if (names_left()) {
@@ -171,7 +171,7 @@ Result<void> StoreCore::refile(const ArtifactKey& key, const Digest& digest, std
   ObjectRecord record;
   record.size = status.size;
   record.verified = clock.now();
-  record.charged_to = key.name_space();
+  record.charged_to = namespace_of(key.name_space());
   return index->learn_object(digest, record);
 }
 

@@ -214,13 +214,7 @@ class Reconciler {
   }
 
   Result<void> drop_stale_rows() {
-    std::vector<std::string> spaces;
-    for (const NamespaceConfig& name_space : core_.options.namespaces) {
-      spaces.push_back(name_space.name);
-      for (const std::string& each : core_.snapshots.all())
-        spaces.push_back("@" + each + "/" + name_space.name);
-    }
-    for (const std::string& space : spaces) {
+    for (const std::string& space : core_.space_names()) {
       const std::string prefix = space + "/";
       std::string after;
       bool more = true;

@@ -1,6 +1,6 @@
 // Store::scrub: everything is looked at, in this order, each part in pages and in
 // an order that another run can go on from:
-//   tree     every name: its row, its object, its bytes, its archive
+//   tree     every name, then every frozen one: its row, its object, its bytes, its archive
 //   objects  every object: its place, its mode, and the bytes that no name led to
 //   rows     every row of a name: is there a file
 //   records  every row of an object: is there an object
@@ -92,7 +92,7 @@ Result<void> ScrubPass::begin() {
 
 Result<void> ScrubPass::run_phase() {
   switch (phase_) {
-    case tree: return walk_tree(layout::k_tree, std::string(cursor_.position), &ScrubPass::check_entry);
+    case tree: return walk_names();
     case objects: return walk_objects();
     case rows: return check_rows();
     case records: return check_records();

@@ -44,7 +44,7 @@ Result<void> ScrubPass::note_verified(const Digest& digest) {
 Result<void> ScrubPass::check_content(const ArtifactKey& key, const NameRecord& row,
                                       const FileStatus& status) {
   LARDER_TRY_ASSIGN(const auto record, core_.index->object(row.digest));
-  if (!record) LARDER_TRY(check_record(row.digest, status, std::string(key.name_space())));
+  if (!record) LARDER_TRY(check_record(row.digest, status, std::string(namespace_of(key.name_space()))));
   const bool archive = is_checkable_archive(key.path());
   const std::string path = layout::tree_path(key);
   const std::string hex = row.digest.hex();

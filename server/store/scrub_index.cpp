@@ -17,14 +17,13 @@ using std::chrono::milliseconds;
 
 Result<void> ScrubPass::check_rows() {
   const std::string position = cursor_.position;
-  const auto& all = core_.options.namespaces;
-  // Namespaces before that of the position are done; one that is gone by now counts for none.
-  auto first = std::find_if(all.begin(), all.end(), [&](const NamespaceConfig& each) {
-    return position.starts_with(each.name + "/");
-  });
+  const std::vector<std::string> all = core_.space_names();
+  // Those before that of the position are done; one that is gone by now counts for none.
+  auto first = std::find_if(all.begin(), all.end(),
+                            [&](const std::string& each) { return position.starts_with(each + "/"); });
   if (first == all.end()) first = all.begin();
   for (auto each = first; each != all.end(); ++each) {
-    const std::string prefix = each->name + "/";
+    const std::string prefix = *each + "/";
     std::string after = position.starts_with(prefix) ? position : std::string();
     for (bool more = true; more;) {
       std::vector<ArtifactKey> page;
@@ -58,7 +57,7 @@ Result<void> ScrubPass::check_row(const ArtifactKey& key) {
   const auto status = core_.disk.status(layout::tree_path(key));
   if (status && status->type == FileType::file) return {};
   LARDER_TRY_ASSIGN(const Look look, look_twice_more(key));
-  if (look.there || !look.row) return {};
+  if (look.there || !look.row || is_of_removed_snapshot(key)) return {};
   return accuse_and_mend(Defect::stale_row, key.str(), "in the index, and not in the tree", "dropped",
                          [&] { return core_.drop_stale_row(key); });
 }

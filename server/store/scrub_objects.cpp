@@ -72,7 +72,7 @@ Result<void> ScrubPass::check_object(const std::string& path, const Digest& dige
     if (collected) return {};
   }
   if (other_size) LARDER_TRY(check_object_size(path, digest, *record, status));
-  const bool kept_only = !record && status.links > 1;  // by trash or snapshots: names were looked at before
+  const bool kept_only = !record && status.links > 1;  // by the trash: names were looked at before
   if (kept_only) LARDER_TRY(check_record(digest, status, core_.options.namespaces.front().name));
   return check_mode(path, path);
 }

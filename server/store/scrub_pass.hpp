@@ -51,7 +51,7 @@ class ScrubPass {
                        const std::string& detail);
   Result<std::vector<DirectoryEntry>> sorted_entries(const std::string& directory);
 
-  // The tree: scrub_tree.cpp
+  // The tree and the snapshots: scrub_tree.cpp
   struct Look {
     std::optional<NameRecord> row;
     FileStatus status;
@@ -61,6 +61,9 @@ class ScrubPass {
   // Every file below `directory`, from behind `after`, to `check`.
   using CheckFile = Result<void> (ScrubPass::*)(const std::string& path, FileType type);
   Result<void> walk_tree(const std::string& directory, const std::string& after, CheckFile check);
+  Result<void> walk_names();
+  bool is_known_space(const std::string& directory) const;
+  bool is_of_removed_snapshot(const ArtifactKey& key) const;
   Result<void> check_entry(const std::string& path, FileType type);
   Result<Look> look_at(const ArtifactKey& key);
   Result<Look> look_twice_more(const ArtifactKey& key);

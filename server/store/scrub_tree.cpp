@@ -1,5 +1,5 @@
-// ScrubPass, the part that looks at every name of the tree: its row, its object,
-// its bytes.
+// ScrubPass, the part that looks at every name of the tree and of the snapshots: its
+// row, its object, its bytes.
 #include <algorithm>
 
 #include "server/store/layout.hpp"
@@ -32,8 +32,7 @@ Result<void> ScrubPass::walk_tree(const std::string& directory, const std::strin
     if (goes_on && entry.name < first) continue;
     const std::string path = directory + "/" + entry.name;
     if (entry.type == FileType::directory) {
-      const bool foreign_namespace = directory == layout::k_tree && !core_.find_namespace(entry.name);
-      if (!foreign_namespace) LARDER_TRY(walk_tree(path, after, check));
+      if (is_known_space(path)) LARDER_TRY(walk_tree(path, after, check));
       continue;
     }
     if (goes_on && entry.name == first) continue;
@@ -43,8 +42,33 @@ Result<void> ScrubPass::walk_tree(const std::string& directory, const std::strin
   return {};
 }
 
+// The tree, then the snapshots: one phase, so that both come before the objects and their records. The
+// position tells where in it a run is.
+Result<void> ScrubPass::walk_names() {
+  const std::string position = cursor_.position;
+  const bool tree_is_done = position.starts_with(layout::k_snapshots + "/");
+  if (!tree_is_done) LARDER_TRY(walk_tree(layout::k_tree, position, &ScrubPass::check_entry));
+  return walk_tree(layout::k_snapshots, position, &ScrubPass::check_entry);
+}
+
+// False for a namespace that is not configured, and for a snapshot that is being made or removed.
+bool ScrubPass::is_known_space(const std::string& directory) const {
+  const std::string above = parent_of(directory);
+  const auto below = [&](const std::string& top) { return directory.substr(top.size() + 1); };
+  if (above == layout::k_tree) return core_.find_namespace(below(layout::k_tree)) != nullptr;
+  if (above == layout::k_snapshots) return core_.snapshots.holds(below(layout::k_snapshots));
+  if (parent_of(above) == layout::k_snapshots)
+    return core_.find_namespace("@" + below(layout::k_snapshots)) != nullptr;
+  return true;
+}
+
+// Its rows outlive its files for a while, and that is no defect.
+bool ScrubPass::is_of_removed_snapshot(const ArtifactKey& key) const {
+  return key.is_frozen() && !core_.snapshots.holds(snapshot_of(key.name_space()));
+}
+
 Result<void> ScrubPass::check_entry(const std::string& path, FileType type) {
-  const auto key = ArtifactKey::parse(std::string_view(path).substr(layout::k_tree.size() + 1));
+  const auto key = layout::parse_tree_path(path);
   if (type != FileType::file || !key) {
     accuse(Defect::foreign, path, type == FileType::file ? key.error().message() : "is no file", {});
     return {};
@@ -54,6 +78,7 @@ Result<void> ScrubPass::check_entry(const std::string& path, FileType type) {
   if (!checked && checked.error().code() == Errc::cancelled) --cursor_.names;  // another run begins with it
   if (checked || checked.error().code() == Errc::cancelled || !is_of_the_file(checked.error()))
     return checked;
+  if (is_of_removed_snapshot(*key)) return {};
   accuse(Defect::unreadable, key->str(), checked.error().message(), {});
   return {};
 }

@@ -23,6 +23,14 @@ std::vector<std::string> StoreCore::namespace_names() const {
   return names;
 }
 
+std::vector<std::string> StoreCore::space_names() const {
+  std::vector<std::string> spaces = namespace_names();
+  for (const std::string& snapshot : snapshots.all()) {
+    for (const NamespaceConfig& each : options.namespaces) spaces.push_back("@" + snapshot + "/" + each.name);
+  }
+  return spaces;
+}
+
 bool StoreCore::is_index_complete() const {
   if (index->condition() != Index::Condition::clean) return false;
   for (const std::string& each : namespace_names()) {

@@ -134,6 +134,7 @@ class StoreCore {
   void collect(const Digest& digest);  // frees what no name leads to any more
 
   std::vector<std::string> namespace_names() const;
+  std::vector<std::string> space_names() const;  // and those of snapshots: "@snapshot/namespace"
   // As the index was found: of every namespace that has anything.
   bool is_index_complete() const;
   // What the index says needs no look at the tree from now on, unless it was distrusted since.
@@ -164,7 +165,7 @@ class StoreCore {
   // A name below trash/ leads to what is condemned.
   Result<void> set_kept_aside(const std::string& path, const ArtifactKey& key, const Digest& digest,
                               const std::string& why);
-  // The names whose rows tell of this content. Reads the whole index.
+  // The names whose rows tell of this content, frozen ones included. Reads the whole index.
   Result<std::vector<ArtifactKey>> names_of(const Digest& digest) const;
   // The object is lost, and the file of `key`, `inode`, has its bytes: it becomes the object again.
   Result<void> refile(const ArtifactKey& key, const Digest& digest, std::uint64_t inode);
