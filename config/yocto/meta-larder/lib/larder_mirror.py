@@ -137,12 +137,16 @@ def may_use_network(d):
 def fetcher_environment(d):
     """What BitBake's own requests are made with: proxies, certificates."""
     import bb
+    before = dict(os.environ)
     if hasattr(bb.fetch2, "get_fetcher_environment"):
-        with fetcher_environment(d):
-            yield
-    else:  # before kirkstone
+        os.environ.update(bb.fetch2.get_fetcher_environment(d))
+    else:  # before kirkstone, and the last dunfell
         bb.utils.export_proxies(d)
+    try:
         yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def find_with_bitbake(sq_data, d, name_of, siginfo):
@@ -153,7 +157,7 @@ def find_with_bitbake(sq_data, d, name_of, siginfo):
     if not mirrors or not may_use_network(d):
         return set(), set(), []
     names = wanted_names(sq_data, d, name_of, siginfo)
-    with bb.utils.environment(**bb.fetch2.get_fetcher_environment(d)):
+    with fetcher_environment(d):
         unchecked = d.getVar("BB_CHECK_SSL_CERTS") == "0"
         context = ssl._create_unverified_context() if unchecked else None
         there, missing, asked = find(mirrors, names, context)
