@@ -12,7 +12,7 @@ namespace larder {
 namespace {
 
 constexpr std::string_view k_clean_mark = "clean";
-constexpr std::string_view k_clean_of_all = "1";  // of larder 0.1.0
+constexpr std::string_view k_clean_of_all = "1";  // of earlier builds
 
 // A name and LF each, of the namespaces whose rows agree with the tree; nothing: of all of them.
 std::string encode_trusted(const std::optional<std::set<std::string>>& namespaces) {

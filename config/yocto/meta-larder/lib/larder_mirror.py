@@ -140,7 +140,7 @@ def fetcher_environment(d):
     before = dict(os.environ)
     if hasattr(bb.fetch2, "get_fetcher_environment"):
         os.environ.update(bb.fetch2.get_fetcher_environment(d))
-    else:  # before kirkstone, and the last dunfell
+    else:  # before kirkstone, but for late updates of dunfell
         bb.utils.export_proxies(d)
     try:
         yield
