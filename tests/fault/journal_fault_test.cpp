@@ -71,13 +71,7 @@ TEST_CASE("after a clean stop a power cut brings nothing back that was removed",
   REQUIRE(bench.put("generic/a/two", text_of(3000, '2')));
   REQUIRE(bench.close());
   REQUIRE(bench.open());
-  api::PruneRules rules;
-  rules.name_space = "generic";
-  rules.match = {"*"};
-  rules.ignore_lease = true;
-  rules.apply = true;
-  rules.no_trash = true;
-  REQUIRE(bench.store->prune(rules, {}, "x", {}, {})->removed.names == 2);
+  REQUIRE(bench.prune("generic", "*", StoreBench::Into::nothing)->removed.names == 2);
   REQUIRE(bench.close());
   bench.memory.crash(Loss::everything);
   REQUIRE(bench.open());

@@ -43,13 +43,7 @@ void check_nothing(StoreBench&) {}
 bool prune_two(StoreBench& bench, bool no_trash) {
   if (!bench.put("generic/a/one", text_of(3000, '1')) || !bench.put("generic/b/two", text_of(3000, '2')))
     return false;
-  api::PruneRules rules;
-  rules.name_space = "generic";
-  rules.match = {"*"};
-  rules.apply = true;
-  rules.no_trash = no_trash;
-  rules.ignore_lease = true;
-  return bench.store->prune(rules, {}, "somebody", {}, {}).ok();
+  return bench.prune("generic", "*", no_trash ? StoreBench::Into::nothing : StoreBench::Into::trash).ok();
 }
 
 std::vector<Step> steps() {
@@ -357,13 +351,7 @@ TEST_CASE("with no inode left, what is evicted and what is in the trash can stil
   REQUIRE(emptied);
   CHECK(emptied->freed == 3000);
 
-  api::PruneRules rules;
-  rules.name_space = "generic";
-  rules.match = {"deep/*"};
-  rules.ignore_lease = true;
-  rules.apply = true;
-  rules.no_trash = true;
-  const auto pruned = bench.store->prune(rules, {}, "somebody", {}, {});
+  const auto pruned = bench.prune("generic", "deep/*", StoreBench::Into::nothing);
   REQUIRE(pruned);
   CHECK(pruned->removed.names == 2);
   CHECK(pruned->removed.freed == 6000);

@@ -101,4 +101,23 @@ Result<Entry> StoreBench::remove(const std::string& name) {
   return store->remove(key(name), "test", "test");
 }
 
+Result<api::PruneEvent> StoreBench::prune(const std::string& name_space, const std::string& match,
+                                          Into into) {
+  api::PruneRules rules;
+  rules.name_space = name_space;
+  rules.match = {match};
+  rules.ignore_lease = true;
+  rules.apply = true;
+  rules.no_trash = into == Into::nothing;
+  return store->prune(rules, {}, "test", {}, {});
+}
+
+std::vector<std::string> StoreBench::files_below(const std::string& prefix) const {
+  std::vector<std::string> found;
+  for (const std::string& file : memory.files()) {
+    if (file.starts_with(prefix)) found.push_back(file);
+  }
+  return found;
+}
+
 }  // namespace larder

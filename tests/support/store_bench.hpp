@@ -36,6 +36,10 @@ struct StoreBench {
   Result<std::string> get(const std::string& name);
   bool has(const std::string& name);
   Result<Entry> remove(const std::string& name);
+  // The names below `name_space` that match, whoever asked for them lately.
+  enum class Into { trash, nothing };
+  Result<api::PruneEvent> prune(const std::string& name_space, const std::string& match, Into into);
+  std::vector<std::string> files_below(const std::string& prefix) const;  // on the disk: "objects/"
 
   MemoryFileSystem memory;
   FaultyFileSystem disk{memory};

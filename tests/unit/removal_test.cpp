@@ -60,13 +60,7 @@ TEST_CASE("what is pruned for good is nowhere, and what shares its bytes stays",
   REQUIRE(bench.put("generic/b", "of two names, one stays"));
   REQUIRE(bench.put("downloads/b", "of two names, one stays"));
   REQUIRE(bench.put("generic/empty", ""));
-  api::PruneRules rules;
-  rules.name_space = "generic";
-  rules.match = {"*"};
-  rules.ignore_lease = true;
-  rules.apply = true;
-  rules.no_trash = true;
-  const auto pruned = bench.store->prune(rules, {}, "somebody", {}, {});
+  const auto pruned = bench.prune("generic", "*", StoreBench::Into::nothing);
   REQUIRE(pruned);
   CHECK(pruned->removed.names == 4);
   CHECK(pruned->removed.freed == 6);

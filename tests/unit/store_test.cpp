@@ -12,14 +12,6 @@ namespace {
 
 const std::string k_name = "sstate-cache/ab/cd/sstate:x.tar.zst";
 
-std::vector<std::string> files_below(const StoreBench& bench, const std::string& prefix) {
-  std::vector<std::string> found;
-  for (const std::string& file : bench.memory.files()) {
-    if (file.starts_with(prefix)) found.push_back(file);
-  }
-  return found;
-}
-
 }  // namespace
 
 TEST_CASE("what was put is found, read and described", "[store]") {
@@ -44,7 +36,7 @@ TEST_CASE("what was put is found, read and described", "[store]") {
 TEST_CASE("an object is sealed and stored once however many names it has", "[store]") {
   StoreBench bench;
   for (int i = 0; i < 5; ++i) REQUIRE(bench.put("sstate-cache/n" + std::to_string(i), "the same bytes"));
-  const auto objects = files_below(bench, "objects/");
+  const auto objects = bench.files_below("objects/");
   REQUIRE(objects.size() == 1);
   CHECK(objects[0] == layout::object_path(Hasher::of("the same bytes"), 0));
   CHECK(bench.memory.links(objects[0]) == 6);
@@ -66,7 +58,7 @@ TEST_CASE("the same bytes again are fine, other bytes are a conflict", "[store]"
   CHECK(conflict->entry.digest == Hasher::of("first"));
   CHECK(conflict->offered == Hasher::of("second"));
   CHECK(*bench.get(k_name) == "first");
-  CHECK(files_below(bench, "objects/").size() == 1);
+  CHECK(bench.files_below("objects/").size() == 1);
 }
 
 TEST_CASE("a declared digest settles an upload before its first byte", "[store]") {
@@ -93,7 +85,7 @@ TEST_CASE("a growing tarball is replaced, and its old bytes go", "[store]") {
   REQUIRE(bench.put("downloads/git2_a.tar.gz", "old"));
   CHECK(bench.put("downloads/git2_a.tar.gz", "new and longer")->outcome == Receipt::Outcome::replaced);
   CHECK(*bench.get("downloads/git2_a.tar.gz") == "new and longer");
-  CHECK(files_below(bench, "objects/").size() == 1);
+  CHECK(bench.files_below("objects/").size() == 1);
   CHECK(bench.store->totals()->physical_bytes == 14);
   CHECK(bench.put("downloads/git2_a.tar.gz", "new and longer")->outcome == Receipt::Outcome::present);
   CHECK(bench.put("downloads/a-1.0.tar.gz", "one")->outcome == Receipt::Outcome::created);
@@ -119,7 +111,7 @@ TEST_CASE("an upload is seen by nobody before it is committed", "[store]") {
   CHECK(bench.store->list_names("sstate-cache", "", 10)->paths.empty());
   CHECK_FALSE(bench.store->is_directory("sstate-cache", "ab").value());
   start->upload.reset();
-  CHECK(files_below(bench, "tmp/").empty());
+  CHECK(bench.files_below("tmp/").empty());
 }
 
 TEST_CASE("of uploads that race for a name, one wins", "[store]") {
@@ -153,7 +145,7 @@ TEST_CASE("many threads put, read and remove the same few names without damage",
   }
   for (std::thread& each : threads) each.join();
   CHECK(damaged == 0);
-  CHECK(files_below(bench, "tmp/").empty());
+  CHECK(bench.files_below("tmp/").empty());
   CHECK(bench.store->reserved_bytes() == 0);
   const auto report = bench.store->reconcile({});
   REQUIRE(report);
@@ -167,7 +159,7 @@ TEST_CASE("a full inode gets a second copy", "[store]") {
   bench.memory.limit_links(4);  // the object's own name, and three more
   for (int i = 0; i < 10; ++i) REQUIRE(bench.put("sstate-cache/n" + std::to_string(i), "empty archive"));
   const Digest digest = Hasher::of("empty archive");
-  CHECK(files_below(bench, "objects/") ==
+  CHECK(bench.files_below("objects/") ==
         std::vector<std::string>{layout::object_path(digest, 0), layout::object_path(digest, 1),
                                  layout::object_path(digest, 2), layout::object_path(digest, 3)});
   for (int i = 0; i < 10; ++i) CHECK(*bench.get("sstate-cache/n" + std::to_string(i)) == "empty archive");
@@ -178,7 +170,7 @@ TEST_CASE("an empty artifact is refused where BitBake would choke on it", "[stor
   CHECK(bench.put("sstate-cache/x", "").error().code() == Errc::invalid_argument);
   CHECK(bench.put("generic/x", "")->outcome == Receipt::Outcome::created);
   CHECK(bench.put("generic/y", "")->outcome == Receipt::Outcome::created);
-  CHECK(files_below(bench, "objects/").empty());  // an empty inode is shared by nobody
+  CHECK(bench.files_below("objects/").empty());  // an empty inode is shared by nobody
   CHECK(*bench.get("generic/y") == "");
 }
 
@@ -188,8 +180,8 @@ TEST_CASE("a removed name is gone, and can be put again with other bytes", "[sto
   REQUIRE(bench.remove(k_name));
   CHECK_FALSE(bench.has(k_name));
   CHECK(bench.remove(k_name).error().code() == Errc::not_found);
-  CHECK(files_below(bench, "tree/").empty());
-  CHECK(files_below(bench, "trash/").size() == 1);  // kept for an undo
+  CHECK(bench.files_below("tree/").empty());
+  CHECK(bench.files_below("trash/").size() == 1);  // kept for an undo
   CHECK(bench.put(k_name, "second")->outcome == Receipt::Outcome::created);
 }
 
@@ -198,7 +190,7 @@ TEST_CASE("a name and a directory of the same path exclude each other", "[store]
   REQUIRE(bench.put("generic/a/b", "x"));
   CHECK(bench.put("generic/a", "y").error().code() == Errc::conflict);
   CHECK(bench.put("generic/a/b/c", "y").error().code() == Errc::conflict);
-  CHECK(files_below(bench, "objects/").size() == 1);
+  CHECK(bench.files_below("objects/").size() == 1);
 }
 
 TEST_CASE("space is promised before the first byte, and given back", "[store]") {
@@ -218,25 +210,6 @@ TEST_CASE("space is promised before the first byte, and given back", "[store]") 
   first->upload.reset();
   CHECK(bench.store->reserved_bytes() == 0);
   CHECK(bench.store->begin_upload(bench.key(k_name + "2"), request).ok());
-}
-
-TEST_CASE("a row whose file is gone is a miss, and is forgotten", "[store]") {
-  StoreBench bench;
-  REQUIRE(bench.put(k_name, "first"));
-  REQUIRE(bench.memory.remove("tree/" + k_name));
-  CHECK(bench.get(k_name).error().code() == Errc::not_found);
-  CHECK_FALSE(bench.has(k_name));
-  CHECK(bench.store->totals()->logical_bytes == 0);
-}
-
-TEST_CASE("a file of another size than stored is never served", "[store]") {
-  StoreBench bench;
-  REQUIRE(bench.put(k_name, "first"));
-  bench.memory.damage("tree/" + k_name, "fir");
-  CHECK(bench.get(k_name).error().code() == Errc::not_found);
-  CHECK_FALSE(bench.has(k_name));
-  CHECK(files_below(bench, "trash/").empty());
-  CHECK(files_below(bench, "quarantine/").size() == 2);  // the name, and what it was filed as
 }
 
 TEST_CASE("directories are listed entry by entry, in pages, without repeats", "[store]") {
@@ -343,65 +316,6 @@ TEST_CASE("use is remembered across a restart", "[store]") {
   CHECK((*recency)->seen == 2000);
 }
 
-TEST_CASE("a new store is in agreement at once, and so is one that was closed", "[store]") {
-  StoreBench bench;
-  CHECK(bench.store->reconciled());
-  REQUIRE(bench.close());
-  REQUIRE(bench.open());
-  CHECK(bench.store->reconciled());
-  bench.kill();
-  REQUIRE(bench.open());
-  CHECK_FALSE(bench.store->reconciled());
-}
-
-TEST_CASE("what a comparison passed over is not taken for agreeing", "[store][reconcile]") {
-  StoreBench bench;
-  REQUIRE(bench.put("generic/a", "one"));
-  REQUIRE(bench.put("downloads/b", "two"));
-  const std::vector<NamespaceConfig> all = bench.options.namespaces;
-  const bool index_is_lost = GENERATE(false, true);
-  bench.kill();
-  if (index_is_lost) bench.forget_index();
-  bench.options.namespaces.pop_back();  // generic
-  REQUIRE(bench.open());
-  REQUIRE(bench.store->reconcile({}));
-  REQUIRE(bench.close());
-  REQUIRE(bench.open());
-  CHECK(bench.store->reconciled());  // for those that are configured
-  REQUIRE(bench.close());
-
-  bench.options.namespaces = all;
-  REQUIRE(bench.open());
-  CHECK_FALSE(bench.store->reconciled());
-  CHECK(bench.has("generic/a"));
-  REQUIRE(bench.store->reconcile({}));
-  CHECK(bench.has("generic/a"));
-  REQUIRE(bench.close());
-  REQUIRE(bench.open());
-  CHECK(bench.store->reconciled());
-}
-
-TEST_CASE("a namespace that comes and goes while all is well needs no comparison", "[store][reconcile]") {
-  StoreBench bench;
-  REQUIRE(bench.put("generic/a", "one"));
-  REQUIRE(bench.close());
-  const std::vector<NamespaceConfig> all = bench.options.namespaces;
-  bench.options.namespaces.pop_back();
-  REQUIRE(bench.open());
-  CHECK(bench.store->reconciled());
-  REQUIRE(bench.close());
-  bench.options.namespaces = all;
-  bench.options.namespaces.push_back(all.back());
-  bench.options.namespaces.back().name = "new";
-  REQUIRE(bench.open());
-  CHECK(bench.store->reconciled());
-  CHECK(bench.has("generic/a"));
-  REQUIRE(bench.put("new/a", "one"));
-  REQUIRE(bench.close());
-  REQUIRE(bench.open());
-  CHECK(bench.store->reconciled());
-}
-
 TEST_CASE("a directory that is not larder's is not touched", "[store]") {
   MemoryFileSystem memory;
   TemporaryDirectory index;
@@ -419,39 +333,6 @@ TEST_CASE("two daemons cannot share a data directory", "[store]") {
       Store::open(bench.memory, bench.index_directory.path(), bench.clock, bench.options, 8_MiB);
   REQUIRE_FALSE(second);
   CHECK(second.error().code() == Errc::busy);
-}
-
-TEST_CASE("a file put into the tree by hand is found after an unclean stop", "[store]") {
-  StoreBench bench;
-  bench.kill();
-  REQUIRE(make_directories(bench.memory, "tree/generic/by"));
-  {
-    auto file = bench.memory.create("tree/generic/by/hand");
-    REQUIRE((*file)->append(std::as_bytes(std::span(std::string_view("hello")))));
-  }
-  REQUIRE(bench.open());
-  CHECK(*bench.get("generic/by/hand") == "hello");
-  const auto report = bench.store->reconcile({});
-  REQUIRE(report);
-  CHECK(bench.memory.links("tree/generic/by/hand") == 2);  // an object like any other
-}
-
-TEST_CASE("what a rebuilt index finds counts as asked for now, not when it was stored",
-          "[store][reconcile]") {
-  StoreBench bench;
-  bench.clock.set(1000);
-  REQUIRE(bench.put("generic/a", "one"));
-  REQUIRE(bench.close());
-  bench.forget_index();
-  bench.clock.set(9'000'000);
-  REQUIRE(bench.open());
-  REQUIRE(bench.store->reconcile({}));
-  REQUIRE(bench.close());
-  REQUIRE(bench.open());
-  const auto recency = bench.store->recency(bench.key("generic/a"));
-  REQUIRE(recency->has_value());
-  CHECK((*recency)->used == 0);
-  CHECK((*recency)->seen == 9'000'000);
 }
 
 TEST_CASE("removals next to each other do not undo one another", "[store]") {
@@ -515,40 +396,6 @@ TEST_CASE("an upload of unknown length may take the last of the space", "[store]
   CHECK(put("c", 400'000));
 }
 
-TEST_CASE("a rename gives the content its new name and takes the old one away", "[store]") {
-  StoreBench bench;
-  REQUIRE(bench.put("downloads/a.tmp", "content"));
-  const auto receipt =
-      bench.store->rename(bench.key("downloads/a.tmp"), bench.key("downloads/b/a"), "somebody");
-  REQUIRE(receipt);
-  CHECK(receipt->outcome == Receipt::Outcome::created);
-  CHECK(*bench.get("downloads/b/a") == "content");
-  CHECK_FALSE(bench.has("downloads/a.tmp"));
-  CHECK(files_below(bench, "objects/").size() == 1);
-  CHECK(files_below(bench, "tmp/").empty());
-}
-
-TEST_CASE("a rename keeps to the rules of an upload", "[store]") {
-  StoreBench bench;
-  REQUIRE(bench.put("downloads/a", "first"));
-  REQUIRE(bench.put("downloads/b", "second"));
-  const auto rename = [&](const std::string& from, const std::string& to) {
-    return bench.store->rename(bench.key(from), bench.key(to), "somebody");
-  };
-  CHECK(rename("downloads/a", "downloads/b")->outcome == Receipt::Outcome::conflict);
-  CHECK(*bench.get("downloads/a") == "first");
-  CHECK(*bench.get("downloads/b") == "second");
-  CHECK(rename("downloads/a", "downloads/index.txt").error().code() == Errc::invalid_name);
-  CHECK(rename("downloads/c", "downloads/d").error().code() == Errc::not_found);
-  CHECK(rename("downloads/a", "nowhere/a").error().code() == Errc::not_found);
-  CHECK(rename("downloads/a", "downloads/a")->outcome == Receipt::Outcome::present);
-  CHECK(*bench.get("downloads/a") == "first");
-  REQUIRE(bench.put("generic/empty", ""));
-  CHECK(rename("generic/empty", "downloads/empty").error().code() == Errc::invalid_argument);
-  CHECK(rename("generic/empty", "generic/void")->outcome == Receipt::Outcome::created);
-  CHECK(bench.get("generic/void")->empty());
-}
-
 TEST_CASE("the ledger of a namespace tells no names of another one that something went to", "[store]") {
   StoreBench bench;
   REQUIRE(bench.put("downloads/a", "content"));
@@ -563,108 +410,4 @@ TEST_CASE("the ledger of a namespace tells no names of another one that somethin
   CHECK(told.find("renamed to downloads/b; ") != std::string::npos);
   CHECK(told.find("renamed into another namespace; ") != std::string::npos);
   CHECK(told.find("told-to-few") == std::string::npos);
-}
-
-TEST_CASE("a rename finds room when the object can take no further link", "[store]") {
-  StoreBench bench;
-  REQUIRE(bench.put("downloads/a", "content"));
-  bench.memory.limit_links(2);
-  REQUIRE(bench.store->rename(bench.key("downloads/a"), bench.key("downloads/b"), "somebody"));
-  CHECK(*bench.get("downloads/b") == "content");
-  CHECK_FALSE(bench.has("downloads/a"));
-  CHECK(files_below(bench, "tmp/").empty());
-}
-
-TEST_CASE("directories are seen from memory as they come and go", "[store]") {
-  StoreBench bench;
-  CHECK(bench.store->peek_directory("downloads", "a") == Index::Found::miss);
-  REQUIRE(bench.put("downloads/a/b/c", "content"));
-  CHECK(bench.store->peek_directory("downloads", "") == Index::Found::hit);
-  CHECK(bench.store->peek_directory("downloads", "a") == Index::Found::hit);
-  CHECK(bench.store->peek_directory("downloads", "a/b") == Index::Found::hit);
-  CHECK(bench.store->peek_directory("downloads", "a/b/c") == Index::Found::miss);
-  CHECK(bench.store->peek_directory("downloads", "a/") == Index::Found::miss);
-  CHECK(bench.store->peek_directory("sstate-cache", "") == Index::Found::miss);
-  REQUIRE(bench.remove("downloads/a/b/c"));
-  CHECK(bench.store->peek_directory("downloads", "a") == Index::Found::miss);
-}
-
-TEST_CASE("all names in memory follow what is stored, replaced and removed, and take little", "[store]") {
-  StoreBench bench;
-  for (int i = 0; i < 100; ++i)
-    REQUIRE(bench.put("generic/n" + std::to_string(i), "content " + std::to_string(i)));
-  CHECK(bench.store->bytes_of_names() == 0);
-  REQUIRE(bench.store->load_names(4_MiB, {}));
-  CHECK(bench.store->bytes_of_names() > 0);
-  CHECK(bench.store->bytes_of_names() < (4_MiB).bytes);
-  Entry entry;
-  CHECK(bench.store->peek(bench.key("generic/n7"), entry) == Found::hit);
-  CHECK(entry.digest == Hasher::of("content 7"));
-  CHECK(bench.store->peek(bench.key("generic/n100"), entry) == Found::miss);
-
-  REQUIRE(bench.remove("generic/n7"));
-  REQUIRE(bench.put("generic/n100", "new"));
-  REQUIRE(bench.put("downloads/git2_host.repo.tar", "first"));
-  REQUIRE(bench.put("downloads/git2_host.repo.tar", "second"));
-  CHECK(bench.store->peek(bench.key("generic/n7"), entry) == Found::miss);
-  CHECK(bench.store->peek(bench.key("generic/n100"), entry) == Found::hit);
-  CHECK(bench.store->peek(bench.key("downloads/git2_host.repo.tar"), entry) == Found::hit);
-  CHECK(entry.digest == Hasher::of("second"));
-}
-
-TEST_CASE("who stores a name hears the same with all names in memory as without", "[store]") {
-  StoreBench bench;
-  REQUIRE(bench.put(k_name, "content"));
-  REQUIRE(bench.put("generic/gone", "content"));
-  REQUIRE(bench.remove("generic/gone"));
-  REQUIRE(bench.store->load_names(4_MiB, {}));
-
-  const auto again = bench.put(k_name, "content");
-  REQUIRE(again);
-  CHECK(again->outcome == Receipt::Outcome::present);
-  const auto other = bench.put(k_name, "other content");
-  REQUIRE(other);
-  CHECK(other->outcome == Receipt::Outcome::conflict);
-  const auto anew = bench.put("generic/gone", "other content");
-  REQUIRE(anew);
-  CHECK(anew->outcome == Receipt::Outcome::created);
-  const auto content = bench.get("generic/gone");
-  REQUIRE(content);
-  CHECK(*content == "other content");
-  const auto totals = bench.store->totals();
-  REQUIRE(totals);
-  CHECK(totals->objects == 2);
-}
-
-TEST_CASE("names that do not fit into memory are found all the same", "[store]") {
-  StoreBench bench;
-  REQUIRE(bench.put(k_name, "content"));
-  const auto loaded = bench.store->load_names(ByteSize{1}, {});
-  REQUIRE_FALSE(loaded);
-  CHECK(loaded.error().code() == Errc::too_large);
-  Entry entry;
-  CHECK(bench.store->peek(bench.key(k_name), entry) == Found::hit);
-  CHECK(bench.store->bytes_of_names() == 0);
-}
-
-TEST_CASE("a removed, replaced or damaged content is not at hand any more", "[store]") {
-  StoreBench bench;
-  const auto at_hand = [&](const std::string& content) {
-    Entry entry;
-    entry.digest = Hasher::of(content);
-    entry.size = content.size();
-    OpenArtifact artifact;
-    return bench.store->ready_content(entry, artifact);
-  };
-  const std::string tarball = "downloads/git2_host.repo.tar";
-  REQUIRE(bench.put(k_name, "removed"));
-  REQUIRE(bench.put(tarball, "replaced"));
-  REQUIRE(bench.get(k_name));
-  REQUIRE(bench.get(tarball));
-  CHECK(at_hand("removed"));
-  CHECK(at_hand("replaced"));
-  REQUIRE(bench.remove(k_name));
-  REQUIRE(bench.put(tarball, "new"));
-  CHECK_FALSE(at_hand("removed"));
-  CHECK_FALSE(at_hand("replaced"));
 }
