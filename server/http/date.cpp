@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <ctime>
 
@@ -12,57 +13,20 @@ constexpr std::array<std::string_view, 7> k_days = {"Sunday",   "Monday", "Tuesd
                                                     "Thursday", "Friday", "Saturday"};
 constexpr std::array<std::string_view, 12> k_months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-constexpr std::int64_t k_seconds_a_day = 86400;
 constexpr UnixSeconds k_first = -62135596800;  // 0001-01-01 00:00:00
 constexpr UnixSeconds k_last = 253402300799;   // 9999-12-31 23:59:59
 
-struct Civil {
-  int year = 0;
-  int month = 0;  // 1…12
-  int day = 0;    // 1…31
-};
-
 struct Moment {
-  Civil date;
+  int year = 0;
+  int month = 0;             // 1…12
+  int day = 0;               // 1…31
   std::int64_t seconds = 0;  // since midnight
+
+  std::chrono::year_month_day date() const {
+    return {std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+            std::chrono::day(static_cast<unsigned>(day))};
+  }
 };
-
-bool is_leap(int year) {
-  return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-}
-
-int days_in(int year, int month) {
-  constexpr std::array<int, 12> k_lengths = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  return month == 2 && is_leap(year) ? 29 : k_lengths[static_cast<std::size_t>(month - 1)];
-}
-
-// Days before 1 January of a year, counted from 1 January of the year 1.
-std::int64_t days_before_year(int year) {
-  const std::int64_t past = year - 1;
-  return past * 365 + past / 4 - past / 100 + past / 400;
-}
-
-constexpr std::int64_t k_epoch_day = 719162;  // 1970-01-01, in days since 0001-01-01
-
-std::int64_t day_number(const Civil& date) {
-  std::int64_t days = days_before_year(date.year) - k_epoch_day + date.day - 1;
-  for (int month = 1; month < date.month; ++month) days += days_in(date.year, month);
-  return days;
-}
-
-Civil civil_of(std::int64_t day_since_epoch) {
-  const std::int64_t day = day_since_epoch + k_epoch_day;
-  Civil date;
-  date.year = static_cast<int>(day * 400 /
-                               146097);  // 400 years have so many days; never too late, and soon put right
-  date.year = std::max(date.year, 1);
-  while (days_before_year(date.year + 1) <= day) ++date.year;
-  auto left = static_cast<int>(day - days_before_year(date.year));
-  date.month = 1;
-  while (left >= days_in(date.year, date.month)) left -= days_in(date.year, date.month++);
-  date.day = left + 1;
-  return date;
-}
 
 void put_number(char* at, int value, int digits) {
   for (int i = digits - 1; i >= 0; --i, value /= 10) at[i] = static_cast<char>('0' + value % 10);
@@ -75,15 +39,19 @@ void put_time(char* at, std::int64_t second) {
   put_number(at + 6, static_cast<int>(second % 60), 2);
 }
 
+std::chrono::sys_days day_of(UnixSeconds time) {
+  return std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(std::chrono::seconds(time)));
+}
+
 Moment moment_of(UnixSeconds time) {
-  time = std::clamp(time, k_first, k_last);
-  std::int64_t day = time / k_seconds_a_day;
-  std::int64_t second = time % k_seconds_a_day;
-  if (second < 0) {
-    second += k_seconds_a_day;
-    --day;
-  }
-  return {civil_of(day), second};
+  const std::chrono::sys_days day = day_of(time);
+  const std::chrono::year_month_day date = day;
+  Moment moment;
+  moment.year = static_cast<int>(date.year());
+  moment.month = static_cast<int>(static_cast<unsigned>(date.month()));
+  moment.day = static_cast<int>(static_cast<unsigned>(date.day()));
+  moment.seconds = time - std::chrono::sys_seconds(day).time_since_epoch().count();
+  return moment;
 }
 
 // Reads a date from the front; every step says whether it was there.
@@ -142,29 +110,26 @@ class Reader {
 };
 
 bool read_imf(Reader reader, Moment& moment) {
-  return reader.day_name(3) && reader.literal(", ") && reader.number(2, moment.date.day) &&
-         reader.literal(" ") && reader.month_name(moment.date.month) && reader.literal(" ") &&
-         reader.number(4, moment.date.year) && reader.literal(" ") && reader.time(moment.seconds) &&
-         reader.literal(" GMT") && reader.at_end();
+  return reader.day_name(3) && reader.literal(", ") && reader.number(2, moment.day) && reader.literal(" ") &&
+         reader.month_name(moment.month) && reader.literal(" ") && reader.number(4, moment.year) &&
+         reader.literal(" ") && reader.time(moment.seconds) && reader.literal(" GMT") && reader.at_end();
 }
 
 bool read_rfc850(Reader reader, Moment& moment) {
-  const bool fits = reader.day_name(0) && reader.literal(", ") && reader.number(2, moment.date.day) &&
-                    reader.literal("-") && reader.month_name(moment.date.month) && reader.literal("-") &&
-                    reader.number(2, moment.date.year) && reader.literal(" ") &&
-                    reader.time(moment.seconds) && reader.literal(" GMT") && reader.at_end();
-  moment.date.year += moment.date.year < 70 ? 2000 : 1900;
+  const bool fits = reader.day_name(0) && reader.literal(", ") && reader.number(2, moment.day) &&
+                    reader.literal("-") && reader.month_name(moment.month) && reader.literal("-") &&
+                    reader.number(2, moment.year) && reader.literal(" ") && reader.time(moment.seconds) &&
+                    reader.literal(" GMT") && reader.at_end();
+  moment.year += moment.year < 70 ? 2000 : 1900;
   return fits;
 }
 
 bool read_asctime(Reader reader, Moment& moment) {
-  if (!reader.day_name(3) || !reader.literal(" ") || !reader.month_name(moment.date.month) ||
-      !reader.literal(" "))
+  if (!reader.day_name(3) || !reader.literal(" ") || !reader.month_name(moment.month) || !reader.literal(" "))
     return false;
-  const bool day =
-      reader.literal(" ") ? reader.number(1, moment.date.day) : reader.number(2, moment.date.day);
+  const bool day = reader.literal(" ") ? reader.number(1, moment.day) : reader.number(2, moment.day);
   return day && reader.literal(" ") && reader.time(moment.seconds) && reader.literal(" ") &&
-         reader.number(4, moment.date.year) && reader.at_end();
+         reader.number(4, moment.year) && reader.at_end();
 }
 
 }  // namespace
@@ -176,15 +141,15 @@ std::string format_http_date(UnixSeconds time) {
 }
 
 void append_http_date(std::string& out, UnixSeconds time) {
+  time = std::clamp(time, k_first, k_last);
   const Moment moment = moment_of(time);
-  // 0001-01-01 was a Monday.
-  const auto weekday = static_cast<std::size_t>((day_number(moment.date) + k_epoch_day + 1) % 7);
+  const std::size_t weekday = std::chrono::weekday(day_of(time)).c_encoding();
 
   char text[] = "Sun, 00 Jan 0000 00:00:00 GMT";
   k_days[weekday].copy(text, 3);
-  put_number(&text[5], moment.date.day, 2);
-  k_months[static_cast<std::size_t>(moment.date.month - 1)].copy(&text[8], 3);
-  put_number(&text[12], moment.date.year, 4);
+  put_number(&text[5], moment.day, 2);
+  k_months[static_cast<std::size_t>(moment.month - 1)].copy(&text[8], 3);
+  put_number(&text[12], moment.year, 4);
   put_time(&text[17], moment.seconds);
   out.append(text, sizeof text - 1);
 }
@@ -201,11 +166,11 @@ std::string_view current_http_date() {
 }
 
 std::string format_iso_date(UnixSeconds time) {
-  const Moment moment = moment_of(time);
+  const Moment moment = moment_of(std::clamp(time, k_first, k_last));
   std::string text = "0000-00-00T00:00:00Z";
-  put_number(&text[0], moment.date.year, 4);
-  put_number(&text[5], moment.date.month, 2);
-  put_number(&text[8], moment.date.day, 2);
+  put_number(&text[0], moment.year, 4);
+  put_number(&text[5], moment.month, 2);
+  put_number(&text[8], moment.day, 2);
   put_time(&text[11], moment.seconds);
   return text;
 }
@@ -215,9 +180,9 @@ std::optional<UnixSeconds> parse_http_date(std::string_view text) {
   if (!read_imf(Reader(text), moment) && !read_rfc850(Reader(text), moment) &&
       !read_asctime(Reader(text), moment))
     return std::nullopt;
-  const Civil& date = moment.date;
-  if (date.year < 1 || date.day < 1 || date.day > days_in(date.year, date.month)) return std::nullopt;
-  return day_number(date) * k_seconds_a_day + moment.seconds;
+  const std::chrono::year_month_day date = moment.date();
+  if (moment.year < 1 || !date.ok()) return std::nullopt;
+  return std::chrono::sys_seconds(std::chrono::sys_days(date)).time_since_epoch().count() + moment.seconds;
 }
 
 }  // namespace larder::http
