@@ -3,29 +3,30 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "common/plain_bytes.hpp"
 #include "common/utf8.hpp"
 
 namespace larder {
 namespace {
 
+std::string_view character_defect(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<std::uint8_t>(text[i]);
+    if (byte < 0x20 || byte == 0x7F) return "a control character";
+    const std::size_t length = utf8_sequence(text.substr(i));
+    if (length == 0) return "bytes that are not UTF-8";
+    // C1 controls (U+0080…U+009F) move terminals as the old ones do.
+    if (length == 2 && byte == 0xC2 && static_cast<std::uint8_t>(text[i + 1]) < 0xA0)
+      return "a control character";
+    i += length;
+  }
+  return {};
+}
+
 std::string_view component_defect(std::string_view component) {
   if (component.empty()) return "an empty component";
   if (component == "." || component == "..") return "a '.' or '..' component";
   if (component.size() > k_max_component) return "a component longer than 255 bytes";
-  for (std::size_t i = 0; i < component.size();) {
-    const auto byte = static_cast<std::uint8_t>(component[i]);
-    if (byte >= 0x20 && byte < 0x7F) {  // nearly all of them
-      ++i;
-      continue;
-    }
-    if (byte < 0x20 || byte == 0x7F) return "a control character";
-    const std::size_t length = utf8_sequence(component.substr(i));
-    if (length == 0) return "bytes that are not UTF-8";
-    // C1 controls (U+0080…U+009F) move terminals as the old ones do.
-    if (length == 2 && byte == 0xC2 && static_cast<std::uint8_t>(component[i + 1]) < 0xA0)
-      return "a control character";
-    i += length;
-  }
   return {};
 }
 
@@ -66,6 +67,10 @@ bool is_space_name(std::string_view name) {
 std::string_view path_defect(std::string_view path) {
   if (path.empty()) return "an empty path";
   if (path.size() > k_max_path) return "more than 3072 bytes";
+  if (!is_printable(path)) {  // few are not, and most of those are sound
+    const auto defect = character_defect(path);
+    if (!defect.empty()) return defect;
+  }
   while (true) {
     const auto slash = path.find('/');
     const auto defect = component_defect(path.substr(0, slash));

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "common/plain_bytes.hpp"
+
 namespace larder::http {
 
 enum : std::uint8_t { k_token = 1, k_visible = 2, k_value = 4 };
@@ -31,6 +33,7 @@ inline bool is(std::uint8_t wanted, char c) {
 
 // The first byte that is not of a wanted class, or `end`.
 inline const char* skip(std::uint8_t wanted, const char* at, const char* end) {
+  if (wanted != k_token) at = skip_plain(at, end, wanted == k_visible ? '!' : ' ');
   while (at != end && is(wanted, *at)) ++at;
   return at;
 }

@@ -9,9 +9,10 @@ namespace larder::http {
 namespace {
 
 // Cut off the front of `text`, if that is what it begins with.
-bool take(std::string_view& text, std::string_view prefix) {
-  if (!text.starts_with(prefix)) return false;
-  text.remove_prefix(prefix.size());
+template <std::size_t Size>
+bool take(std::string_view& text, const char (&prefix)[Size]) {
+  if (!text.starts_with(std::string_view(prefix, Size - 1))) return false;
+  text.remove_prefix(Size - 1);
   return true;
 }
 

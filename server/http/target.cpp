@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/percent.hpp"
+#include "common/plain_bytes.hpp"
 
 namespace larder::http {
 namespace {
@@ -60,6 +61,19 @@ int value_of_hex(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
+}
+
+// Up to an escape, a query or a fragment. There is room for as much at `to` as there is at `at`.
+void copy_unescaped(const char*& at, const char* end, char*& to) {
+  while (end - at >= static_cast<std::ptrdiff_t>(sizeof(ByteWord))) {
+    const ByteWord word = load_bytes(at);
+    std::memcpy(to, &word, sizeof word);
+    const std::size_t count = bytes_before(marks_of(word, '%') | marks_of(word, '?') | marks_of(word, '#'));
+    at += count;
+    to += count;
+    if (count < sizeof word) return;
+  }
+  while (at != end && *at != '%' && *at != '?' && *at != '#') *to++ = *at++;
 }
 
 std::string form_decoded(std::string_view text) {
@@ -120,18 +134,17 @@ std::optional<KeyView> plain_artifact(std::string_view raw, std::string& room) {
   raw.remove_prefix(1);
   room.resize(raw.size());
   char* to = room.data();
-  for (const char *at = raw.data(), *const end = at + raw.size(); at != end; ++at) {
-    char c = *at;
-    if (c == '?' || c == '#') return std::nullopt;
-    if (c == '%') {
-      const int high = end - at > 2 ? value_of_hex(at[1]) : -1;
-      const int low = end - at > 2 ? value_of_hex(at[2]) : -1;
-      if (high < 0 || low < 0) return std::nullopt;
-      c = static_cast<char>(high * 16 + low);
-      if (c == '/' || c == '\0') return std::nullopt;
-      at += 2;
-    }
+  const char* at = raw.data();
+  const char* const end = at + raw.size();
+  while (true) {
+    copy_unescaped(at, end, to);
+    if (at == end) break;
+    const int high = *at == '%' && end - at > 2 ? value_of_hex(at[1]) : -1;
+    const int low = high >= 0 ? value_of_hex(at[2]) : -1;
+    const char c = static_cast<char>(high * 16 + low);
+    if (low < 0 || c == '/' || c == '\0') return std::nullopt;
     *to++ = c;
+    at += 3;
   }
   return KeyView::of_live({room.data(), static_cast<std::size_t>(to - room.data())});
 }

@@ -257,8 +257,8 @@ TEST_CASE("the short way to an artifact's name agrees with the long one", "[targ
   for (int i = 0; i < 20000; ++i) {
     std::string raw = "/n/";
     for (std::size_t length = 1 + dice.below(6); length > 0; --length)
-      raw += dice.pick(
-          std::vector<std::string>{"a", "b", ".", "/", "%41", "%2e", "%2F", "%", "-", "?", "\xC3", "\xA4"});
+      raw += dice.pick(std::vector<std::string>{"a", "bcd", ".", "/", "%41", "%2e", "%2F", "%", "-", "?", "#",
+                                                "\xC3", "\xA4", "efghijklmn"});
     taken += takes_short_way(raw) ? 1 : 0;
   }
   CHECK(taken > 1000);
