@@ -1,8 +1,8 @@
 // The time of day, as a seam: the store never asks the system itself.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
+#include <ctime>
 
 namespace larder {
 
@@ -17,10 +17,8 @@ class Clock {
 
 class SystemClock final : public Clock {
  public:
-  UnixSeconds now() const override {
-    const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::seconds>(since_epoch).count();
-  }
+  // Of the kernel's last tick, as the times of files are: nothing is read from the hardware for it.
+  UnixSeconds now() const override { return std::time(nullptr); }
 };
 
 }  // namespace larder
