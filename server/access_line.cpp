@@ -4,6 +4,7 @@
 #include <charconv>
 #include <ctime>
 
+#include "common/plain_bytes.hpp"
 #include "common/utf8.hpp"
 
 namespace larder {
@@ -19,6 +20,11 @@ void append_escape(std::string& out, unsigned char byte) {
 // Bytes that mean themselves, from the front: printable ASCII but quotes and backslashes.
 std::size_t plain_length(std::string_view text) {
   std::size_t length = 0;
+  while (text.size() - length >= sizeof(ByteWord)) {
+    const ByteWord word = load_bytes(text.data() + length);
+    if (!all_plain(word, ' ') || (marks_of(word, '"') | marks_of(word, '\\')) != 0) break;
+    length += sizeof word;
+  }
   while (length < text.size()) {
     const auto byte = static_cast<unsigned char>(text[length]);
     if (byte < 0x20 || byte >= 0x7F || byte == '"' || byte == '\\') break;

@@ -99,11 +99,14 @@ TEST_CASE("whatever a client asks for, its line is one line of UTF-8 and JSON", 
 TEST_CASE("every byte alone and every pair of bytes makes a line that is JSON", "[access_line]") {
   for (int first = 0; first < 256; ++first) {
     for (int second = 0; second < 256; second += first < 128 ? 51 : 1) {
-      const std::string name = {static_cast<char>(first), static_cast<char>(second)};
-      const std::string json = format_access(asked_for(name), LogFormat::json, 0);
-      boost::json::error_code failure;
-      (void)boost::json::parse(json, failure);
-      if (failure || !is_utf8(json)) FAIL_CHECK(first << " " << second << ": " << json);
+      const std::string pair = {static_cast<char>(first), static_cast<char>(second)};
+      // Alone, and on both sides of the border between two words of eight bytes.
+      for (const std::string& name : {pair, "/plain-" + pair + "-plain"}) {
+        const std::string json = format_access(asked_for(name), LogFormat::json, 0);
+        boost::json::error_code failure;
+        (void)boost::json::parse(json, failure);
+        if (failure || !is_utf8(json)) FAIL_CHECK(first << " " << second << ": " << json);
+      }
     }
   }
 }
