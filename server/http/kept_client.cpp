@@ -10,10 +10,9 @@
 namespace larder::http {
 namespace {
 
-constexpr std::size_t k_input = 16 << 10;     // bytes read at once
-constexpr std::size_t k_gathered = 64 << 10;  // bytes of answers to pipelined requests that go out together
-constexpr std::size_t k_drained = 8 << 10;    // bytes; TLS that has less has taken all that the socket had
-constexpr int k_turns = 4;                    // reads before the others of the loop get their turn
+constexpr std::size_t k_input = 16 << 10;   // bytes read at once
+constexpr std::size_t k_drained = 8 << 10;  // bytes; TLS that has less has taken all that the socket had
+constexpr int k_turns = 4;                  // reads before the others of the loop get their turn
 
 // What a client needs only while it is served, and all of a thread share.
 struct Scratch {

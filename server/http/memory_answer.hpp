@@ -10,6 +10,9 @@
 
 namespace larder::http {
 
+inline constexpr std::size_t k_gathered =
+    64 << 10;  // bytes of answers to pipelined requests that go out together
+
 enum class AtOnce {
   answered,   // a HEAD, something missing, something small
   have_file,  // the artifact is open, and has to be sent from its file

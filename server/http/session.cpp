@@ -8,6 +8,7 @@
 #include "server/http/artifact_handler.hpp"
 #include "server/http/kept_client.hpp"
 #include "server/http/listing.hpp"
+#include "server/http/memory_answer.hpp"
 #include "server/http/requirement.hpp"
 #include "server/http/service_handler.hpp"
 #include "server/http/snapshot_handler.hpp"
@@ -15,11 +16,6 @@
 #include "server/http/webdav_handler.hpp"
 
 namespace larder::http {
-namespace {
-
-constexpr std::size_t k_gathered = 64 << 10;  // bytes of answers to pipelined requests that go out together
-
-}  // namespace
 
 HttpSession::HttpSession(Context& context, std::unique_ptr<Connection> connection, Visitor visitor)
     : context_(context),
