@@ -25,6 +25,11 @@ std::string saved(const api::Stat& stat) {
   return human_size(less) + " saved by sharing (" + percent(less, stat.logical_bytes) + ")";
 }
 
+std::string inodes_of(const api::Stat& stat) {
+  return grouped(stat.disk_free_inodes) + " inodes free of " + grouped(stat.disk_total_inodes) + " (" +
+         percent(stat.disk_free_inodes, stat.disk_total_inodes) + ")";
+}
+
 std::string promise_of(const std::string& durability) {
   if (durability == "each" || durability == "batch") {
     return durability + " (what was acknowledged survives a power cut)";
@@ -87,6 +92,7 @@ std::string stat_page(const std::string& server, const api::Stat& stat) {
   page += row("", saved(stat));
   page += row("disk", human_size(stat.disk_free_bytes) + " free of " + human_size(stat.disk_total_bytes) +
                           " (" + percent(stat.disk_free_bytes, stat.disk_total_bytes) + ")");
+  if (stat.disk_total_inodes > 0) page += row("", inodes_of(stat));
   page += row("durability", promise_of(stat.durability));
   page += row("checked", check_of(stat));
   page += row("process", human_size(stat.resident_bytes) + " of memory, " + grouped(stat.connections) +

@@ -91,6 +91,8 @@ std::string to_json(const Stat& stat) {
                                {"physical_bytes", stat.physical_bytes},
                                {"disk_total_bytes", stat.disk_total_bytes},
                                {"disk_free_bytes", stat.disk_free_bytes},
+                               {"disk_total_inodes", stat.disk_total_inodes},
+                               {"disk_free_inodes", stat.disk_free_inodes},
                                {"resident_bytes", stat.resident_bytes},
                                {"connections", stat.connections},
                                {"failed_logins", stat.failed_logins},
@@ -118,6 +120,8 @@ Result<Stat> stat_from_json(std::string_view text) {
   stat.physical_bytes = count_at(object, "physical_bytes");
   stat.disk_total_bytes = count_at(object, "disk_total_bytes");
   stat.disk_free_bytes = count_at(object, "disk_free_bytes");
+  stat.disk_total_inodes = count_at(object, "disk_total_inodes");
+  stat.disk_free_inodes = count_at(object, "disk_free_inodes");
   stat.resident_bytes = count_at(object, "resident_bytes");
   stat.connections = count_at(object, "connections");
   stat.failed_logins = count_at(object, "failed_logins");

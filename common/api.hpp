@@ -72,6 +72,8 @@ struct Stat {
   std::uint64_t physical_bytes = 0;  // what the objects take
   std::uint64_t disk_total_bytes = 0;
   std::uint64_t disk_free_bytes = 0;
+  std::uint64_t disk_total_inodes = 0;  // 0: the file system does not count them
+  std::uint64_t disk_free_inodes = 0;
   std::uint64_t resident_bytes = 0;          // the process
   std::uint64_t connections = 0;             // of HTTP, and sessions of FTP
   std::uint64_t failed_logins = 0;           // since the daemon started

@@ -44,6 +44,13 @@ void append_process(std::string& out, const ProcessFigures& process) {
   append_value(out, "process_open_fds", *process.open_files);
 }
 
+void append_inodes(std::string& out, const api::Stat& stat) {
+  append_help(out, "larder_disk_total_inodes", "gauge", "What the data directory's disk has of them.");
+  append_value(out, "larder_disk_total_inodes", stat.disk_total_inodes);
+  append_help(out, "larder_disk_free_inodes", "gauge", "How many of them are free.");
+  append_value(out, "larder_disk_free_inodes", stat.disk_free_inodes);
+}
+
 void append_tls(std::string& out, const api::Stat& stat) {
   append_help(out, "larder_tls_certificate_expiry_seconds", "gauge",
               "When the first TLS certificate expires, seconds since 1970.");
@@ -112,6 +119,7 @@ std::string render_metrics(const api::Stat& stat, const ProcessFigures& process,
   append_value(out, "larder_disk_total_bytes", stat.disk_total_bytes);
   append_help(out, "larder_disk_free_bytes", "gauge", "What is free of it.");
   append_value(out, "larder_disk_free_bytes", stat.disk_free_bytes);
+  if (stat.disk_total_inodes > 0) append_inodes(out, stat);
   append_help(out, "larder_resident_bytes", "gauge", "Memory of the process.");
   append_value(out, "larder_resident_bytes", stat.resident_bytes);
   append_process(out, process);

@@ -404,6 +404,8 @@ Result<api::Stat> Store::totals() {
   LARDER_TRY_ASSIGN(const DiskSpace space, core_->disk.space());
   stat.disk_total_bytes = space.total_bytes;
   stat.disk_free_bytes = space.free_bytes;
+  stat.disk_total_inodes = space.total_inodes;
+  stat.disk_free_inodes = space.free_inodes;
   stat.durability = name_of(core_->options.durability);
   stat.reconciling = !core_->index_complete;
   stat.generation = generation();

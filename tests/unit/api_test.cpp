@@ -27,6 +27,8 @@ TEST_CASE("statistics survive the way through JSON", "[api]") {
   stat.physical_bytes = 4;
   stat.disk_total_bytes = 5;
   stat.disk_free_bytes = 6;
+  stat.disk_total_inodes = 22;
+  stat.disk_free_inodes = 23;
   stat.resident_bytes = 7;
   stat.connections = 8;
   stat.failed_logins = 9;

@@ -107,6 +107,14 @@ TEST_CASE("a namespace is as full as what it takes on the disk", "[client][stat]
              Contains(human_size(10 << 20) + " of " + human_size(40 << 20) + " (25.0 %)"));
 }
 
+TEST_CASE("the stat page tells of inodes where the file system counts them", "[client][stat]") {
+  api::Stat stat = server_stat();
+  CHECK_THAT(stat_page("x", stat), !Contains("inodes"));
+  stat.disk_total_inodes = 65536;
+  stat.disk_free_inodes = 16384;
+  CHECK_THAT(stat_page("x", stat), Contains("16,384 inodes free of 65,536 (25.0 %)"));
+}
+
 TEST_CASE("odd figures do not upset the stat page", "[client][stat]") {
   api::Stat stat;  // nothing stored, nothing known
   CHECK_THAT(stat_page("x", stat), Contains("not ready yet"));
