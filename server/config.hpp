@@ -171,6 +171,7 @@ struct Config {
   };
   Durability durability = Durability::batch;
   ByteSize free_space_floor = 1_GiB;                         // uploads get 507 below it
+  std::uint32_t free_inode_floor = 10000;                    // likewise; 0: inodes are not looked at
   std::chrono::milliseconds lease = std::chrono::hours(12);  // what was asked for is not evicted so long
   std::chrono::milliseconds grace_period = std::chrono::hours(1);  // nor what was stored
   std::chrono::milliseconds trash_keep = std::chrono::days(7);     // how long a removal can be undone

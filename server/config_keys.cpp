@@ -301,6 +301,7 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("data", "LARDER_DATA", &C::data),
       key<C>("durability", "LARDER_DURABILITY", &C::durability),
       key<C>("free_space_floor", "LARDER_FREE_SPACE_FLOOR", &C::free_space_floor),
+      key<C>("free_inode_floor", "LARDER_FREE_INODE_FLOOR", &C::free_inode_floor),
       key<C>("lease", "LARDER_LEASE", &C::lease),
       key<C>("grace_period", "LARDER_GRACE_PERIOD", &C::grace_period),
       key<C>("trash_keep", "LARDER_TRASH_KEEP", &C::trash_keep),

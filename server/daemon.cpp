@@ -47,6 +47,7 @@ StoreOptions store_options(const Config& config) {
   options.namespaces = config.namespaces;
   options.durability = config.durability;
   options.free_space_floor = config.free_space_floor;
+  options.free_inode_floor = config.free_inode_floor;
   options.max_object_size = config.http.max_object_size;
   options.content.bytes = config.content_memory.bytes;
   options.content.files = content_files(config, descriptor_limit());

@@ -20,6 +20,7 @@ std::vector<std::string> LiveConfig::reload(Config next) {
   keep("namespaces", next.namespaces, now.namespaces);
   keep("durability", next.durability, now.durability);
   keep("free_space_floor", next.free_space_floor, now.free_space_floor);
+  keep("free_inode_floor", next.free_inode_floor, now.free_inode_floor);
   keep("index_cache", next.index_cache, now.index_cache);
   keep("index_memory", next.index_memory, now.index_memory);
   keep("content_memory", next.content_memory, now.content_memory);

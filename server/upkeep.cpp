@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace larder {
 namespace {
@@ -47,6 +48,18 @@ std::optional<std::uint64_t> size_to_reach(const NamespaceConfig& name_space, st
 std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor, std::uint64_t refused) {
   const std::uint64_t wanted = 2 * free_space_floor.bytes + refused;
   return free_bytes >= wanted ? 0 : wanted - free_bytes;
+}
+
+std::uint64_t inodes_to_free(const DiskSpace& disk, std::uint64_t free_inode_floor, std::uint64_t refused) {
+  if (free_inode_floor == 0 || disk.total_inodes == 0) return 0;
+  const std::uint64_t wanted = 2 * free_inode_floor + refused;
+  return disk.free_inodes >= wanted ? 0 : wanted - disk.free_inodes;
+}
+
+std::uint64_t bytes_of(std::uint64_t count, std::uint64_t objects, std::uint64_t physical_bytes) {
+  if (count >= objects) return physical_bytes;
+  const double each = static_cast<double>(physical_bytes) / static_cast<double>(objects);
+  return static_cast<std::uint64_t>(std::ceil(each * static_cast<double>(count)));
 }
 
 UnixSeconds pause_until(UnixSeconds now, UnixSeconds next_chance) {
@@ -132,7 +145,7 @@ void Upkeep::keep_to_age(const NamespaceConfig& name_space, const std::stop_toke
 }
 
 void Upkeep::keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop) {
-  const std::uint64_t refused = store_.take_refused(name_space.name);
+  const std::uint64_t refused = store_.take_refused(name_space.name).bytes;
   const auto reach = size_to_reach(name_space, store_.physical_bytes(name_space.name), refused);
   if (!reach) return;
   Pause& pause = pauses_[name_space.name];
@@ -176,35 +189,36 @@ std::uint64_t Upkeep::evict(const NamespaceConfig& name_space, std::uint64_t siz
   return pruned->removed.freed;
 }
 
+Quota::Room Upkeep::missing(const Quota::Room& refused) const {
+  const auto disk = store_.disk_space();
+  if (!disk) return {};
+  return {bytes_to_free(disk->free_bytes, config_->free_space_floor, refused.bytes),
+          inodes_to_free(*disk, config_->free_inode_floor, refused.inodes)};
+}
+
 void Upkeep::keep_disk_free(const std::stop_token& stop) {
-  const std::uint64_t refused = store_.take_refused("");
-  bool few_inodes = false;
-  const auto missing = [this, refused, &few_inodes]() -> std::uint64_t {
-    const auto space = store_.disk_space();
-    if (!space) return 0;
-    const std::uint64_t bytes = bytes_to_free(space->free_bytes, config_->free_space_floor, refused);
-    few_inodes = space->total_inodes > 0 && space->free_inodes < space->total_inodes / 100;
-    return few_inodes ? std::max<std::uint64_t>(bytes, 1) : bytes;
-  };
-  std::uint64_t needed = missing();
+  const Quota::Room refused = store_.take_refused("");
+  Quota::Room needed = missing(refused);
   Pause& pause = pauses_[""];
-  if (needed == 0 || !is_over(pause, clock_.now(), 0)) return;
+  if (needed == Quota::Room() || !is_over(pause, clock_.now(), 0)) return;
   // Bytes say nothing about inodes: then all of it goes.
-  (void)empty_trash({}, few_inodes ? std::nullopt : std::optional(needed), stop);
+  (void)empty_trash({}, needed.inodes > 0 ? std::nullopt : std::optional(needed.bytes), stop);
   UnixSeconds next_chance = 0;
   for (const NamespaceConfig& each : config_->namespaces) {
-    needed = missing();
-    if (needed == 0 || stop.stop_requested()) return;
+    needed = missing(refused);
+    if (needed == Quota::Room() || stop.stop_requested()) return;
     if (!is_evicted(each)) continue;
-    // At least a hundredth, so that this does not come back with every upload.
     const std::uint64_t takes = store_.physical_bytes(each.name);
-    const std::uint64_t goes = std::max(needed, takes / 100);
+    const std::uint64_t of_inodes = bytes_of(needed.inodes, store_.objects(each.name), takes);
+    // At least a hundredth, so that this does not come back with every upload.
+    const std::uint64_t goes = std::max({needed.bytes, of_inodes, takes / 100});
+    const char* const why = needed.bytes > 0 ? "evicted: the disk is nearly full (free_space_floor)"
+                                             : "evicted: the disk has few inodes left (free_inode_floor)";
     UnixSeconds chance = 0;
-    (void)evict(each, takes - std::min(takes, goes), "evicted: the disk is nearly full (free_space_floor)",
-                stop, chance);
+    (void)evict(each, takes - std::min(takes, goes), why, stop, chance);
     if (chance != 0 && (next_chance == 0 || chance < next_chance)) next_chance = chance;
   }
-  if (missing() > 0) pause = {pause_until(clock_.now(), next_chance), 0};
+  if (missing(refused) != Quota::Room()) pause = {pause_until(clock_.now(), next_chance), 0};
 }
 
 }  // namespace larder

@@ -27,6 +27,10 @@ std::optional<std::uint64_t> size_to_reach(const NamespaceConfig& name_space, st
                                            std::uint64_t refused);
 // How many bytes the disk needs to have free in addition; 0 while there is enough.
 std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor, std::uint64_t refused);
+// Likewise of inodes, where there is a floor and the file system counts them.
+std::uint64_t inodes_to_free(const DiskSpace& disk, std::uint64_t free_inode_floor, std::uint64_t refused);
+// About what `count` of the objects take that a namespace has.
+std::uint64_t bytes_of(std::uint64_t count, std::uint64_t objects, std::uint64_t physical_bytes);
 
 // After everything was found leased, young or pinned: when to look again.
 struct Pause {
@@ -51,6 +55,7 @@ class Upkeep {
   void keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_disk_free(const std::stop_token& stop);
+  Quota::Room missing(const Quota::Room& refused) const;  // of what the disk should have free
   std::uint64_t empty_trash(const std::string& name_space, std::optional<std::uint64_t> enough,
                             const std::stop_token& stop);
   // The bytes that this freed. `next_chance`: when the first of what could not go may, 0: unknown.

@@ -36,8 +36,7 @@ Result<std::optional<NameRecord>> StoreCore::peek_overlaid(const ArtifactKey& ke
 Result<Receipt> StoreCore::promote(const ArtifactKey& from, const ArtifactKey& to, const NameRecord& row,
                                    const Promotion& promotion) {
   LARDER_TRY(check_size(to, row.size));
-  LARDER_TRY_ASSIGN(const Quota::Reservation reservation,
-                    quota.reserve(std::string(to.name_space()), row.size));
+  LARDER_TRY_ASSIGN(const Quota::Reservation reservation, reserve_for(to, row.size));
   Content content;
   content.digest = row.digest;
   content.size = row.size;

@@ -53,7 +53,7 @@ Result<Receipt> StoreCore::rename(const ArtifactKey& from, const ArtifactKey& to
   LARDER_TRY(check_size(to, record->size));
   Quota::Reservation reservation;  // another namespace has a limit of its own
   if (from.name_space() != to.name_space()) {
-    LARDER_TRY_ASSIGN(reservation, quota.reserve(std::string(to.name_space()), record->size));
+    LARDER_TRY_ASSIGN(reservation, reserve_for(to, record->size));
   }
 
   // Both names are locked over both steps: a rename in the other direction, of the same bytes, would

@@ -442,7 +442,10 @@ std::uint64_t Store::reserved_bytes() const {
 std::uint64_t Store::physical_bytes(std::string_view name_space) const {
   return core_->index->totals(name_space).physical_bytes;
 }
-std::uint64_t Store::take_refused(const std::string& name_space) {
+std::uint64_t Store::objects(std::string_view name_space) const {
+  return core_->index->totals(name_space).objects;
+}
+Quota::Room Store::take_refused(const std::string& name_space) {
   return core_->quota.take_refused(name_space);
 }
 Result<DiskSpace> Store::disk_space() const {

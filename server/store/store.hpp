@@ -242,8 +242,9 @@ class Store {
   const NamespaceConfig* find_namespace(std::string_view name) const;
   std::uint64_t reserved_bytes() const;
   std::uint64_t physical_bytes(std::string_view name_space) const;  // of the objects charged to it
+  std::uint64_t objects(std::string_view name_space) const;         // so many these are
   Result<DiskSpace> disk_space() const;
-  std::uint64_t take_refused(const std::string& name_space);  // Quota::take_refused()
+  Quota::Room take_refused(const std::string& name_space);  // Quota::take_refused()
   Result<std::optional<RecencyRecord>> recency(const ArtifactKey& key) const;
 
  private:

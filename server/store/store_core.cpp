@@ -1,5 +1,7 @@
 #include "server/store/store_core.hpp"
 
+#include <algorithm>
+
 #include "common/hasher.hpp"
 #include "common/name_list.hpp"
 #include "server/store/layout.hpp"
@@ -15,12 +17,7 @@ Quota::Limits limits_of(const StoreOptions& options) {
 
 Quota::Sources sources_of(FileSystem& disk, const Index& index) {
   Quota::Sources sources;
-  sources.free_bytes = [&disk]() -> Result<std::uint64_t> {
-    LARDER_TRY_ASSIGN(const DiskSpace space, disk.space());
-    if (space.total_inodes != 0 && space.free_inodes == 0)
-      return Error(Errc::no_space, "the disk is full: no inode is left");
-    return space.free_bytes;
-  };
+  sources.disk_space = [&disk] { return disk.space(); };
   sources.used_bytes = [&index](const std::string& name) { return index.totals(name).physical_bytes; };
   return sources;
 }
@@ -39,7 +36,8 @@ StoreCore::StoreCore(FileSystem& disk_of_store, const Clock& clock_of_store,
       options(std::move(store_options)),
       objects(disk),
       pins(disk),
-      quota(options.free_space_floor, limits_of(options), sources_of(disk, *index)),
+      quota({options.free_space_floor.bytes, options.free_inode_floor}, limits_of(options),
+            sources_of(disk, *index)),
       directories(disk, options.durability),
       contents(options.content) {
   for (const NamespaceConfig& each : options.namespaces) namespaces_.emplace(each.name, each);
@@ -95,6 +93,13 @@ Result<void> StoreCore::check_live(const ArtifactKey& key) {
   return {};
 }
 
+// One inode is the object's, which has been the staged file's; the others are those of directories that may
+// be missing, above the object and above its name.
+Result<Quota::Reservation> StoreCore::reserve_for(const ArtifactKey& key, std::uint64_t bytes) {
+  const auto above = static_cast<std::uint64_t>(std::count(key.str().begin(), key.str().end(), '/'));
+  return quota.reserve(std::string(key.name_space()), {bytes, 2 + above});
+}
+
 Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadRequest request,
                                             std::span<const std::byte> bytes) {
   const NamespaceConfig* const name_space = find_namespace(key.name_space());
@@ -125,8 +130,7 @@ Result<UploadStart> StoreCore::begin_upload(const ArtifactKey& key, UploadReques
   }
   std::unique_ptr<Upload> upload(new Upload(*this, key, std::move(request)));
   if (!stays && !(below && fixed)) {  // otherwise only the digest matters, and nothing is written
-    LARDER_TRY_ASSIGN(upload->reservation_,
-                      quota.reserve(std::string(key.name_space()), upload->request_.size.value_or(0)));
+    LARDER_TRY_ASSIGN(upload->reservation_, reserve_for(key, upload->request_.size.value_or(0)));
     upload->bytes_ = bytes;
     if (bytes.empty()) {
       const std::string path = new_staging_path();

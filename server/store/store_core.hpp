@@ -41,6 +41,7 @@ struct StoreOptions {
   std::vector<NamespaceConfig> namespaces;
   Durability durability = Durability::batch;
   ByteSize free_space_floor{0};
+  std::uint32_t free_inode_floor = 0;  // 0: inodes are not looked at
   ByteSize max_object_size = 64_GiB;
   ContentCache::Limits content;
   UploadJournal::Limits journal;
@@ -55,6 +56,8 @@ class StoreCore {
   Result<UploadStart> begin_upload(const ArtifactKey& key, UploadRequest request,
                                    std::span<const std::byte> bytes = {});
   void store_small(std::span<SmallUpload* const> uploads);
+  // Room for so many bytes under a name that is not there yet.
+  Result<Quota::Reservation> reserve_for(const ArtifactKey& key, std::uint64_t bytes);
 
   using Content = Publication::Content;
   using Origin = Publication::Origin;

@@ -188,7 +188,7 @@ class Larderd:
 
     def write_config(self):
         file = os.path.join(self.work, "larderd.yaml")
-        write_file(file, (to_yaml({"write": "loopback", "free_space_floor": 0, **self.config}) + "\n").encode())
+        write_file(file, (to_yaml({"write": "loopback", "free_space_floor": 0, "free_inode_floor": 0, **self.config}) + "\n").encode())
         return file
 
     def _alive(self):

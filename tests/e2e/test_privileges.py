@@ -56,7 +56,7 @@ class Privileges(LarderTest):
         if os.geteuid() == 0:
             os.chown(directory, NOBODY, NOBODY)
         file, ports = os.path.join(directory, "larderd.yaml"), os.path.join(directory, "ports")
-        harness.write_file(file, b"free_space_floor: 0\n")
+        harness.write_file(file, b"free_space_floor: 0\nfree_inode_floor: 0\n")
         self.log_path = os.path.join(directory, "log")
         with open(self.log_path, "wb") as log:
             process = subprocess.Popen(

@@ -359,6 +359,23 @@ class FullDisk(PruneTest):
         wait_until(lambda: os.statvfs(self.disk).f_bavail * 4096 >= 2 << 20, "it evicts")
         self.assertEqual(self.server.get("/-/health").status, 200)
 
+    def test_the_daemon_keeps_inodes_free(self):
+        self.serve(free_inode_floor=100)
+        for number in range(60):
+            self.put("sstate-cache/d%d/x" % number, b"%d" % number)
+        junk = os.path.join(self.disk, "junk")
+        os.mkdir(junk)
+        for number in range(self.free_inodes() - 101):
+            harness.write_file(os.path.join(junk, str(number)), b"")
+        refused = self.server.put("/sstate-cache/new/x", b"new")
+        self.assertEqual(refused.status, 507)
+        self.assertIn("free_inode_floor", json.loads(refused.body)["detail"])
+        wait_until(lambda: self.free_inodes() >= 200, "it evicts")
+        self.put("sstate-cache/new/x", b"new")
+        stat = json.loads(self.server.get("/-/v1/stat").body)
+        self.assertEqual(stat["disk_total_inodes"], 800)
+        self.assertIn(b"larder_disk_free_inodes %d\n" % self.free_inodes(), self.server.get("/-/metrics").body)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -21,6 +21,7 @@ struct Closed {
     config.http.listen = {{"127.0.0.1", 0}};
     config.ftp.listen = {};
     config.free_space_floor = ByteSize{0};
+    config.free_inode_floor = 0;
     config.disk_threads = 2;
     config.loops = 1;
     config.write = WriteAccess::nobody;

@@ -20,6 +20,7 @@ struct Running {
     config.http.listen = {{"127.0.0.1", 0}};
     config.ftp.listen = {{{"127.0.0.1", 0}, ""}};
     config.free_space_floor = ByteSize{0};
+    config.free_inode_floor = 0;
     config.disk_threads = 4;
     config.loops = 2;
     change(config);

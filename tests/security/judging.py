@@ -68,7 +68,7 @@ class Arena:
     def larderd(self, most_connections=None, tls=None, **settings):
         """`tls`: (certificate, key); https then listens on tls_port, and FTP takes AUTH TLS."""
         data = os.path.join(self.work, "larder%d" % len(self.running))
-        settings = {"free_space_floor": 0, "tls": {}, **settings}
+        settings = {"free_space_floor": 0, "free_inode_floor": 0, "tls": {}, **settings}
         server = servers.Larderd(self.programs, data, access=data + ".access", with_ftp=not most_connections, **settings)
         if most_connections:
             server.also("http", "max_connections", most_connections)

@@ -40,14 +40,15 @@ class MemoryFileSystem::OpenFile final : public File {
 
   Result<void> append(std::span<const std::byte> bytes) override {
     const std::lock_guard lock(disk_.mutex_);
-    if (disk_.used_locked() + bytes.size() > disk_.capacity_) return posix_error("write", path_, ENOSPC);
+    if (disk_.used_locked().bytes + bytes.size() > disk_.capacity_)
+      return posix_error("write", path_, ENOSPC);
     node_->bytes.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return {};
   }
   Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
     const std::lock_guard lock(disk_.mutex_);
     const std::size_t end = std::max<std::size_t>(node_->bytes.size(), offset + bytes.size());
-    if (disk_.used_locked() + end - node_->bytes.size() > disk_.capacity_)
+    if (disk_.used_locked().bytes + end - node_->bytes.size() > disk_.capacity_)
       return posix_error("write", path_, ENOSPC);
     node_->bytes.resize(end);
     std::copy_n(reinterpret_cast<const char*>(bytes.data()), bytes.size(), node_->bytes.data() + offset);
@@ -125,6 +126,7 @@ Result<std::unique_ptr<File>> MemoryFileSystem::create(const std::string& path) 
   const std::lock_guard lock(mutex_);
   LARDER_TRY_ASSIGN(const NodePtr directory, directory_for(path, "create"));
   if (directory->entries.contains(name_in(path))) return posix_error("create", path, EEXIST);
+  if (!has_inode()) return posix_error("create", path, ENOSPC);
   auto node = std::make_shared<Node>();
   node->inode = new_inode();
   node->links = 1;
@@ -220,6 +222,7 @@ Result<void> MemoryFileSystem::make_directory(const std::string& path) {
   const std::lock_guard lock(mutex_);
   LARDER_TRY_ASSIGN(const NodePtr directory, directory_for(path, "make directory"));
   if (directory->entries.contains(name_in(path))) return posix_error("make directory", path, EEXIST);
+  if (!has_inode()) return posix_error("make directory", path, ENOSPC);
   auto node = std::make_shared<Node>();
   node->type = FileType::directory;
   node->inode = new_inode();
@@ -273,27 +276,37 @@ Result<void> MemoryFileSystem::list(const std::string& path,
   return {};
 }
 
-std::uint64_t MemoryFileSystem::used_locked() const {
+MemoryFileSystem::Used MemoryFileSystem::used_locked() const {
   std::set<const Node*> seen;
-  const std::function<std::uint64_t(const Node&)> add = [&](const Node& node) -> std::uint64_t {
-    if (!seen.insert(&node).second) return 0;
-    std::uint64_t sum = node.bytes.size();
-    for (const auto& [name, child] : node.entries) sum += add(*child);
-    return sum;
+  Used used;
+  const std::function<void(const Node&)> add = [&](const Node& node) {
+    if (!seen.insert(&node).second) return;
+    used.bytes += node.bytes.size();
+    for (const auto& [name, child] : node.entries) add(*child);
   };
-  return add(*root_);
+  add(*root_);
+  used.inodes = seen.size();
+  return used;
 }
 
 std::uint64_t MemoryFileSystem::used() const {
   const std::lock_guard lock(mutex_);
-  return used_locked();
+  return used_locked().bytes;
+}
+
+std::uint64_t MemoryFileSystem::used_inodes() const {
+  const std::lock_guard lock(mutex_);
+  return used_locked().inodes;
 }
 
 Result<DiskSpace> MemoryFileSystem::space() {
   const std::lock_guard lock(mutex_);
   DiskSpace space;
   space.total_bytes = capacity_;
-  space.free_bytes = capacity_ - std::min(capacity_, used_locked());
+  const Used used = used_locked();
+  space.free_bytes = capacity_ - std::min(capacity_, used.bytes);
+  space.total_inodes = inodes_;
+  space.free_inodes = inodes_ - std::min(inodes_, used.inodes);
   return space;
 }
 

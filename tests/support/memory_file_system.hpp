@@ -28,12 +28,14 @@ class MemoryFileSystem final : public FileSystem {
 
   void limit_links(std::uint64_t links) { max_links_ = links; }  // of one inode
   void limit_space(std::uint64_t bytes) { capacity_ = bytes; }
+  void limit_inodes(std::uint64_t inodes) { inodes_ = inodes; }      // files and directories; 0: not counted
   void damage(const std::string& path, const std::string& content);  // behind everybody's back
 
   std::vector<std::string> files() const;  // all paths of files, sorted
   std::string content(const std::string& path) const;
   std::uint64_t links(const std::string& path) const;
-  std::uint64_t used() const;  // bytes of all files, each inode once
+  std::uint64_t used() const;         // bytes of all files, each inode once
+  std::uint64_t used_inodes() const;  // of all files and directories
 
   Result<std::unique_ptr<File>> create(const std::string& path) override;
   Result<void> create_whole(const std::string& path, std::span<const std::byte> bytes) override;
@@ -62,13 +64,19 @@ class MemoryFileSystem final : public FileSystem {
   NodePtr find(const std::string& path) const;
   Result<NodePtr> directory_for(const std::string& path, const char* doing) const;
   Result<void> link_node(const NodePtr& node, const std::string& to);
-  std::uint64_t used_locked() const;
+  struct Used {
+    std::uint64_t bytes = 0;
+    std::uint64_t inodes = 0;
+  };
+  Used used_locked() const;
+  bool has_inode() const { return inodes_ == 0 || used_locked().inodes < inodes_; }
   static void sync_tree(Node& node);
 
   mutable std::mutex mutex_;
   NodePtr root_;
   std::uint64_t max_links_ = 65000;
   std::uint64_t capacity_ = std::uint64_t{1} << 40;
+  std::uint64_t inodes_ = 0;
 };
 
 }  // namespace larder

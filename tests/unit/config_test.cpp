@@ -298,6 +298,7 @@ TEST_CASE("the largest and smallest values allowed are accepted", "[config]") {
       "ftp: {listen: []}\n",
       "ftp: {passive_ports: 1024-65535}\n",
       "free_space_floor: 0\n",
+      "free_inode_floor: 0\n",
       "http: {max_connections: 4096}\n",
       "adopt_from: []\n",
       "allow_root: true\nsandbox: false\n",

@@ -1,8 +1,36 @@
 #include "server/upkeep.hpp"
 
+#include "server/logging.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/store_bench.hpp"
 
 using namespace larder;
+
+namespace {
+
+// What looks after the store of a bench, with neither lease nor grace.
+struct Keeper {
+  explicit Keeper(StoreBench& bench, Config settings = {})
+      : config(settings_for(bench, std::move(settings))) {}
+
+  static Config settings_for(const StoreBench& bench, Config settings) {
+    settings.namespaces = bench.options.namespaces;
+    settings.free_space_floor = bench.options.free_space_floor;
+    settings.free_inode_floor = bench.options.free_inode_floor;
+    settings.lease = std::chrono::milliseconds(0);
+    settings.grace_period = std::chrono::milliseconds(0);
+    return settings;
+  }
+  void look(StoreBench& bench) { Upkeep(*bench.store, config, bench.clock, silent_logs().main).look({}); }
+
+  LiveConfig config;
+};
+
+std::string numbered(const std::string& name, int number) {
+  return name + std::to_string(number);
+}
+
+}  // namespace
 
 TEST_CASE("what gives way when space is needed", "[upkeep]") {
   NamespaceConfig sstate{"sstate-cache", NamespaceKind::sstate};
@@ -41,6 +69,31 @@ TEST_CASE("the disk keeps twice its floor free before uploads are refused", "[up
   CHECK(bytes_to_free(200, ByteSize{100}, 50) == 50);
 }
 
+TEST_CASE("twice as many inodes are kept free as uploads have to leave", "[upkeep]") {
+  const auto disk_with = [](std::uint64_t free_inodes) {
+    DiskSpace disk;
+    disk.total_inodes = 65536;
+    disk.free_inodes = free_inodes;
+    return disk;
+  };
+  CHECK(inodes_to_free(disk_with(200), 100, 0) == 0);
+  CHECK(inodes_to_free(disk_with(150), 100, 0) == 50);
+  CHECK(inodes_to_free(disk_with(0), 100, 0) == 200);
+  CHECK(inodes_to_free(disk_with(2), 1, 5) == 5);   // an upload there was no room for
+  CHECK(inodes_to_free(disk_with(0), 0, 5) == 0);   // turned off
+  CHECK(inodes_to_free(DiskSpace(), 100, 0) == 0);  // btrfs
+  CHECK(inodes_to_free(disk_with(0), 4294967295, 0) == 8589934590);
+}
+
+TEST_CASE("objects take what they take on average", "[upkeep]") {
+  CHECK(bytes_of(0, 10, 5000) == 0);
+  CHECK(bytes_of(3, 10, 5000) == 1500);
+  CHECK(bytes_of(3, 10, 15) == 5);
+  CHECK(bytes_of(10, 10, 5000) == 5000);
+  CHECK(bytes_of(11, 10, 5000) == 5000);
+  CHECK(bytes_of(5, 0, 0) == 0);
+}
+
 TEST_CASE("eviction looks again when the first lease ends, or when something went", "[upkeep]") {
   CHECK(pause_until(1000, 0) == 1300);     // pinned: nobody tells
   CHECK(pause_until(1000, 1060) == 1060);  // a lease
@@ -52,4 +105,31 @@ TEST_CASE("eviction looks again when the first lease ends, or when something wen
   CHECK(is_over(pause, 1060, 5000));
   CHECK(is_over(pause, 1001, 4999));
   CHECK(is_over(Pause(), 1, 0));
+}
+
+TEST_CASE("when inodes run out, the oldest objects go until twice the floor is free", "[upkeep][store]") {
+  StoreBench bench;
+  REQUIRE(bench.close());
+  bench.options.free_inode_floor = 50;
+  REQUIRE(bench.open());
+  for (int i = 0; i < 100; ++i) {
+    bench.clock.advance(1);
+    REQUIRE(bench.put(numbered("sstate-cache/x", i), numbered("content ", i)));
+  }
+  bench.clock.advance(1);
+  bench.memory.limit_inodes(bench.memory.used_inodes() + 52);
+  REQUIRE_FALSE(bench.put("sstate-cache/new", "new"));
+  REQUIRE(bench.remove("sstate-cache/x0"));
+
+  Keeper keeper(bench);
+  keeper.look(bench);
+
+  CHECK(bench.store->disk_space()->free_inodes >= 100);
+  CHECK_FALSE(bench.has("sstate-cache/x1"));
+  CHECK(bench.has("sstate-cache/x99"));
+  CHECK(bench.files_below("trash/").empty());
+  CHECK(bench.put("sstate-cache/new", "new"));
+  const std::size_t left = bench.files_below("tree/").size();
+  keeper.look(bench);
+  CHECK(bench.files_below("tree/").size() == left);  // not one more than was needed
 }
