@@ -164,8 +164,10 @@ class Reconciler {
     const auto status = core_.disk.status(path);
     if (!status) return {};
     const auto condemned = condemned_.find(status->inode);
-    if (condemned != condemned_.end())
-      return core_.set_kept_aside(path, *key, condemned->second, "its object was found corrupt");
+    if (condemned != condemned_.end()) {
+      const auto aside = core_.set_kept_aside(path, *key, condemned->second, "its object was found corrupt");
+      return !aside && aside.error().code() == Errc::not_found ? Result<void>() : aside;  // it was emptied
+    }
     return learn_content(objects_.find(status->inode), status->size, *key);
   }
 
@@ -206,11 +208,14 @@ class Reconciler {
     if (known == objects_.end()) return {};
     LARDER_TRY_ASSIGN(const auto object, core_.index->object(known->second));
     if (object) return {};
-    if (!core_.objects.holds(known->second, known->first)) return {};  // set aside since it was learned
     ObjectRecord record;
     record.size = size;
     record.charged_to = namespace_of(key.name_space());
-    return core_.index->learn_object(known->second, record);
+    return core_.objects.while_stored(known->second, [&]() -> Result<void> {
+      // Set aside since it was learned, or gone with the last of the trash that led to it.
+      if (!core_.objects.holds(known->second, known->first)) return {};
+      return core_.index->learn_object(known->second, record);
+    });
   }
 
   Result<void> drop_stale_rows() {
