@@ -272,8 +272,7 @@ void Daemon::keep_up(std::stop_token stop) {
   std::unique_lock lock(mutex);
   constexpr std::chrono::seconds k_period(2);
   while (!stop.stop_requested()) {
-    // What an unclean stop left is put right first: sizes may be wrong before.
-    if (store_.store->reconciled()) upkeep_.look(stop);
+    upkeep_.look(stop);
     wake.wait_for(lock, stop, k_period, [] { return false; });
   }
 }

@@ -76,13 +76,17 @@ void Upkeep::look(const std::stop_token& stop) {
   if (!cleared && cleared.error().code() != Errc::cancelled)
     log_->error("cannot clear a snapshot away: {}", cleared.error().message());
   empty_old_trash(stop);
+  if (store_.reconciled()) keep_to_limits(stop);
+  keep_disk_free(stop);
+}
+
+void Upkeep::keep_to_limits(const std::stop_token& stop) {
   trim_ledger();
   for (const NamespaceConfig& each : config_->namespaces) {
     if (stop.stop_requested()) return;
     keep_to_age(each, stop);
     keep_to_size(each, stop);
   }
-  keep_disk_free(stop);
 }
 
 bool Upkeep::is_time(const std::string& task, UnixSeconds pause) {
@@ -198,14 +202,17 @@ Quota::Room Upkeep::missing(const Quota::Room& refused) const {
 
 void Upkeep::keep_disk_free(const std::stop_token& stop) {
   const Quota::Room refused = store_.take_refused("");
-  Quota::Room needed = missing(refused);
-  Pause& pause = pauses_[""];
-  if (needed == Quota::Room() || !is_over(pause, clock_.now(), 0)) return;
+  const Quota::Room needed = missing(refused);
+  if (needed == Quota::Room() || !is_over(pauses_[""], clock_.now(), 0)) return;
   // Bytes say nothing about inodes: then all of it goes.
   (void)empty_trash({}, needed.inodes > 0 ? std::nullopt : std::optional(needed.bytes), stop);
+  if (store_.reconciled()) evict_for_disk(refused, stop);
+}
+
+void Upkeep::evict_for_disk(const Quota::Room& refused, const std::stop_token& stop) {
   UnixSeconds next_chance = 0;
   for (const NamespaceConfig& each : config_->namespaces) {
-    needed = missing(refused);
+    const Quota::Room needed = missing(refused);
     if (needed == Quota::Room() || stop.stop_requested()) return;
     if (!is_evicted(each)) continue;
     const std::uint64_t takes = store_.physical_bytes(each.name);
@@ -218,7 +225,7 @@ void Upkeep::keep_disk_free(const std::stop_token& stop) {
     (void)evict(each, takes - std::min(takes, goes), why, stop, chance);
     if (chance != 0 && (next_chance == 0 || chance < next_chance)) next_chance = chance;
   }
-  if (missing(refused) != Quota::Room()) pause = {pause_until(clock_.now(), next_chance), 0};
+  if (missing(refused) != Quota::Room()) pauses_[""] = {pause_until(clock_.now(), next_chance), 0};
 }
 
 }  // namespace larder

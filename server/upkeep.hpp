@@ -46,15 +46,19 @@ class Upkeep {
   Upkeep(Store& store, const LiveConfig& config, const Clock& clock, std::shared_ptr<spdlog::logger> log)
       : store_(store), config_(config), clock_(clock), log_(std::move(log)) {}
 
-  // One look at everything. Cheap when there is nothing to do.
+  // One look at everything. Cheap when there is nothing to do. As long as tree and index may differ, names
+  // are left alone: how large namespaces are and what was used is not known for sure. What was removed
+  // already may go, whatever the index says: an object goes when the disk counts no other link of it.
   void look(const std::stop_token& stop);
 
  private:
+  void keep_to_limits(const std::stop_token& stop);
   void empty_old_trash(const std::stop_token& stop);
   void trim_ledger();
   void keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_disk_free(const std::stop_token& stop);
+  void evict_for_disk(const Quota::Room& refused, const std::stop_token& stop);
   Quota::Room missing(const Quota::Room& refused) const;  // of what the disk should have free
   std::uint64_t empty_trash(const std::string& name_space, std::optional<std::uint64_t> enough,
                             const std::stop_token& stop);

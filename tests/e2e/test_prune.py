@@ -359,6 +359,21 @@ class FullDisk(PruneTest):
         wait_until(lambda: os.statvfs(self.disk).f_bavail * 4096 >= 2 << 20, "it evicts")
         self.assertEqual(self.server.get("/-/health").status, 200)
 
+    def test_after_a_crash_on_a_full_disk_the_trash_makes_room(self):
+        self.serve(free_space_floor="3MiB")
+        for number in range(60):
+            self.put("generic/d%d/x" % number, os.urandom(100000))
+        for number in range(50):
+            self.server.request("DELETE", "/generic/d%d/x" % number)
+        self.server.kill()
+        self.fill_up(1 << 20)
+        for number in range(3):  # what the index needs to be opened
+            os.unlink(os.path.join(self.disk, "junk-%d-%d" % (1 << 20, number)))
+        self.serve(free_space_floor="3MiB")
+        wait_until(lambda: os.statvfs(self.disk).f_bavail * 4096 >= 6 << 20, "the trash is emptied")
+        wait_until(lambda: not json.loads(self.server.get("/-/v1/stat").body)["reconciling"], "tree and index agree")
+        self.assertEqual(self.server.get("/generic/d50/x").status, 200)
+
     def test_the_daemon_keeps_inodes_free(self):
         self.serve(free_inode_floor=100)
         for number in range(60):

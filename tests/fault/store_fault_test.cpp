@@ -219,6 +219,36 @@ TEST_CASE("a store is whole after a power cut at any operation", "[store][fault]
   }
 }
 
+TEST_CASE("the trash can be emptied after a power cut, before tree and index have been compared",
+          "[store][prune][fault]") {
+  const Loss loss = GENERATE(Loss::everything, Loss::bytes_alone);
+  for (const Step& step : steps()) {
+    bool struck = true;
+    for (std::uint64_t nth = 1; struck; ++nth) {
+      REQUIRE(nth < 200);
+      StoreBench bench;
+      prepare(bench);
+      REQUIRE(bench.put("generic/removed", text_of(9000, 'o')));  // what k_old has
+      REQUIRE(bench.remove("generic/removed"));
+      bench.disk.fail(nth, FaultyFileSystem::Mode::from_then_on, EIO);
+      const bool acknowledged = step.act(bench);
+      struck = bench.disk.struck();
+      bench.disk.heal();
+      INFO(step.name << ", operation " << nth);
+
+      bench.power_cut(loss);
+      REQUIRE(bench.open());
+      REQUIRE(bench.store->empty_trash({}, {}));
+      check_old_is_there(bench);
+      if (acknowledged) step.acknowledged(bench);
+      check_whole(bench);
+      check_agreement(bench);
+      check_old_is_there(bench);
+      if (acknowledged) step.acknowledged(bench);
+    }
+  }
+}
+
 TEST_CASE("what a check found corrupt stays away, whatever fails while it is taken out",
           "[store][scrub][fault]") {
   const FaultyFileSystem::Mode mode =

@@ -133,3 +133,56 @@ TEST_CASE("when inodes run out, the oldest objects go until twice the floor is f
   keeper.look(bench);
   CHECK(bench.files_below("tree/").size() == left);  // not one more than was needed
 }
+
+TEST_CASE("before tree and index have been compared, a full disk is freed of what is in the trash alone",
+          "[upkeep][store]") {
+  StoreBench bench;
+  REQUIRE(bench.close());
+  bench.options.free_space_floor = 10_KiB;
+  REQUIRE(bench.open());
+  for (int i = 0; i < 10; ++i) {
+    bench.clock.advance(1);
+    REQUIRE(bench.put(numbered("sstate-cache/x", i), std::string(2000, static_cast<char>('a' + i))));
+  }
+  for (int i = 0; i < 4; ++i) REQUIRE(bench.remove(numbered("sstate-cache/x", i)));
+  REQUIRE(bench.put("sstate-cache/again", std::string(2000, 'a')));  // what the oldest in the trash has
+  bench.kill();
+  bench.options.namespaces[0].max_size = 10_KiB;
+  REQUIRE(bench.open());
+  bench.clock.advance(1);
+  bench.memory.limit_space(bench.memory.used() + (20 << 10) - 3000);  // 3000 are missing
+  Keeper keeper(bench);
+
+  keeper.look(bench);
+
+  CHECK_FALSE(bench.store->reconciled());
+  CHECK(bench.store->disk_space()->free_bytes >= 20 << 10);
+  CHECK(bench.files_below("trash/").size() == 1);  // the oldest three went, and freed two
+  CHECK(*bench.get("sstate-cache/again") == std::string(2000, 'a'));
+
+  bench.memory.limit_space(bench.memory.used());
+  keeper.look(bench);
+  CHECK(bench.files_below("trash/").empty());
+  CHECK(bench.files_below("tree/").size() == 7);  // that is all as long as they may differ
+  REQUIRE(bench.store->reconcile({}));
+  CHECK(bench.store->totals()->objects == 7);
+  CHECK(bench.store->totals()->physical_bytes == 7 * 2000);
+  keeper.look(bench);
+  CHECK(bench.files_below("tree/").size() < 7);
+}
+
+TEST_CASE("old trash goes before tree and index have been compared", "[upkeep][store]") {
+  StoreBench bench;
+  REQUIRE(bench.put("generic/a", "content"));
+  REQUIRE(bench.remove("generic/a"));
+  bench.kill();
+  REQUIRE(bench.open());
+  Keeper keeper(bench);
+  keeper.look(bench);
+  CHECK(bench.files_below("trash/").size() == 1);
+  bench.clock.advance(7 * 24 * 60 * 60);
+  keeper.look(bench);
+  CHECK_FALSE(bench.store->reconciled());
+  CHECK(bench.files_below("trash/").empty());
+  CHECK(bench.files_below("objects/").empty());
+}
