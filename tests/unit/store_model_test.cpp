@@ -9,6 +9,7 @@
 #include "server/store/store.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/dice.hpp"
+#include "tests/support/eviction_checks.hpp"
 #include "tests/support/store_bench.hpp"
 
 using namespace larder;
@@ -17,12 +18,9 @@ namespace {
 
 constexpr std::int64_t k_hour = 60 * 60;
 
-struct Held {
-  std::string content;
-  UnixSeconds stored = 0;
-  UnixSeconds used = 0;  // read or asked for
-};
-using Names = std::map<std::string, Held>;
+using eviction::Held;
+using eviction::last_use;
+using eviction::Names;
 
 class Model {
  public:
@@ -32,11 +30,15 @@ class Model {
       names_.push_back("generic/d" + std::to_string(i % 3) + "/n" + std::to_string(i));
     for (int i = 0; i < 6; ++i) names_.push_back("downloads/f" + std::to_string(i));
     names_.push_back("downloads/git2_host.repo.tar");  // may change its content
+    for (int i = 0; i < 3; ++i) {
+      names_.push_back("sstate-cache/0" + std::to_string(i) + "/sstate:n.tar.zst");
+      names_.push_back(names_.back() + ".siginfo");
+    }
   }
 
   void step() {
     bench_.clock.set(bench_.clock.now() + static_cast<UnixSeconds>(dice_.below(3)) * k_hour);
-    switch (dice_.below(24)) {
+    switch (dice_.below(26)) {
       case 0: return remove();
       case 1: return prune_unused();
       case 2: return prune_matching();
@@ -52,6 +54,8 @@ class Model {
       case 12: return die();
       case 13: return dice_.chance(20) ? lose_index() : read();
       case 17: return load_names();
+      case 18:
+      case 19: return evict();
       case 14:
       case 15:
       case 16: return read();
@@ -84,11 +88,7 @@ class Model {
     std::map<std::uint64_t, std::size_t> expected;
     for (const auto& [generation, names] : trash_) expected[generation] = names.size();
     REQUIRE(trash == expected);
-    const auto totals = bench_.store->totals();
-    std::size_t artifacts = 0;
-    for (const auto& each : totals->namespaces) artifacts += each.artifacts;
-    REQUIRE(artifacts == live_.size());
-    compare_objects(totals->objects, totals->physical_bytes);
+    compare_totals();
   }
 
  private:
@@ -116,21 +116,47 @@ class Model {
   }
   static bool may_change(const std::string& name) { return name.find("git2_") != std::string::npos; }
 
-  // Every content that something leads to is stored once, and no other.
-  void compare_objects(std::uint64_t objects, std::uint64_t bytes) {
-    std::set<std::string> contents;
+  // Every content that something leads to is stored once, counted for one namespace, and no other is there.
+  void compare_totals() {
+    std::set<std::string> contents = kept_contents();
     for (const auto& [name, held] : live_) contents.insert(held.content);
+    std::erase_if(charged_, [&](const auto& each) { return !contents.contains(each.first); });
+    REQUIRE(charged_.size() == contents.size());
+    REQUIRE(bench_.files_below("objects/").size() == contents.size());
+    const auto totals = bench_.store->totals();
+    for (const api::NamespaceStat& each : totals->namespaces) {
+      INFO(each.name);
+      api::NamespaceStat expected;
+      for (const auto& [name, held] : live_) {
+        if (!name.starts_with(each.name + "/")) continue;
+        ++expected.artifacts;
+        expected.logical_bytes += held.content.size();
+      }
+      for (const auto& [content, name_space] : charged_) {
+        if (name_space != each.name) continue;
+        ++expected.objects;
+        expected.physical_bytes += content.size();
+      }
+      REQUIRE(each.artifacts == expected.artifacts);
+      REQUIRE(each.logical_bytes == expected.logical_bytes);
+      REQUIRE(each.objects == expected.objects);
+      REQUIRE(each.physical_bytes == expected.physical_bytes);
+    }
+  }
+
+  // What does not go with the names that are there now.
+  std::set<std::string> kept_contents() const {
+    std::set<std::string> contents;
     for (const auto& [snapshot, names] : snapshots_) {
       for (const auto& [name, held] : names) contents.insert(held.content);
     }
     for (const auto& [generation, names] : trash_) {
       for (const auto& [name, held] : names) contents.insert(held.content);
     }
-    std::uint64_t sum = 0;
-    for (const std::string& each : contents) sum += each.size();
-    REQUIRE(objects == contents.size());
-    REQUIRE(bytes == sum);
+    return contents;
   }
+
+  static std::string space_of(const std::string& name) { return name.substr(0, name.find('/')); }
 
   void put() {
     const std::string name = any_name();
@@ -151,6 +177,7 @@ class Model {
     REQUIRE(receipt->outcome == (fresh ? Receipt::Outcome::created : Receipt::Outcome::replaced));
     const UnixSeconds used = fresh ? 0 : held->second.used;
     live_[name] = {content, bench_.clock.now(), used};
+    charged_.try_emplace(content, space_of(name));
   }
 
   void read() {
@@ -193,12 +220,12 @@ class Model {
   }
 
   bool is_pinned(const std::string& name) { return pins_.contains(name); }
-  static UnixSeconds last_use(const Held& held) { return std::max(held.stored, held.used); }
 
-  api::PruneEvent prune(api::PruneRules rules, std::vector<std::string>& gone) {
+  api::PruneEvent prune(api::PruneRules rules, std::vector<std::string>& gone,
+                        const Store::PrunePolicy& policy = {}) {
     rules.apply = true;
     rules.list = true;
-    const auto event = bench_.store->prune(rules, {}, "model",
+    const auto event = bench_.store->prune(rules, policy, "model",
                                            [&](const api::PruneEvent& each) {
                                              if (!each.path.empty()) gone.push_back(each.path);
                                            },
@@ -258,6 +285,31 @@ class Model {
     }
     if (!gone.empty()) take_away(gone, event.generation);
     for (const auto& [name, held] : live_) REQUIRE_FALSE(freed.contains(held.content));
+  }
+
+  // As the daemon does when it needs space.
+  void evict() {
+    eviction::Eviction eviction;
+    eviction.name_space = space_of(any_name());
+    eviction.size = dice_.below(60);
+    eviction.policy.lease = static_cast<std::int64_t>(dice_.below(12)) * k_hour;
+    eviction.policy.grace = static_cast<std::int64_t>(dice_.below(12)) * k_hour;
+    eviction.now = bench_.clock.now();
+    eviction.before = live_;
+    eviction.pinned = pins_;
+    eviction.kept = kept_contents();
+    eviction.charged = charged_;
+    eviction.bytes_before = bench_.store->physical_bytes(eviction.name_space);
+    const std::uint64_t all_before = bench_.store->totals()->physical_bytes;
+    api::PruneRules rules;
+    rules.name_space = eviction.name_space;
+    rules.max_size = eviction.size;
+    rules.no_trash = true;
+    const api::PruneEvent event = prune(rules, eviction.gone, eviction.policy);
+    eviction.bytes_after = bench_.store->physical_bytes(eviction.name_space);
+    eviction::Check(eviction).run();
+    REQUIRE(event.removed.freed == all_before - bench_.store->totals()->physical_bytes);
+    for (const std::string& name : eviction.gone) live_.erase(name);
   }
 
   void undo() {
@@ -350,6 +402,8 @@ class Model {
     if (held == live_.end() || held->second.content != live_[from].content) {
       const UnixSeconds used = held == live_.end() ? 0 : held->second.used;
       live_[to] = {live_[from].content, bench_.clock.now(), used};
+    } else {
+      held->second.used = bench_.clock.now();  // as after an upload of what is there
     }
     take_away({from}, new_generation(before));
   }
@@ -384,6 +438,13 @@ class Model {
     relearn("", live_);
     for (auto& [snapshot, names] : snapshots_) relearn("@" + snapshot + "/", names);
     trash_times_are_lost();
+    // The first name that leads to it, as the tree and then the snapshots are walked.
+    charged_.clear();
+    const auto charge = [&](const Names& names) {
+      for (const auto& [name, held] : names) charged_.try_emplace(held.content, space_of(name));
+    };
+    charge(live_);
+    for (const auto& [snapshot, names] : snapshots_) charge(names);
   }
   // Their times come from the inode: comparing contents has to do. Emptied, so that they do not come back.
   void trash_times_are_lost() {
@@ -398,6 +459,7 @@ class Model {
   std::map<std::uint64_t, Names> trash_;  // by generation
   std::map<std::string, Names> snapshots_;
   std::set<std::string> pins_;
+  std::map<std::string, std::string> charged_;  // of each content: the namespace that it counts for
 };
 
 }  // namespace
