@@ -26,6 +26,17 @@ std::uint64_t resident_bytes() {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+// Before the index is opened: without room for it that may be the last that is heard.
+void tell_full_disk(spdlog::logger& log, const Config& config) {
+  std::error_code failure;
+  const auto space = std::filesystem::space(config.data, failure);
+  if (failure || space.available >= config.free_space_floor.bytes) return;
+  log.warn(
+      "the disk of {} has {} free, and {} are to be kept (free_space_floor): uploads are refused; should "
+      "larderd end now, the index had no room to be opened, and some has to be made by hand",
+      config.data.string(), human_size(space.available), human_size(config.free_space_floor.bytes));
+}
+
 void tell_bug(spdlog::logger& log, const char* bug) {
   log.error("a connection ended by a bug in larderd: {}", bug);
 }
@@ -75,6 +86,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs, Sockets 
   std::error_code ignored;
   const auto absolute = std::filesystem::absolute(config.data, ignored);
   if (!ignored) config.data = absolute;
+  tell_full_disk(*logs.main, config);
   static const SystemClock k_clock;  // outlives every store
   LARDER_TRY_ASSIGN(OpenStore store, open_store(config, k_clock));
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(config), std::move(logs), std::move(store)));

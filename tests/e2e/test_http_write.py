@@ -411,6 +411,9 @@ class AFullNamespace(LarderTest):
 class AFullDisk(LarderTest):
     config = {"free_space_floor": "1000000TiB"}
 
+    def test_it_is_told_at_the_start(self):
+        self.assertIn("are to be kept (free_space_floor): uploads are refused", self.server.log())
+
     def test_507_when_the_disk_has_no_room_left(self):
         for headers in ({}, {"Transfer-Encoding": "chunked"}):
             with self.subTest(headers):
