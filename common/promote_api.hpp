@@ -14,8 +14,8 @@ namespace larder::api {
 // POST: PromoteRules. Answer: PromoteEvent lines (ndjson), the last one with `done`.
 inline constexpr std::string_view k_promote = "/-/v1/promote";
 
-// All that are given have to hold for a group (an archive with its .siginfo and .sig) to be promoted: `match`
-// and `since` for one of it, `uploaders` and `build` for all of it that the trusted namespace has not yet.
+// All that are given have to hold for one member of a group (an archive with its .siginfo and .sig) for the
+// group to be promoted, `uploaders` and `build` for all of it that the trusted namespace has not yet.
 struct PromoteRules {
   std::string lane;                    // a namespace that overlays another
   std::vector<std::string> match;      // globs for the path below the lane

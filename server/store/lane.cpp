@@ -150,19 +150,18 @@ class Promoter {
     return found != built_.end() && found->second == row.digest;
   }
 
-  // Whether there is something in it that was asked for; judge() looks at the others.
+  // Whether there is one in it that was asked for, by all rules; judge() looks at the others.
   bool is_meant(const Group& group) const {
-    const auto any = [&](const auto& holds) { return std::any_of(group.begin(), group.end(), holds); };
-    const auto is_matched = [&](const auto& member) {
-      return std::any_of(rules_.match.begin(), rules_.match.end(),
-                         [&](const std::string& pattern) { return matches_glob(pattern, member.first); });
-    };
-    if (group.empty()) return false;
-    if (!rules_.match.empty() && !any(is_matched)) return false;
-    if (!any([&](const auto& member) { return is_theirs(member.second); })) return false;
-    if (rules_.since && !any([&](const auto& member) { return member.second.stored >= *rules_.since; }))
+    return std::any_of(group.begin(), group.end(),
+                       [&](const auto& member) { return is_meant(member.first, member.second); });
+  }
+
+  bool is_meant(const std::string& path, const NameRecord& row) const {
+    const auto matches = [&](const std::string& pattern) { return matches_glob(pattern, path); };
+    if (!rules_.match.empty() && std::none_of(rules_.match.begin(), rules_.match.end(), matches))
       return false;
-    return any([&](const auto& member) { return is_built(member.first, member.second); });
+    if (rules_.since && row.stored < *rules_.since) return false;
+    return is_theirs(row) && is_built(path, row);
   }
 
   Result<std::string_view> outcome_of(const ArtifactKey& to, const NameRecord& row) {

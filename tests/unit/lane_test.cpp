@@ -297,6 +297,24 @@ TEST_CASE("a group is not promoted for one member's build", "[lane]") {
   CHECK(bench.reasons.at("sstate-pr/" + k_archive) == "was not stored by build 4711");
 }
 
+TEST_CASE("a group is promoted when one member is all that was asked for", "[lane]") {
+  LaneBench bench;
+  bench.clock.set(1000);
+  REQUIRE(bench.put("sstate-pr/" + k_archive, "of last week"));
+  bench.clock.set(2000);
+  REQUIRE(bench.put("sstate-pr/" + k_archive + ".sig", "a signature that came later"));
+  const auto promoted = [&](const std::string& pattern) {
+    return bench
+        .promote([&](Store::PromoteOptions& options) {
+          options.rules.match = {pattern};
+          options.rules.since = 1500;
+        })
+        .promoted;
+  };
+  CHECK(promoted("*.zst") == 0);
+  CHECK(promoted("*.sig") == 2);
+}
+
 TEST_CASE("who stored what is trusted already keeps nothing back", "[lane]") {
   LaneBench bench;
   bench.put_as("eve@192.0.2.66", "1", "sstate-pr/" + k_archive, "the archive");
