@@ -174,11 +174,11 @@ Result<void> ObjectStore::while_stored(const Digest& digest, const std::function
   return copies == 0 ? Result<void>() : act();
 }
 
-bool ObjectStore::holds(const Digest& digest, std::uint64_t inode) {
+std::optional<unsigned> ObjectStore::copy_of(const Digest& digest, std::uint64_t inode) {
   for (unsigned copy = 0;; ++copy) {
     const auto status = disk_.status(layout::object_path(digest, copy));
-    if (!status) return false;
-    if (status->inode == inode) return true;
+    if (!status) return std::nullopt;
+    if (status->inode == inode) return copy;
   }
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -36,8 +37,9 @@ class ObjectStore {
   Result<Linked> link(const Digest& digest, std::uint64_t size, const Place& place, const std::string& name,
                       Guess guess = Guess::nothing);
 
-  // Whether the inode is filed under this digest.
-  bool holds(const Digest& digest, std::uint64_t inode);
+  // Which of the inodes of this content it is, 0 the first; nothing: it is not filed under this digest.
+  std::optional<unsigned> copy_of(const Digest& digest, std::uint64_t inode);
+  bool holds(const Digest& digest, std::uint64_t inode) { return copy_of(digest, inode).has_value(); }
   // Takes an inode whose bytes are wrong off the content it was filed under and puts it to `to`: no further
   // name is given it, and at no time it is in neither place, so what it was filed under stays known. Names
   // keep it; `gone` as for collect(). Errc::not_found when it is not filed there (any more).

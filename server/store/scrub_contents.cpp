@@ -41,14 +41,16 @@ Result<void> ScrubPass::note_verified(const Digest& digest) {
   return core_.index->note_verified(digest, when);
 }
 
-Result<void> ScrubPass::check_content(const ArtifactKey& key, const NameRecord& row,
-                                      const FileStatus& status) {
+// Of a content that has several inodes the first is read here, and the others where objects are.
+Result<void> ScrubPass::check_content(const ArtifactKey& key, const Look& look) {
+  const NameRecord& row = *look.row;
+  const FileStatus& status = look.status;
   LARDER_TRY_ASSIGN(const auto record, core_.index->object(row.digest));
   if (!record) LARDER_TRY(check_record(row.digest, status, std::string(namespace_of(key.name_space()))));
   const bool archive = is_checkable_archive(key.path());
   const std::string path = layout::tree_path(key);
   const std::string hex = row.digest.hex();
-  if (!is_due(row.digest, record)) {
+  if (!look.first || !is_due(row.digest, record)) {
     if (!archive || unread_archives_.erase(hex) == 0) return {};
     return check_archive_of(key, row, status);
   }
@@ -58,7 +60,7 @@ Result<void> ScrubPass::check_content(const ArtifactKey& key, const NameRecord& 
   if (finding.kind == Kind::differs)
     return condemn(row.digest, status.inode, &key, Defect::corrupt, finding.detail);
   if (finding.kind == Kind::unreadable)
-    return unreadable_object(row.digest, status.inode, &key, finding.detail);
+    return unreadable_object(row.digest, status.inode, &key, key.str(), finding.detail);
   if (archive) LARDER_TRY(check_archive_of(key, row, status));
   const bool others_may_be = !archive && status.links > 2;
   if (others_may_be) unread_archives_.insert(hex);
@@ -90,9 +92,9 @@ Result<void> ScrubPass::check_archive_of(const ArtifactKey& key, const NameRecor
 
 // A disk that fails for a moment must not empty the store: only when asked to.
 Result<void> ScrubPass::unreadable_object(const Digest& digest, std::uint64_t inode, const ArtifactKey* key,
-                                          const std::string& detail) {
+                                          const std::string& path, const std::string& detail) {
   if (options_.repair) return condemn(digest, inode, key, Defect::unreadable, detail);
-  accuse(Defect::unreadable, key != nullptr ? key->str() : layout::object_path(digest, 0), detail, {});
+  accuse(Defect::unreadable, path, detail, {});
   return {};
 }
 

@@ -57,24 +57,38 @@ Result<void> ScrubPass::check_object(const std::string& path, const Digest& dige
   LARDER_TRY_ASSIGN(const FileStatus status, core_.disk.status(path));
   LARDER_TRY_ASSIGN(const auto record, core_.index->object(digest));
   const bool other_size = record && record->size != status.size;
-  if (is_due(digest, record) || other_size) {
-    LARDER_TRY_ASSIGN(const auto finding, hash_object(path, status.inode, digest));
-    count(finding);
-    if (finding.kind == Kind::moved) return {};
-    if (finding.kind == Kind::differs)
-      return condemn(digest, status.inode, nullptr, Defect::corrupt, finding.detail);
-    if (finding.kind == Kind::unreadable)
-      return unreadable_object(digest, status.inode, nullptr, finding.detail);
-    LARDER_TRY(note_verified(digest));
+  const bool first = path == layout::object_path(digest, 0);
+  const bool due = first ? is_due(digest, record) : is_picked(digest);
+  if (due || other_size) {
+    LARDER_TRY_ASSIGN(const bool sound, is_sound(path, digest, status));
+    if (!sound) return check_successor(path, digest, status.inode);
+    if (first) LARDER_TRY(note_verified(digest));
   }
   if (status.links == 1) {
     LARDER_TRY_ASSIGN(const bool collected, check_orphan(path, digest));
-    if (collected) return {};
+    if (collected) return check_successor(path, digest, status.inode);
   }
   if (other_size) LARDER_TRY(check_object_size(path, digest, *record, status));
   const bool kept_only = !record && status.links > 1;  // by the trash: names were looked at before
   if (kept_only) LARDER_TRY(check_record(digest, status, core_.options.namespaces.front().name));
   return check_mode(path, path);
+}
+
+// When not, that was told, and did what follows from it.
+Result<bool> ScrubPass::is_sound(const std::string& path, const Digest& digest, const FileStatus& status) {
+  LARDER_TRY_ASSIGN(const auto finding, hash_object(path, status.inode, digest));
+  count(finding);
+  if (finding.kind == Kind::differs)
+    LARDER_TRY(condemn(digest, status.inode, nullptr, Defect::corrupt, finding.detail));
+  if (finding.kind == Kind::unreadable)
+    LARDER_TRY(unreadable_object(digest, status.inode, nullptr, path, finding.detail));
+  return finding.kind == Kind::sound;
+}
+
+// What `inode` was in the place of may be another inode's of this content, which has no other place now.
+Result<void> ScrubPass::check_successor(const std::string& path, const Digest& digest, std::uint64_t inode) {
+  LARDER_TRY_ASSIGN(const FileStatus status, core_.disk.status(path));
+  return status.inode == inode ? Result<void>() : check_object(path, digest);
 }
 
 // One that is just being written is whole once its lock is free. The lock is not kept while it is read again,

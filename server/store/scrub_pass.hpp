@@ -57,6 +57,7 @@ class ScrubPass {
     FileStatus status;
     bool there = false;  // a file of this name
     bool fits = false;   // and it is the one the row tells of, as far as can be told without reading it
+    bool first = true;   // of the inodes that its content has; marks of what was read tell of this one
   };
   // Every file below `directory`, from behind `after`, to `check`.
   using CheckFile = Result<void> (ScrubPass::*)(const std::string& path, FileType type);
@@ -78,10 +79,10 @@ class ScrubPass {
   bool is_due(const Digest& digest, const std::optional<ObjectRecord>& record) const;
   void count(const ContentCheck::Finding& finding);
   Result<void> note_verified(const Digest& digest);
-  Result<void> check_content(const ArtifactKey& key, const NameRecord& row, const FileStatus& status);
+  Result<void> check_content(const ArtifactKey& key, const Look& look);
   Result<void> check_archive_of(const ArtifactKey& key, const NameRecord& row, const FileStatus& status);
   Result<void> unreadable_object(const Digest& digest, std::uint64_t inode, const ArtifactKey* key,
-                                 const std::string& detail);
+                                 const std::string& path, const std::string& detail);
   Result<void> check_record(const Digest& digest, const FileStatus& status, const std::string& name_space);
 
   // The objects: scrub_objects.cpp
@@ -89,6 +90,8 @@ class ScrubPass {
   Result<void> check_object_entry(const std::string& directory, const std::string& path,
                                   const DirectoryEntry& entry);
   Result<void> check_object(const std::string& path, const Digest& digest);
+  Result<bool> is_sound(const std::string& path, const Digest& digest, const FileStatus& status);
+  Result<void> check_successor(const std::string& path, const Digest& digest, std::uint64_t inode);
   // As ContentCheck::hash(), of a file that an upload may be writing.
   Result<ContentCheck::Finding> hash_object(const std::string& path, std::uint64_t inode,
                                             const Digest& digest);

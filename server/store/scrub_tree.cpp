@@ -91,8 +91,11 @@ Result<ScrubPass::Look> ScrubPass::look_at(const ArtifactKey& key) {
   if (!status) return status.error();
   look.status = *status;
   look.there = status->type == FileType::file;
-  look.fits = look.there && look.row && look.row->size == status->size &&
-              (status->size == 0 || core_.objects.holds(look.row->digest, status->inode));
+  look.fits = look.there && look.row && look.row->size == status->size;
+  if (!look.fits || status->size == 0) return look;
+  const auto copy = core_.objects.copy_of(look.row->digest, status->inode);
+  look.fits = copy.has_value();
+  look.first = copy == 0U;
   return look;
 }
 
@@ -117,7 +120,7 @@ Result<void> ScrubPass::check_name(const ArtifactKey& key) {
   if (!look.row) return check_unknown_file(key);
   if (!look.fits) return check_misfit(key, *look.row, look.status);
   if (look.row->size == 0) return check_mode(layout::tree_path(key), key.str());
-  return check_content(key, *look.row, look.status);
+  return check_content(key, look);
 }
 
 Result<void> ScrubPass::check_unknown_file(const ArtifactKey& key) {
