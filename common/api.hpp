@@ -43,7 +43,7 @@ struct NamespaceStat {
   std::string overlay;               // of a lane: where what it has not is read; empty: it is none
   std::uint64_t artifacts = 0;       // visible names
   std::uint64_t logical_bytes = 0;   // the sum of their sizes
-  std::uint64_t objects = 0;         // distinct contents that this namespace stored first
+  std::uint64_t objects = 0;         // distinct contents counted for it
   std::uint64_t physical_bytes = 0;  // of those
   std::uint64_t max_bytes = 0;       // 0: no limit
   // What its names would take beyond that, had each a content of its own; "saved_bytes" in JSON.

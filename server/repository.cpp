@@ -346,7 +346,11 @@ void Repository::adopt(std::string directory, Store::AdoptOptions options,
 
 void Repository::prune(api::PruneRules rules, Store::PrunePolicy policy, std::string actor,
                        Store::PruneReport report, PruneDone done, std::stop_token stop) {
-  jobs_.post([=, &store = store_] { done(store.prune(rules, policy, actor, report, stop)); });
+  jobs_.post([=, &store = store_] {
+    // By a size: of what the namespace has names of.
+    const auto settled = rules.max_size ? store.settle_charges(stop) : Result<std::uint64_t>(0);
+    done(settled ? store.prune(rules, policy, actor, report, stop) : settled.error());
+  });
 }
 
 void Repository::promote(Store::PromoteOptions options, Store::PromoteReport report, PromoteDone done,

@@ -148,12 +148,20 @@ void Upkeep::keep_to_age(const NamespaceConfig& name_space, const std::stop_toke
                rules.why, pruned->generation);
 }
 
+void Upkeep::settle_charges(const std::stop_token& stop) {
+  const auto settled = store_.settle_charges(stop);
+  if (!settled && settled.error().code() != Errc::cancelled)
+    log_->error("cannot look whose the stored bytes are: {}", settled.error().message());
+}
+
 void Upkeep::keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop) {
   const std::uint64_t refused = store_.take_refused(name_space.name).bytes;
   const auto reach = size_to_reach(name_space, store_.physical_bytes(name_space.name), refused);
   if (!reach) return;
   Pause& pause = pauses_[name_space.name];
   if (!is_over(pause, clock_.now(), store_.physical_bytes(name_space.name))) return;
+  settle_charges(stop);  // or it would evict for bytes of which it has no names
+  if (!size_to_reach(name_space, store_.physical_bytes(name_space.name), refused)) return;
   // What was removed already goes first.
   const std::uint64_t takes = store_.physical_bytes(name_space.name);
   (void)empty_trash(name_space.name, takes - std::min(takes, *reach), stop);
@@ -210,6 +218,7 @@ void Upkeep::keep_disk_free(const std::stop_token& stop) {
 }
 
 void Upkeep::evict_for_disk(const Quota::Room& refused, const std::stop_token& stop) {
+  if (missing(refused) != Quota::Room()) settle_charges(stop);
   UnixSeconds next_chance = 0;
   for (const NamespaceConfig& each : config_->namespaces) {
     const Quota::Room needed = missing(refused);

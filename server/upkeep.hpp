@@ -55,6 +55,7 @@ class Upkeep {
   void keep_to_limits(const std::stop_token& stop);
   void empty_old_trash(const std::stop_token& stop);
   void trim_ledger();
+  void settle_charges(const std::stop_token& stop);
   void keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_disk_free(const std::stop_token& stop);

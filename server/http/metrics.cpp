@@ -143,9 +143,9 @@ std::string render_metrics(const api::Stat& stat, const ProcessFigures& process,
 
   append_family(out, stat, "larder_artifacts", "gauge", "Visible names.", &Row::artifacts);
   append_family(out, stat, "larder_logical_bytes", "gauge", "What the names add up to.", &Row::logical_bytes);
-  append_family(out, stat, "larder_namespace_objects", "gauge", "Distinct contents first stored here.",
+  append_family(out, stat, "larder_namespace_objects", "gauge", "Distinct contents counted for it.",
                 &Row::objects);
-  append_family(out, stat, "larder_physical_bytes", "gauge", "What the objects first stored here take.",
+  append_family(out, stat, "larder_physical_bytes", "gauge", "What the contents counted for it take.",
                 &Row::physical_bytes);
   append_family(out, stat, "larder_hits_total", "counter", "Reads and checks answered.", &Row::hits);
   append_family(out, stat, "larder_misses_total", "counter", "Reads and checks of what is not there.",

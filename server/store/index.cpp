@@ -55,12 +55,6 @@ rocksdb::ColumnFamilyOptions sought_family_options(const std::shared_ptr<rocksdb
 
 }  // namespace
 
-struct Index::Pending {
-  rocksdb::WriteBatch batch;
-  State::Totals sums;
-  std::unordered_set<Digest> new_objects;
-};
-
 Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Index::~Index() = default;
 
@@ -311,69 +305,8 @@ Result<void> Index::add(const IndexChange& change, Pending& pending) const {
     batch.Delete(state_->family(State::names), slice(change.key->str()));
     batch.Delete(state_->family(State::recency), slice(change.key->str()));
   }
-  if (change.new_object && change.name) {
-    LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(change.name->digest));
-    if (!known && pending.new_objects.insert(change.name->digest).second) {
-      batch.Put(state_->family(State::objects), slice(change.name->digest.raw()), encode(*change.new_object));
-      // Of a snapshot's name: its namespace.
-      NamespaceTotals& charged = state_->sum_of(pending.sums, change.new_object->charged_to);
-      charged.objects += 1;
-      charged.physical_bytes += change.new_object->size;
-    }
-  }
+  if (change.new_object && change.name) LARDER_TRY(charge(change.name->digest, *change.new_object, pending));
   return {};
-}
-
-Result<void> Index::forget_object(const Digest& digest) {
-  const std::lock_guard lock(state_->write_mutex);
-  LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(digest));
-  if (!known) return {};
-  NamespaceTotals totals = state_->total_of(known->charged_to);
-  totals.objects -= 1;
-  totals.physical_bytes -= known->size;
-  rocksdb::WriteBatch batch;
-  batch.Delete(state_->family(State::objects), slice(digest.raw()));
-  return state_->write_with_totals(batch, {{known->charged_to, totals}});
-}
-
-Result<void> Index::recharge(const Digest& digest, std::string_view from, std::string_view to) {
-  const std::lock_guard lock(state_->write_mutex);
-  LARDER_TRY_ASSIGN(std::optional<ObjectRecord> known, object(digest));
-  if (!known || known->charged_to != from || from == to) return {};
-  State::Totals sums;
-  NamespaceTotals& before =
-      sums.emplace(known->charged_to, state_->total_of(known->charged_to)).first->second;
-  before.objects -= 1;
-  before.physical_bytes -= known->size;
-  known->charged_to = to;
-  NamespaceTotals& after = sums.emplace(known->charged_to, state_->total_of(known->charged_to)).first->second;
-  after.objects += 1;
-  after.physical_bytes += known->size;
-  rocksdb::WriteBatch batch;
-  batch.Put(state_->family(State::objects), slice(digest.raw()), encode(*known));
-  return state_->write_with_totals(batch, sums);
-}
-
-Result<void> Index::learn_object(const Digest& digest, const ObjectRecord& record) {
-  const std::lock_guard lock(state_->write_mutex);
-  LARDER_TRY_ASSIGN(const std::optional<ObjectRecord> known, object(digest));
-  if (known) return {};
-  NamespaceTotals totals = state_->total_of(record.charged_to);
-  totals.objects += 1;
-  totals.physical_bytes += record.size;
-  rocksdb::WriteBatch batch;
-  batch.Put(state_->family(State::objects), slice(digest.raw()), encode(record));
-  return state_->write_with_totals(batch, {{record.charged_to, totals}});
-}
-
-Result<void> Index::note_verified(const Digest& digest, UnixSeconds when) {
-  const std::lock_guard lock(state_->write_mutex);
-  LARDER_TRY_ASSIGN(std::optional<ObjectRecord> known, object(digest));
-  if (!known) return {};
-  known->verified = when;
-  rocksdb::WriteBatch batch;
-  batch.Put(state_->family(State::objects), slice(digest.raw()), encode(*known));
-  return state_->write(batch);
 }
 
 Result<std::optional<std::string>> Index::note(std::string_view name) const {

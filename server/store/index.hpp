@@ -83,8 +83,16 @@ class Index {
   Result<std::uint64_t> apply(std::span<const IndexChange> changes);
   Result<void> forget_object(const Digest& digest);                             // its last link is gone
   Result<void> learn_object(const Digest& digest, const ObjectRecord& record);  // reconcile: unknown so far
-  // Counted for another namespace from now on; nothing when unknown, or counted for a third one.
-  Result<void> recharge(const Digest& digest, std::string_view from, std::string_view to);
+  // A content that is counted for another namespace from now on, or for nobody (""); nothing happens when it
+  // is unknown, or counted for a third one.
+  struct Recharge {
+    Digest digest;
+    std::string from;
+    std::string to;
+  };
+  Result<void> recharge(const Recharge& recharge);
+  // All of them, but those of which a line of the ledger behind `since` tells: their names have changed.
+  Result<void> recharge(std::span<const Recharge> all, std::uint64_t since);
   Result<void> note_verified(const Digest& digest, UnixSeconds when);  // nothing when unknown
   // Objects whose digest sorts after `after` (its raw bytes, "" for all), until `visit` returns false.
   using ObjectVisitor = std::function<bool(const Digest& digest, const ObjectRecord& record)>;
@@ -138,6 +146,8 @@ class Index {
   class State;
   struct Pending;  // a batch, and what it makes of the totals
   Result<void> add(const IndexChange& change, Pending& pending) const;
+  Result<void> charge(const Digest& digest, const ObjectRecord& record, Pending& pending) const;
+  Result<void> move_charge(const Recharge& recharge, Pending& pending) const;
 
   explicit Index(std::unique_ptr<State> state);
 

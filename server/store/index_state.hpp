@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_set>
 
 #include "server/store/index.hpp"
 #include "server/store/name_map.hpp"
@@ -108,6 +109,7 @@ class Index::State {
 
   // Writes `batch` with the new totals of some spaces. `write_mutex` is held.
   Result<void> write_with_totals(rocksdb::WriteBatch& batch, const Totals& sums) {
+    if (batch.Count() == 0 && sums.empty()) return {};
     for (const auto& [space, sum] : sums) batch.Put(family(meta), totals_key(space), encode(sum));
     LARDER_TRY(write(batch));
     const std::lock_guard lock(totals_mutex);
@@ -132,6 +134,12 @@ class Index::State {
   mutable std::mutex write_mutex;
   mutable std::mutex totals_mutex;  // held for a moment, besides: who asks waits for no write
   Totals totals;
+};
+
+struct Index::Pending {
+  rocksdb::WriteBatch batch;
+  State::Totals sums;
+  std::unordered_set<Digest> charged;  // by this batch
 };
 
 }  // namespace larder

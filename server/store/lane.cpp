@@ -52,11 +52,12 @@ Result<Receipt> StoreCore::promote(const ArtifactKey& from, const ArtifactKey& t
   origin.record = row;
   origin.record->stored = clock.now();
   LARDER_TRY_ASSIGN(Receipt receipt, publish(to, content, origin));
-  const bool there =
-      receipt.outcome == Receipt::Outcome::created || receipt.outcome == Receipt::Outcome::replaced;
-  // Whatever becomes of the lane, the bytes stay: they are the trusted namespace's to count.
-  if (there) LARDER_TRY(index->recharge(row.digest, from.name_space(), to.name_space()));
+  if (receipt.outcome != Receipt::Outcome::conflict) LARDER_TRY(count_below(from, to, row.digest));
   return receipt;
+}
+
+Result<void> StoreCore::count_below(const ArtifactKey& from, const ArtifactKey& to, const Digest& digest) {
+  return index->recharge({digest, std::string(from.name_space()), std::string(to.name_space())});
 }
 
 namespace {
@@ -190,6 +191,8 @@ class Promoter {
       if (held && each.outcome != "conflict" && each.outcome != "present") each.outcome = "held";
       const bool goes = each.outcome == "new" || each.outcome == "replaces";
       if (goes && rules_.apply) LARDER_TRY(carry_out(each));
+      if (each.outcome == "present" && rules_.apply)
+        LARDER_TRY(core_.count_below(each.from, each.to, each.row.digest));
       count(each);
     }
     return {};

@@ -27,7 +27,7 @@ struct NameRecord {
 struct ObjectRecord {
   std::uint64_t size = 0;
   UnixSeconds verified = 0;  // when its bytes were last hashed
-  std::string charged_to;    // the namespace that stored it first
+  std::string charged_to;    // a namespace, the one that stored it first (charges.cpp); empty: nobody
   bool operator==(const ObjectRecord&) const = default;
 };
 

@@ -6,6 +6,7 @@
 //   records  every row of an object: is there an object
 //   trash    every file that was removed: its row, its size
 //   and every row of the trash: is there a file
+//   and whom the contents are counted for
 // A change in flight is no defect: what looks wrong is looked at twice more, under
 // the lock that uploads hold, or after a while where there is none.
 //
@@ -40,7 +41,7 @@ ScrubPass::ScrubPass(StoreCore& core, const ScrubOptions& options,
 Result<api::VerifyEvent> ScrubPass::run() {
   LARDER_TRY(begin());
   Result<void> outcome;
-  while (outcome && phase_ <= trash_rows) {
+  while (outcome && phase_ <= charges) {
     outcome = run_phase();
     if (!outcome) break;
     ++phase_;
@@ -86,6 +87,7 @@ Result<void> ScrubPass::begin() {
   LARDER_TRY(core_.index->set_note(k_mark, encode(next_mark)));
   for (const NamespaceConfig& each : core_.options.namespaces)
     total_bytes_ += core_.index->totals(each.name).physical_bytes;
+  total_bytes_ += core_.index->totals({}).physical_bytes;  // what snapshots alone hold
   show();
   return {};
 }
@@ -98,8 +100,20 @@ Result<void> ScrubPass::run_phase() {
     case records: return check_records();
     case trash:
       return walk_tree(layout::k_trash, std::string(cursor_.position), &ScrubPass::check_trash_file);
-    default: return check_trash_rows();
+    case trash_rows: return check_trash_rows();
+    default: return settle_charges();
   }
+}
+
+// Of no place to go on from: it is done in one run, however little time that has.
+Result<void> ScrubPass::settle_charges() {
+  Result<void> going;
+  const auto settled = core_.settle_charges([&] {
+    going = pace_.step();
+    return !going;
+  });
+  LARDER_TRY(going);
+  return settled ? Result<void>() : settled.error();
 }
 
 void ScrubPass::show() {

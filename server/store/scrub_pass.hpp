@@ -25,12 +25,13 @@ class ScrubPass {
   Result<api::VerifyEvent> run();
 
  private:
-  enum Phase : std::uint8_t { tree, objects, rows, records, trash, trash_rows };
+  enum Phase : std::uint8_t { tree, objects, rows, records, trash, trash_rows, charges };
 
   // The pass: scrub.cpp
   bool is_background() const { return options_.cursor == k_background_cursor; }
   Result<void> begin();
   Result<void> run_phase();
+  Result<void> settle_charges();
   void show();
   Result<void> remember(bool complete);
   Result<void> reached(const std::string& position);

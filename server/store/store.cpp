@@ -426,6 +426,9 @@ Result<api::Stat> Store::totals() {
     stat.physical_bytes += totals.physical_bytes;
     stat.namespaces.push_back(std::move(row));
   }
+  const NamespaceTotals of_nobody = core_->index->totals({});
+  stat.objects += of_nobody.objects;
+  stat.physical_bytes += of_nobody.physical_bytes;
   return stat;
 }
 
@@ -444,6 +447,9 @@ std::uint64_t Store::physical_bytes(std::string_view name_space) const {
 }
 std::uint64_t Store::objects(std::string_view name_space) const {
   return core_->index->totals(name_space).objects;
+}
+Result<std::uint64_t> Store::settle_charges(const std::stop_token& stop, std::size_t at_once) {
+  return core_->settle_charges([&] { return stop.stop_requested(); }, at_once);
 }
 Quota::Room Store::take_refused(const std::string& name_space) {
   return core_->quota.take_refused(name_space);

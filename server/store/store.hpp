@@ -167,6 +167,10 @@ class Store {
                                 const std::string& actor, const PruneReport& report,
                                 const std::stop_token& stop);
 
+  // StoreCore::settle_charges(), for who goes by what namespaces take.
+  Result<std::uint64_t> settle_charges(const std::stop_token& stop,
+                                       std::size_t at_once = StoreCore::k_at_once);
+
   Result<void> list_trash(
       const std::function<bool(const api::TrashGeneration&)>& visit) const;  // oldest first
   // Back to where they were; 0 is the newest generation. Errc::not_found: there is none.
@@ -241,7 +245,7 @@ class Store {
   const std::vector<NamespaceConfig>& namespaces() const;
   const NamespaceConfig* find_namespace(std::string_view name) const;
   std::uint64_t reserved_bytes() const;
-  std::uint64_t physical_bytes(std::string_view name_space) const;  // of the objects charged to it
+  std::uint64_t physical_bytes(std::string_view name_space) const;  // of the contents counted for it
   std::uint64_t objects(std::string_view name_space) const;         // so many these are
   Result<DiskSpace> disk_space() const;
   Quota::Room take_refused(const std::string& name_space);  // Quota::take_refused()

@@ -120,6 +120,16 @@ class StoreCore {
   // where the policy is to use one.
   Result<void> replay_journal();
 
+  // Whom contents are counted for (charges.cpp) ---------------------------------
+
+  // A content of which the namespace that it is counted for has no name any more is counted for one that
+  // has: in its tree, or else in its trash, or else for nobody. How many changed. Reads all rows of names,
+  // more than once when there are more contents than it knows `at_once` (16 bytes each), and asks before each
+  // whether it is to end (Errc::cancelled). Does nothing while the index is not complete.
+  static constexpr std::size_t k_at_once = 2'000'000;
+  Result<std::uint64_t> settle_charges(const std::function<bool()>& is_ended,
+                                       std::size_t at_once = k_at_once);
+
   // Snapshots (snapshot.cpp) ---------------------------------------------------
 
   Result<void> learn_snapshots();  // at the start: what snapshots/ holds
@@ -203,6 +213,8 @@ class StoreCore {
   };
   Result<Receipt> promote(const ArtifactKey& from, const ArtifactKey& to, const NameRecord& row,
                           const Promotion& promotion);
+  // Whatever becomes of the lane, the bytes stay: they are the trusted namespace's to count.
+  Result<void> count_below(const ArtifactKey& from, const ArtifactKey& to, const Digest& digest);
 
   // Of a namespace, or of "@snapshot/namespace" while there is such a snapshot; null otherwise.
   const NamespaceConfig* find_namespace(std::string_view space) const;

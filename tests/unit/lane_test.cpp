@@ -198,6 +198,18 @@ TEST_CASE("what was promoted is counted for the trusted namespace, and outlives 
   CHECK(*bench.get("sstate-cache/" + k_archive) == "the archive");
 }
 
+TEST_CASE("what the trusted namespace got by itself is not counted for the lane once promoted", "[lane]") {
+  LaneBench bench;
+  REQUIRE(bench.put("sstate-pr/" + k_archive, "the archive"));
+  REQUIRE(bench.put("sstate-cache/" + k_archive, "the archive"));
+  CHECK(bench.charged("sstate-pr") == 11);
+  CHECK(bench.promote([](Store::PromoteOptions& options) { options.rules.apply = false; }).present == 1);
+  CHECK(bench.charged("sstate-pr") == 11);
+  CHECK(bench.promote().present == 1);
+  CHECK(bench.charged("sstate-pr") == 0);
+  CHECK(bench.charged("sstate-cache") == 11);
+}
+
 TEST_CASE("a conflict holds its whole group back", "[lane]") {
   LaneBench bench;
   REQUIRE(bench.put("sstate-pr/" + k_archive, "of the lane"));

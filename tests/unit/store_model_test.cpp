@@ -1,7 +1,9 @@
 // A store and a simple model of it do the same thousands of random things, and agree
 // after each: what is there, what it holds, what can be brought back. A seed that
 // fails is printed, and repeats.
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -38,7 +40,7 @@ class Model {
 
   void step() {
     bench_.clock.set(bench_.clock.now() + static_cast<UnixSeconds>(dice_.below(3)) * k_hour);
-    switch (dice_.below(26)) {
+    switch (dice_.below(27)) {
       case 0: return remove();
       case 1: return prune_unused();
       case 2: return prune_matching();
@@ -56,6 +58,7 @@ class Model {
       case 17: return load_names();
       case 18:
       case 19: return evict();
+      case 20: return settle_charges();
       case 14:
       case 15:
       case 16: return read();
@@ -106,6 +109,37 @@ class Model {
     if (!bench_.store->ready_content(entry, artifact)) return;
     REQUIRE(artifact.body);
     REQUIRE(*artifact.body == held->second.content);
+  }
+
+  // What its namespace has no name of any more counts for one that has, in its tree, or else in its trash,
+  // or else for nobody.
+  void settle_charges() {
+    REQUIRE(bench_.store->settle_charges({}, 2 + dice_.below(20)));
+    for (auto& [content, name_space] : charged_) {
+      const std::vector<std::string> live = spaces_with(content, live_);
+      if (name_space.empty() || std::count(live.begin(), live.end(), name_space) > 0) continue;
+      std::vector<std::string> left = live;
+      for (const auto& [generation, names] : trash_) {
+        if (live.empty()) std::ranges::copy(spaces_with(content, names), std::back_inserter(left));
+      }
+      const bool keeps = std::count(left.begin(), left.end(), name_space) > 0;
+      if (!keeps) name_space = left.empty() ? "" : left.front();
+    }
+  }
+
+  // In the order of the names.
+  static std::vector<std::string> spaces_with(const std::string& content, const Names& names) {
+    std::vector<std::string> spaces;
+    for (const auto& [name, held] : names) {
+      if (held.content == content) spaces.push_back(space_of(name));
+    }
+    return spaces;
+  }
+
+  // A new name of it.
+  void charge(const std::string& content, const std::string& name) {
+    std::string& name_space = charged_[content];
+    if (name_space.empty()) name_space = space_of(name);
   }
 
   void load_names() { REQUIRE(bench_.store->load_names(1_MiB, {})); }
@@ -177,7 +211,7 @@ class Model {
     REQUIRE(receipt->outcome == (fresh ? Receipt::Outcome::created : Receipt::Outcome::replaced));
     const UnixSeconds used = fresh ? 0 : held->second.used;
     live_[name] = {content, bench_.clock.now(), used};
-    charged_.try_emplace(content, space_of(name));
+    charge(content, name);
   }
 
   void read() {
@@ -330,6 +364,7 @@ class Model {
       ++restored;
       if (live == live_.end()) live_[name] = {held.content, held.stored, 0};
       live_[name].used = bench_.clock.now();
+      charge(held.content, name);
     }
     REQUIRE(undone->names == restored);
     REQUIRE(undone->refused == stay.size());
@@ -384,6 +419,7 @@ class Model {
       const auto live = live_.find(path);
       if (live == live_.end()) live_[path] = {held.content, held.stored, 0};
       live_[path].used = bench_.clock.now();
+      charge(held.content, path);
     }
   }
 
@@ -402,6 +438,7 @@ class Model {
     if (held == live_.end() || held->second.content != live_[from].content) {
       const UnixSeconds used = held == live_.end() ? 0 : held->second.used;
       live_[to] = {live_[from].content, bench_.clock.now(), used};
+      charge(live_[to].content, to);
     } else {
       held->second.used = bench_.clock.now();  // as after an upload of what is there
     }
@@ -440,11 +477,11 @@ class Model {
     trash_times_are_lost();
     // The first name that leads to it, as the tree and then the snapshots are walked.
     charged_.clear();
-    const auto charge = [&](const Names& names) {
-      for (const auto& [name, held] : names) charged_.try_emplace(held.content, space_of(name));
+    const auto charge_all = [&](const Names& names) {
+      for (const auto& [name, held] : names) charge(held.content, name);
     };
-    charge(live_);
-    for (const auto& [snapshot, names] : snapshots_) charge(names);
+    charge_all(live_);
+    for (const auto& [snapshot, names] : snapshots_) charge_all(names);
   }
   // Their times come from the inode: comparing contents has to do. Emptied, so that they do not come back.
   void trash_times_are_lost() {
