@@ -126,7 +126,10 @@ class Repository {
 
   Task<Result<api::Stat>> stat_all();  // counters included
   std::uint64_t generation() const { return store_.generation(); }
-  std::uint64_t oldest_generation() const { return store_.oldest_generation(); }
+  std::uint64_t list_generation() const { return store_.list_generation(); }
+  std::optional<std::uint64_t> generation_of(std::uint64_t list_generation) const {
+    return store_.generation_of(list_generation);
+  }
   const NamespaceConfig* find_namespace(std::string_view name) const { return store_.find_namespace(name); }
   const std::vector<NamespaceConfig>& namespaces() const { return store_.namespaces(); }
   DiskPool& pool() { return pool_; }

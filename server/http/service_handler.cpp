@@ -340,17 +340,18 @@ Task<void> serve_index(Exchange& exchange, const Target& target) {
     const Error missing(Errc::not_found, "there is no namespace " + target.name_space);
     co_return co_await exchange.answer_error(missing);
   }
-  const std::uint64_t generation = repository.generation();
+  const std::uint64_t generation = repository.list_generation();
   const bool packed = accepts_gzip(exchange.request().accept_encoding);
   const auto since_text = query_value(target.query, "since");
   std::optional<std::uint64_t> since;
   if (since_text) {
-    since = parse_number(*since_text);
-    if (!since) {
+    const auto number = parse_number(*since_text);
+    if (!number) {
       const Error unclear(Errc::invalid_argument, "?since= takes a generation, a number");
       co_return co_await exchange.answer_error(unclear);
     }
-    if (*since > generation || *since < repository.oldest_generation()) {
+    since = repository.generation_of(*number);
+    if (!since) {
       api::Problem problem;
       problem.status = 410;
       problem.code = name_of(Errc::not_found);

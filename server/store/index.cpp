@@ -4,7 +4,7 @@
 #include <rocksdb/statistics.h>
 #include <rocksdb/table.h>
 
-#include <unordered_set>
+#include <random>
 
 #include "server/store/index_state.hpp"
 
@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view k_clean_mark = "clean";
 constexpr std::string_view k_clean_of_all = "1";  // of earlier builds
+constexpr std::string_view k_history = "history";
 
 // A name and LF each, of the namespaces whose rows agree with the tree; nothing: of all of them.
 std::string encode_trusted(const std::optional<std::set<std::string>>& namespaces) {
@@ -30,6 +31,11 @@ std::optional<std::set<std::string>> decode_trusted(std::string_view text) {
     text.remove_prefix(end + 1);
   }
   return namespaces;
+}
+
+std::uint32_t new_history() {
+  std::random_device device;
+  return std::uniform_int_distribution<std::uint32_t>(1, Index::k_most_histories)(device);
 }
 
 rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
@@ -90,17 +96,7 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
   state->db.reset(raw);
   std::copy(handles.begin(), handles.end(), state->handles.begin());
 
-  std::string mark;
-  if (state->db->Get(rocksdb::ReadOptions(), state->family(State::meta), slice(k_clean_mark), &mark).ok()) {
-    state->found = Condition::clean;
-    state->reconciled = true;
-    state->trusted = decode_trusted(mark);
-    // Gone before the first change, for good: a crash from here on is noticed.
-    rocksdb::WriteOptions synced;
-    synced.sync = true;
-    const auto removed = state->db->Delete(synced, state->family(State::meta), slice(k_clean_mark));
-    if (!removed.ok()) return index_error("write to", removed);
-  }
+  LARDER_TRY(state->begin_run());
 
   std::unique_ptr<rocksdb::Iterator> last(
       state->db->NewIterator(rocksdb::ReadOptions(), state->family(State::ledger)));
@@ -118,6 +114,24 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
     if (decoded) state->totals.emplace(key.substr(k_totals_prefix.size()), *decoded);
   }
   return std::unique_ptr<Index>(new Index(std::move(state)));
+}
+
+Result<void> Index::State::begin_run() {
+  std::string mark;
+  std::string kept;
+  history = new_history();
+  if (!db->Get(rocksdb::ReadOptions(), family(meta), slice(k_clean_mark), &mark).ok()) return {};
+  if (db->Get(rocksdb::ReadOptions(), family(meta), slice(k_history), &kept).ok())
+    history = static_cast<std::uint32_t>(decode_sequence(kept).value_or(history));
+  found = Condition::clean;
+  reconciled = true;
+  trusted = decode_trusted(mark);
+  // Gone before the first change, for good: a crash from here on is noticed.
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const auto removed = db->Delete(synced, family(meta), slice(k_clean_mark));
+  if (!removed.ok()) return index_error("write to", removed);
+  return {};
 }
 
 Index::Condition Index::condition() const {
@@ -150,9 +164,10 @@ Result<void> Index::close() {
   if (state_->reconciled) {
     rocksdb::WriteOptions synced;
     synced.sync = true;  // implies everything before it in the log
-    const std::string mark = encode_trusted(state_->trusted);
-    const auto status =
-        state_->db->Put(synced, state_->family(State::meta), slice(k_clean_mark), slice(mark));
+    rocksdb::WriteBatch batch;
+    batch.Put(state_->family(State::meta), slice(k_clean_mark), encode_trusted(state_->trusted));
+    batch.Put(state_->family(State::meta), slice(k_history), encode_sequence(state_->history));
+    const auto status = state_->db->Write(synced, &batch);
     if (!status.ok()) return index_error("close", status);
   }
   state_.reset();
@@ -370,6 +385,10 @@ Result<void> Index::drop_names(std::string_view space) {
 
 std::uint64_t Index::last_sequence() const {
   return state_->sequence.load();
+}
+
+std::uint32_t Index::history() const {
+  return state_->history;
 }
 
 std::uint64_t Index::first_sequence() const {

@@ -136,6 +136,10 @@ class Index {
   Result<void> scan_ledger_backwards(std::uint64_t below, const LedgerVisitor& visit) const;
   std::uint64_t last_sequence() const;
   std::uint64_t first_sequence() const;  // the oldest line that is kept; last_sequence() + 1: there is none
+  // Of the ledger, by chance: the same as long as no line was lost, whose sequence would now be another
+  // one's. Another one for a new index, and after each stop that was not a clean one.
+  static constexpr std::uint32_t k_most_histories = (1U << 23) - 1;
+  std::uint32_t history() const;
   // Drops the oldest lines, up to the first that is not from before `time`; the newest stays, because
   // sequences are counted on from it. How many went.
   Result<std::uint64_t> trim_ledger(UnixSeconds time);

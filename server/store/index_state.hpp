@@ -94,6 +94,8 @@ class Index::State {
       names_in_memory.erase(name);
   }
 
+  Result<void> begin_run();  // what the last one left
+
   using Totals = std::map<std::string, NamespaceTotals, std::less<>>;
   NamespaceTotals total_of(std::string_view space) const {
     const std::lock_guard lock(totals_mutex);
@@ -125,6 +127,7 @@ class Index::State {
   std::atomic<bool> reconciled{false};
   std::atomic<std::uint64_t> sequence{0};
   std::atomic<std::uint64_t> first_sequence{1};
+  std::uint32_t history = 0;
 
   NameMap names_in_memory;  // all live ones, once they were read
   const KeyedHash hash = KeyedHash::with_random_key();

@@ -59,6 +59,8 @@ Result<void> empty_staging(FileSystem& disk) {
   return {};
 }
 
+constexpr unsigned k_sequence_bits = 40;  // and 23 of the history: 63, for who has no unsigned numbers
+
 // "ns/" or "ns/a/b/": what the keys below a directory start with.
 std::string directory_prefix(std::string_view name_space, std::string_view path) {
   std::string prefix(name_space);
@@ -319,6 +321,17 @@ std::uint64_t Store::generation() const {
 
 std::uint64_t Store::oldest_generation() const {
   return core_->index->first_sequence() - 1;
+}
+
+std::uint64_t Store::list_generation() const {
+  return (std::uint64_t{core_->index->history()} << k_sequence_bits) + generation();
+}
+
+std::optional<std::uint64_t> Store::generation_of(std::uint64_t list_generation) const {
+  const std::uint64_t sequence = list_generation & ((std::uint64_t{1} << k_sequence_bits) - 1);
+  const bool is_ours = list_generation == 0 || list_generation >> k_sequence_bits == core_->index->history();
+  if (!is_ours || sequence > generation() || sequence < oldest_generation()) return std::nullopt;
+  return sequence;
 }
 
 Result<std::vector<bool>> Store::find_missing(std::string_view name_space,

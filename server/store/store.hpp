@@ -94,8 +94,12 @@ class Store {
   };
   // Errc::not_found: what came next is kept no more.
   Result<ChangePage> changes(std::string_view name_space, std::uint64_t since, std::size_t limit) const;
-  std::uint64_t generation() const;
+  std::uint64_t generation() const;         // of the ledger: its last sequence
   std::uint64_t oldest_generation() const;  // that changes() can start from
+  // The same as a number for others to keep: it is that of no other state of the names, whatever was lost.
+  std::uint64_t list_generation() const;
+  // Back again; 0 is what there was before the first line. Nothing: it is not known here, or no more.
+  std::optional<std::uint64_t> generation_of(std::uint64_t list_generation) const;
 
   struct LedgerLine {
     std::uint64_t sequence = 0;

@@ -205,11 +205,22 @@ class Index(LarderTest):
         self.assertEqual(self.server.get(since).lines(), ["+git2_told.tar.gz"])
 
     def test_a_generation_that_never_was_is_gone(self):
-        # The index was lost and begun anew: who asks has to fetch the whole list.
+        # Of another history of this server, or of none: who asks has to fetch the whole list.
         now = self.generation(self.index())
         self.assertEqual(self.index("?since=%d" % now).status, 200)
-        for later in (now + 1, now + 1000, 2 ** 64 - 1):
-            self.assertEqual(self.index("?since=%d" % later).status, 410, later)
+        for other in (1, now + 1, now + 1000, now + 2 ** 40, 2 ** 64 - 1):
+            self.assertEqual(self.index("?since=%d" % other).status, 410, other)
+
+    def test_a_generation_is_not_known_after_a_crash_and_an_etag_is_another(self):
+        server = self.own_server({})
+        server.put("/downloads/a", b"a")
+        before = server.get("/downloads/index.txt")
+        server.kill()
+        again = self.own_server({}, data=server.data)
+        since = "/downloads/index.txt?since=%s" % before.headers["Larder-Generation"]
+        self.assertEqual(again.get(since).status, 410)
+        etag = {"If-None-Match": before.headers["ETag"]}
+        self.assertEqual(again.get("/downloads/index.txt", etag).lines(), ["a"])
 
     def test_a_since_that_is_no_generation_is_a_bad_request(self):
         for bad in ("x", "-1", "", "+1", "1x", "0x1", "%201", "99999999999999999999999"):

@@ -411,3 +411,48 @@ TEST_CASE("the ledger of a namespace tells no names of another one that somethin
   CHECK(told.find("renamed into another namespace; ") != std::string::npos);
   CHECK(told.find("told-to-few") == std::string::npos);
 }
+
+TEST_CASE("a generation of a list stays what it was over a clean stop", "[store][generation]") {
+  StoreBench bench;
+  REQUIRE(bench.put("downloads/a", "a"));
+  const std::uint64_t before = bench.store->list_generation();
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  CHECK(bench.store->list_generation() == before);
+  REQUIRE(bench.put("downloads/b", "b"));
+  CHECK(bench.store->list_generation() == before + 1);
+  const auto since = bench.store->generation_of(before);
+  REQUIRE(since);
+  const auto page = bench.store->changes("downloads", *since, 10);
+  REQUIRE(page);
+  REQUIRE(page->changes.size() == 1);
+  CHECK(page->changes[0].path == "b");
+  CHECK_FALSE(bench.store->generation_of(before + 2));
+  CHECK(bench.store->generation_of(0) == 0);
+}
+
+TEST_CASE("a generation is not known after the lines that led to it may have been lost",
+          "[store][generation]") {
+  StoreBench bench;
+  REQUIRE(bench.put("downloads/a", "a"));
+  const std::uint64_t before = bench.store->list_generation();
+  SECTION("by a crash") {
+    bench.kill();
+  }
+  SECTION("with the index") {
+    REQUIRE(bench.close());
+    bench.forget_index();
+  }
+  REQUIRE(bench.open());
+  REQUIRE(bench.store->reconcile({}));
+  REQUIRE(bench.put("downloads/b", "b"));
+  CHECK_FALSE(bench.store->generation_of(before));
+  CHECK(bench.store->list_generation() != before);
+  CHECK(bench.store->generation_of(0));
+  // From then on it is.
+  const std::uint64_t now = bench.store->list_generation();
+  REQUIRE(bench.close());
+  REQUIRE(bench.open());
+  CHECK(bench.store->generation_of(now));
+  CHECK_FALSE(bench.store->generation_of(before));
+}
