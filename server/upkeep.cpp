@@ -16,6 +16,7 @@ constexpr UnixSeconds k_after_failure = 5 * 60;  // at the latest; pins and cloc
 constexpr UnixSeconds k_between_ages = 60 * 60;
 constexpr UnixSeconds k_between_trash = 60;
 constexpr UnixSeconds k_between_ledger = 60 * 60;
+constexpr UnixSeconds k_between_charges = 30 * 60;  // it reads all names
 
 std::uint64_t share(ByteSize size, double of) {
   return static_cast<std::uint64_t>(static_cast<double>(size.bytes) * of);
@@ -149,6 +150,7 @@ void Upkeep::keep_to_age(const NamespaceConfig& name_space, const std::stop_toke
 }
 
 void Upkeep::settle_charges(const std::stop_token& stop) {
+  if (!is_time("charges", k_between_charges)) return;
   const auto settled = store_.settle_charges(stop);
   if (!settled && settled.error().code() != Errc::cancelled)
     log_->error("cannot look whose the stored bytes are: {}", settled.error().message());
