@@ -364,7 +364,7 @@ class Model {
       ++restored;
       if (live == live_.end()) live_[name] = {held.content, held.stored, 0};
       live_[name].used = bench_.clock.now();
-      charge(held.content, name);
+      charge(live_[name].content, name);
     }
     REQUIRE(undone->names == restored);
     REQUIRE(undone->refused == stay.size());
@@ -419,7 +419,7 @@ class Model {
       const auto live = live_.find(path);
       if (live == live_.end()) live_[path] = {held.content, held.stored, 0};
       live_[path].used = bench_.clock.now();
-      charge(held.content, path);
+      charge(live_[path].content, path);
     }
   }
 
