@@ -193,6 +193,7 @@ std::uint64_t Upkeep::evict(const NamespaceConfig& name_space, std::uint64_t siz
     return 0;
   }
   next_chance = pruned->next_chance;
+  if (pruned->removed.names == 0 && store_.physical_bytes(name_space.name) == 0) return 0;
   if (pruned->removed.names == 0) {
     log_->warn("{} takes too much, and nothing of it can go: everything is pinned, leased or young",
                name_space.name);
