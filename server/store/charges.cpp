@@ -20,6 +20,10 @@ std::uint64_t head_of(const Digest& digest) {
   return head;
 }
 
+std::string_view space_of(std::string_view key) {
+  return key.substr(0, key.find('/'));
+}
+
 class ChargeCheck {
  public:
   ChargeCheck(StoreCore& core, const std::function<bool()>& is_ended, std::size_t at_once)
@@ -56,9 +60,15 @@ class ChargeCheck {
     std::optional<std::uint64_t> trash;  // one that can have it back, `from` rather than others
   };
 
+  // One that the configuration has no more has no part in it: what counts for it is in no sum.
+  enum class Standing : std::uint8_t { removed, lane, trusted };
+
   std::uint64_t number_of(std::string_view space) {
     const auto found = numbers_.find(space);
     if (found != numbers_.end()) return found->second;
+    const NamespaceConfig* const config = core_.find_namespace(space);
+    const Standing known = config != nullptr && !config->overlay.empty() ? Standing::lane : Standing::trusted;
+    standings_.push_back(config == nullptr ? Standing::removed : known);
     spaces_.emplace_back(space);
     return numbers_.emplace(space, numbers_.size()).first->second;
   }
@@ -75,12 +85,14 @@ class ChargeCheck {
     LARDER_TRY(core_.index->scan_names({}, {}, [&](std::string_view key, const NameRecord& row) {
       Index::Step step;
       outcome = go_on();
-      if (!outcome) step.kind = Index::Step::Kind::stop;
-      if (key.starts_with('@')) {
+      if (!outcome) {
+        step.kind = Index::Step::Kind::stop;
+      } else if (key.starts_with('@')) {
         step.kind = Index::Step::Kind::seek;
         step.where = "A";  // what follows '@'
-      } else if (outcome && row.size > 0) {
-        visit(number_of(key.substr(0, key.find('/'))), row);
+      } else if (row.size > 0) {
+        const std::uint64_t space = number_of(space_of(key));
+        if (standings_[space] != Standing::removed) visit(space, row);
       }
       return step;
     }));
@@ -137,9 +149,12 @@ class ChargeCheck {
   }
 
   void look_at(const Digest& digest, const ObjectRecord& record) {
-    if (record.charged_to.empty()) return;  // the next name of it changes that
+    const std::uint64_t head = head_of(digest);
+    const auto named = std::lower_bound(names_.begin(), names_.end(), Named{head, 0});
+    const bool has_name = named != names_.end() && named->head == head;
+    if (record.charged_to.empty() && !has_name) return;
     const std::uint64_t from = number_of(record.charged_to);
-    if (std::binary_search(names_.begin(), names_.end(), Named{head_of(digest), from})) return;
+    if (std::binary_search(names_.begin(), names_.end(), Named{head, from})) return;
     strays_.push_back({digest, from, {}, {}});
   }
 
@@ -155,16 +170,21 @@ class ChargeCheck {
     if (strays_.empty()) return {};
     LARDER_TRY(each_name([&](std::uint64_t space, const NameRecord& row) {
       Stray* const stray = find_stray(row.digest);
-      if (stray != nullptr && !stray->tree) stray->tree = space;
+      if (stray == nullptr) return;
+      // The trusted one rather than a lane that has it, too.
+      const bool better = !stray->tree || standings_[*stray->tree] < standings_[space];
+      if (better) stray->tree = space;
     }));
     Result<void> outcome;
     LARDER_TRY(
         core_.index->scan_trash(0, {}, [&](std::uint64_t, std::string_view key, const TrashRecord& row) {
           outcome = go_on();
           Stray* const stray = find_stray(row.name.digest);
-          const std::uint64_t space = stray == nullptr ? 0 : number_of(key.substr(0, key.find('/')));
-          if (stray != nullptr && (!stray->trash || space == stray->from)) stray->trash = space;
-          return outcome.ok();
+          if (!outcome || stray == nullptr) return outcome.ok();
+          const std::uint64_t space = number_of(space_of(key));
+          if (standings_[space] == Standing::removed) return true;
+          if (!stray->trash || space == stray->from) stray->trash = space;
+          return true;
         }));
     LARDER_TRY(outcome);
     LARDER_TRY(recharge());
@@ -194,6 +214,7 @@ class ChargeCheck {
   const std::uint64_t since_;  // of the ledger: what changed behind it is left for the next time
   std::map<std::string, std::uint64_t, std::less<>> numbers_;
   std::vector<std::string> spaces_;  // by number
+  std::vector<Standing> standings_;  // likewise
   std::uint64_t first_ = 0;
   std::uint64_t last_ = k_end;
   std::vector<Named> names_;

@@ -52,6 +52,47 @@ TEST_CASE("what its first namespace names no more is counted for one that does",
   CHECK(bench.store->totals()->objects == 1);
 }
 
+TEST_CASE("a namespace that is configured no more counts nothing, until it comes back", "[store][charges]") {
+  ChargeBench bench;
+  REQUIRE(bench.put("downloads/first", "shared"));
+  REQUIRE(bench.put("generic/second", "shared"));
+  const auto configured = bench.options.namespaces;
+  REQUIRE(bench.close());
+  std::erase_if(bench.options.namespaces,
+                [](const NamespaceConfig& each) { return each.name == "downloads"; });
+  REQUIRE(bench.open());
+  CHECK(bench.settle() == 1);
+  CHECK(bench.charged("generic") == 6);
+  CHECK(bench.store->totals()->physical_bytes == 6);
+  bench.take("generic/second");
+  CHECK(bench.settle() == 1);
+  CHECK(bench.charged("downloads") == 0);
+  CHECK(bench.store->totals()->physical_bytes == 6);
+  REQUIRE(bench.close());
+  bench.options.namespaces = configured;
+  REQUIRE(bench.open());
+  REQUIRE(bench.store->reconcile({}));
+  CHECK(bench.settle() == 1);
+  CHECK(bench.charged("downloads") == 6);
+}
+
+TEST_CASE("the trusted namespace comes before a lane", "[store][charges][lane]") {
+  ChargeBench bench;
+  REQUIRE(bench.close());
+  NamespaceConfig lane{"pr", NamespaceKind::sstate};
+  lane.overlay = "sstate-cache";
+  bench.options.namespaces.push_back(lane);
+  REQUIRE(bench.open());
+  REQUIRE(bench.store->reconcile({}));
+  REQUIRE(bench.put("generic/first", "shared"));
+  REQUIRE(bench.put("pr/second", "shared"));
+  REQUIRE(bench.put("sstate-cache/third", "shared"));
+  bench.take("generic/first");
+  CHECK(bench.settle() == 1);
+  CHECK(bench.charged("pr") == 0);
+  CHECK(bench.charged("sstate-cache") == 6);
+}
+
 TEST_CASE("what lies in the trash is counted for where it can be brought back to",
           "[store][charges][trash]") {
   ChargeBench bench;
