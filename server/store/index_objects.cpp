@@ -41,11 +41,16 @@ Result<void> Index::recharge(const Recharge& recharge) {
 Result<void> Index::recharge(std::span<const Recharge> all, std::uint64_t since) {
   std::unordered_set<Digest> asked;
   for (const Recharge& each : all) asked.insert(each.digest);
+  const auto leave_out_told = [&]() {
+    return scan_ledger(since, [&](std::uint64_t sequence, const LedgerRecord& line) {
+      asked.erase(line.digest);
+      since = sequence;
+      return true;
+    });
+  };
+  LARDER_TRY(leave_out_told());  // most of it, before anybody has to wait
   const std::lock_guard lock(state_->write_mutex);
-  LARDER_TRY(scan_ledger(since, [&](std::uint64_t, const LedgerRecord& line) {
-    asked.erase(line.digest);
-    return true;
-  }));
+  LARDER_TRY(leave_out_told());
   Pending pending;
   for (const Recharge& each : all) {
     if (asked.contains(each.digest)) LARDER_TRY(move_charge(each, pending));
