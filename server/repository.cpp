@@ -349,7 +349,9 @@ void Repository::prune(api::PruneRules rules, Store::PrunePolicy policy, std::st
   jobs_.post([=, &store = store_] {
     // By a size: of what the namespace has names of.
     const auto settled = rules.max_size ? store.settle_charges(stop) : Result<std::uint64_t>(0);
-    done(settled ? store.prune(rules, policy, actor, report, stop) : settled.error());
+    // A full disk takes no figures, and is what a prune is for.
+    const bool stopped = !settled && settled.error().code() == Errc::cancelled;
+    done(stopped ? settled.error() : store.prune(rules, policy, actor, report, stop));
   });
 }
 
