@@ -87,7 +87,7 @@ Result<void> Quota::check_bytes(const DiskSpace& disk, std::uint64_t bytes) {
 Result<void> Quota::check_inodes(const DiskSpace& disk, std::uint64_t inodes) {
   if (inodes == 0 || floor_.inodes == 0 || disk.total_inodes == 0) return {};
   if (disk.free_inodes >= floor_.inodes + reserved_inodes_ + inodes) return {};
-  note_refused("", {0, inodes});
+  note_refused("", {0, reserved_inodes_ + inodes});  // what comes together is refused together
   return Error(Errc::no_space, "the disk has too few inodes: " + std::to_string(disk.free_inodes) +
                                    " are free, of which " + std::to_string(floor_.inodes) +
                                    " are kept (free_inode_floor) and " + std::to_string(reserved_inodes_) +
