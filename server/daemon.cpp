@@ -31,10 +31,21 @@ void tell_full_disk(spdlog::logger& log, const Config& config) {
   std::error_code failure;
   const auto space = std::filesystem::space(config.data, failure);
   if (failure || space.available >= config.free_space_floor.bytes) return;
+  constexpr std::uint64_t k_log_of_index = 64 << 20;
   log.warn(
-      "the disk of {} has {} free, and {} are to be kept (free_space_floor): uploads are refused; should "
-      "larderd end now, the index had no room to be opened, and some has to be made by hand",
-      config.data.string(), human_size(space.available), human_size(config.free_space_floor.bytes));
+      "the disk of {} has {} free, and {} are to be kept (free_space_floor): uploads are refused{}",
+      config.data.string(), human_size(space.available), human_size(config.free_space_floor.bytes),
+      space.available < k_log_of_index
+          ? "; should larderd end now, the index had no room to be opened, and some has to be made by hand"
+          : "");
+}
+
+void tell_few_inodes(spdlog::logger& log, const Store& store, const Config& config) {
+  const auto disk = store.disk_space();
+  const std::uint64_t floor = config.free_inode_floor;
+  if (!disk || floor == 0 || disk->total_inodes == 0 || disk->total_inodes >= 2 * floor) return;
+  log.warn("the disk of {} has {} inodes in all, of which {} are to be kept free: set free_inode_floor lower",
+           config.data.string(), disk->total_inodes, floor);
 }
 
 void tell_bug(spdlog::logger& log, const char* bug) {
@@ -89,6 +100,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs, Sockets 
   tell_full_disk(*logs.main, config);
   static const SystemClock k_clock;  // outlives every store
   LARDER_TRY_ASSIGN(OpenStore store, open_store(config, k_clock));
+  tell_few_inodes(*logs.main, *store.store, config);
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(config), std::move(logs), std::move(store)));
   LARDER_TRY(daemon->tls_.load());
   LARDER_TRY(daemon->listen(std::move(sockets)));
