@@ -13,6 +13,7 @@ namespace {
 constexpr double k_high = 0.95;
 constexpr double k_low = 0.85;
 constexpr UnixSeconds k_after_failure = 5 * 60;  // at the latest; pins and clocks change
+constexpr UnixSeconds k_before_comparison = 30;  // so often, until tree and index have been compared
 constexpr UnixSeconds k_between_ages = 60 * 60;
 constexpr UnixSeconds k_between_trash = 60;
 constexpr UnixSeconds k_between_ledger = 60 * 60;
@@ -20,6 +21,13 @@ constexpr UnixSeconds k_between_charges = 30 * 60;  // it reads all names
 
 std::uint64_t share(ByteSize size, double of) {
   return static_cast<std::uint64_t>(static_cast<double>(size.bytes) * of);
+}
+
+std::uint64_t missing_above(std::uint64_t floor, std::uint64_t refused, std::uint64_t free,
+                            std::uint64_t total) {
+  if (total <= floor) return 0;  // whatever goes
+  const std::uint64_t wanted = floor + std::min(floor, (total - floor) / 4) + refused;
+  return free >= wanted ? 0 : wanted - free;
 }
 
 std::int64_t seconds(std::chrono::milliseconds duration) {
@@ -46,21 +54,19 @@ std::optional<std::uint64_t> size_to_reach(const NamespaceConfig& name_space, st
   return std::min(share(name_space.max_size, k_low), limit - refused);
 }
 
-std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor, std::uint64_t refused) {
-  const std::uint64_t wanted = 2 * free_space_floor.bytes + refused;
-  return free_bytes >= wanted ? 0 : wanted - free_bytes;
+std::uint64_t bytes_to_free(const DiskSpace& disk, ByteSize free_space_floor, std::uint64_t refused) {
+  return missing_above(free_space_floor.bytes, refused, disk.free_bytes, disk.total_bytes);
 }
 
 std::uint64_t inodes_to_free(const DiskSpace& disk, std::uint64_t free_inode_floor, std::uint64_t refused) {
-  if (free_inode_floor == 0 || disk.total_inodes == 0) return 0;
-  const std::uint64_t wanted = 2 * free_inode_floor + refused;
-  return disk.free_inodes >= wanted ? 0 : wanted - disk.free_inodes;
+  if (free_inode_floor == 0) return 0;
+  return missing_above(free_inode_floor, refused, disk.free_inodes, disk.total_inodes);
 }
 
-std::uint64_t bytes_of(std::uint64_t count, std::uint64_t objects, std::uint64_t physical_bytes) {
-  if (count >= objects) return physical_bytes;
-  const double each = static_cast<double>(physical_bytes) / static_cast<double>(objects);
-  return static_cast<std::uint64_t>(std::ceil(each * static_cast<double>(count)));
+std::uint64_t proportion_of(std::uint64_t amount, std::uint64_t part, std::uint64_t whole) {
+  if (part >= whole) return amount;
+  const double each = static_cast<double>(amount) / static_cast<double>(whole);
+  return static_cast<std::uint64_t>(std::ceil(each * static_cast<double>(part)));
 }
 
 UnixSeconds pause_until(UnixSeconds now, UnixSeconds next_chance) {
@@ -150,8 +156,9 @@ void Upkeep::keep_to_age(const NamespaceConfig& name_space, const std::stop_toke
 }
 
 void Upkeep::settle_charges(const std::stop_token& stop) {
-  if (!is_time("charges", k_between_charges)) return;
+  if (!is_time("charges", k_after_failure)) return;
   const auto settled = store_.settle_charges(stop);
+  if (settled) next_["charges"] = clock_.now() + k_between_charges;
   if (!settled && settled.error().code() != Errc::cancelled)
     log_->error("cannot look whose the stored bytes are: {}", settled.error().message());
 }
@@ -195,8 +202,10 @@ std::uint64_t Upkeep::evict(const NamespaceConfig& name_space, std::uint64_t siz
   next_chance = pruned->next_chance;
   if (pruned->removed.names == 0 && store_.physical_bytes(name_space.name) == 0) return 0;
   if (pruned->removed.names == 0) {
-    log_->warn("{} takes too much, and nothing of it can go: everything is pinned, leased or young",
-               name_space.name);
+    log_->warn(
+        "room is needed, and nothing of {} can make some: everything is pinned, leased, young, or "
+        "somebody else's, too",
+        name_space.name);
     return 0;
   }
   log_->info("{}: {} names evicted, {} freed ({})", name_space.name, pruned->removed.names,
@@ -207,37 +216,64 @@ std::uint64_t Upkeep::evict(const NamespaceConfig& name_space, std::uint64_t siz
 Quota::Room Upkeep::missing(const Quota::Room& refused) const {
   const auto disk = store_.disk_space();
   if (!disk) return {};
-  return {bytes_to_free(disk->free_bytes, config_->free_space_floor, refused.bytes),
+  return {bytes_to_free(*disk, config_->free_space_floor, refused.bytes),
           inodes_to_free(*disk, config_->free_inode_floor, refused.inodes)};
 }
 
 void Upkeep::keep_disk_free(const std::stop_token& stop) {
-  const Quota::Room refused = store_.take_refused("");
-  const Quota::Room needed = missing(refused);
-  if (needed == Quota::Room() || !is_over(pauses_[""], clock_.now(), 0)) return;
-  // Bytes say nothing about inodes: then all of it goes.
-  (void)empty_trash({}, needed.inodes > 0 ? std::nullopt : std::optional(needed.bytes), stop);
-  if (store_.reconciled()) evict_for_disk(refused, stop);
+  const bool may_evict = store_.reconciled();
+  if (!may_evict && !is_time("room before the comparison", k_before_comparison)) return;
+  // What was refused is made room for by who can do it.
+  const Quota::Room refused = may_evict ? store_.take_refused("") : Quota::Room();
+  if (missing(refused) == Quota::Room() || !is_over(pauses_[""], clock_.now(), 0)) return;
+  empty_trash_for_disk(refused, stop);
+  if (may_evict) evict_for_disk(refused, stop);
 }
 
+// Bytes tell of inodes only on average.
+void Upkeep::empty_trash_for_disk(const Quota::Room& refused, const std::stop_token& stop) {
+  std::uint64_t objects = 0;
+  std::uint64_t bytes = 0;
+  for (const NamespaceConfig& each : config_->namespaces) {
+    objects += store_.objects(each.name);
+    bytes += store_.physical_bytes(each.name);
+  }
+  while (!stop.stop_requested()) {
+    const Quota::Room needed = missing(refused);
+    if (needed == Quota::Room()) return;
+    const std::uint64_t of_inodes = proportion_of(bytes, needed.inodes, objects);
+    const std::uint64_t enough = std::max({needed.bytes, of_inodes, std::uint64_t{1}});
+    if (empty_trash({}, enough, stop) == 0) return;
+  }
+}
+
+// Of inodes each namespace gives as it has objects.
 void Upkeep::evict_for_disk(const Quota::Room& refused, const std::stop_token& stop) {
   if (missing(refused) != Quota::Room()) settle_charges(stop);
+  std::uint64_t objects = 0;  // of those that were not asked yet
+  for (const NamespaceConfig& each : config_->namespaces)
+    objects += is_evicted(each) ? store_.objects(each.name) : 0;
   UnixSeconds next_chance = 0;
+  std::uint64_t freed = 0;
   for (const NamespaceConfig& each : config_->namespaces) {
     const Quota::Room needed = missing(refused);
     if (needed == Quota::Room() || stop.stop_requested()) return;
     if (!is_evicted(each)) continue;
     const std::uint64_t takes = store_.physical_bytes(each.name);
-    const std::uint64_t of_inodes = bytes_of(needed.inodes, store_.objects(each.name), takes);
+    const std::uint64_t own = store_.objects(each.name);
+    const std::uint64_t inodes = proportion_of(needed.inodes, own, objects);
+    objects -= std::min(objects, own);
     // At least a hundredth, so that this does not come back with every upload.
-    const std::uint64_t goes = std::max({needed.bytes, of_inodes, takes / 100});
+    const std::uint64_t goes = std::max({needed.bytes, proportion_of(takes, inodes, own), takes / 100});
     const char* const why = needed.bytes > 0 ? "evicted: the disk is nearly full (free_space_floor)"
                                              : "evicted: the disk has few inodes left (free_inode_floor)";
     UnixSeconds chance = 0;
-    (void)evict(each, takes - std::min(takes, goes), why, stop, chance);
+    freed += evict(each, takes - std::min(takes, goes), why, stop, chance);
     if (chance != 0 && (next_chance == 0 || chance < next_chance)) next_chance = chance;
   }
-  if (missing(refused) != Quota::Room()) pauses_[""] = {pause_until(clock_.now(), next_chance), 0};
+  // What fell short goes on with the next look.
+  if (freed == 0 && missing(refused) != Quota::Room())
+    pauses_[""] = {pause_until(clock_.now(), next_chance), 0};
 }
 
 }  // namespace larder

@@ -25,12 +25,13 @@ bool is_evicted(const NamespaceConfig& name_space);
 // `refused`: bytes of an upload there was no room for.
 std::optional<std::uint64_t> size_to_reach(const NamespaceConfig& name_space, std::uint64_t physical_bytes,
                                            std::uint64_t refused);
-// How many bytes the disk needs to have free in addition; 0 while there is enough.
-std::uint64_t bytes_to_free(std::uint64_t free_bytes, ByteSize free_space_floor, std::uint64_t refused);
+// How many bytes the disk needs to have free in addition; 0 while there is enough. Twice the floor is enough,
+// or a quarter of what is above it on a small disk, which is not emptied for more than it has.
+std::uint64_t bytes_to_free(const DiskSpace& disk, ByteSize free_space_floor, std::uint64_t refused);
 // Likewise of inodes, where there is a floor and the file system counts them.
 std::uint64_t inodes_to_free(const DiskSpace& disk, std::uint64_t free_inode_floor, std::uint64_t refused);
-// About what `count` of the objects take that a namespace has.
-std::uint64_t bytes_of(std::uint64_t count, std::uint64_t objects, std::uint64_t physical_bytes);
+// As much of `amount` as `part` is of `whole`, rounded up; all of it when the part is not smaller.
+std::uint64_t proportion_of(std::uint64_t amount, std::uint64_t part, std::uint64_t whole);
 
 // After everything was found leased, young or pinned: when to look again.
 struct Pause {
@@ -59,6 +60,7 @@ class Upkeep {
   void keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_disk_free(const std::stop_token& stop);
+  void empty_trash_for_disk(const Quota::Room& refused, const std::stop_token& stop);
   void evict_for_disk(const Quota::Room& refused, const std::stop_token& stop);
   Quota::Room missing(const Quota::Room& refused) const;  // of what the disk should have free
   std::uint64_t empty_trash(const std::string& name_space, std::optional<std::uint64_t> enough,

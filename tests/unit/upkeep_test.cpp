@@ -11,7 +11,8 @@ namespace {
 // What looks after the store of a bench, with neither lease nor grace.
 struct Keeper {
   explicit Keeper(StoreBench& bench, Config settings = {})
-      : config(settings_for(bench, std::move(settings))) {}
+      : config(settings_for(bench, std::move(settings))),
+        upkeep(*bench.store, config, bench.clock, silent_logs().main) {}
 
   static Config settings_for(const StoreBench& bench, Config settings) {
     settings.namespaces = bench.options.namespaces;
@@ -21,9 +22,10 @@ struct Keeper {
     settings.grace_period = std::chrono::milliseconds(0);
     return settings;
   }
-  void look(StoreBench& bench) { Upkeep(*bench.store, config, bench.clock, silent_logs().main).look({}); }
+  void look() { upkeep.look({}); }
 
   LiveConfig config;
+  Upkeep upkeep;
 };
 
 std::string numbered(const std::string& name, int number) {
@@ -62,11 +64,19 @@ TEST_CASE("eviction begins near the limit, and goes on well below it", "[upkeep]
 }
 
 TEST_CASE("the disk keeps twice its floor free before uploads are refused", "[upkeep]") {
-  CHECK(bytes_to_free(0, ByteSize{0}, 0) == 0);
-  CHECK(bytes_to_free(200, ByteSize{100}, 0) == 0);
-  CHECK(bytes_to_free(150, ByteSize{100}, 0) == 50);
-  CHECK(bytes_to_free(0, ByteSize{100}, 0) == 200);
-  CHECK(bytes_to_free(200, ByteSize{100}, 50) == 50);
+  const auto disk_with = [](std::uint64_t free_bytes, std::uint64_t total_bytes) {
+    DiskSpace disk;
+    disk.total_bytes = total_bytes;
+    disk.free_bytes = free_bytes;
+    return disk;
+  };
+  CHECK(bytes_to_free(disk_with(0, 1000), ByteSize{0}, 0) == 0);
+  CHECK(bytes_to_free(disk_with(200, 1000), ByteSize{100}, 0) == 0);
+  CHECK(bytes_to_free(disk_with(150, 1000), ByteSize{100}, 0) == 50);
+  CHECK(bytes_to_free(disk_with(0, 1000), ByteSize{100}, 0) == 200);
+  CHECK(bytes_to_free(disk_with(200, 1000), ByteSize{100}, 50) == 50);
+  CHECK(bytes_to_free(disk_with(100, 180), ByteSize{100}, 0) == 20);  // 200 it has not got
+  CHECK(bytes_to_free(disk_with(90, 90), ByteSize{100}, 0) == 0);     // nothing that goes would do
 }
 
 TEST_CASE("twice as many inodes are kept free as uploads have to leave", "[upkeep]") {
@@ -79,19 +89,21 @@ TEST_CASE("twice as many inodes are kept free as uploads have to leave", "[upkee
   CHECK(inodes_to_free(disk_with(200), 100, 0) == 0);
   CHECK(inodes_to_free(disk_with(150), 100, 0) == 50);
   CHECK(inodes_to_free(disk_with(0), 100, 0) == 200);
-  CHECK(inodes_to_free(disk_with(2), 1, 5) == 5);   // an upload there was no room for
-  CHECK(inodes_to_free(disk_with(0), 0, 5) == 0);   // turned off
-  CHECK(inodes_to_free(DiskSpace(), 100, 0) == 0);  // btrfs
-  CHECK(inodes_to_free(disk_with(0), 4294967295, 0) == 8589934590);
+  CHECK(inodes_to_free(disk_with(2), 1, 5) == 5);          // an upload there was no room for
+  CHECK(inodes_to_free(disk_with(0), 0, 5) == 0);          // turned off
+  CHECK(inodes_to_free(DiskSpace(), 100, 0) == 0);         // btrfs
+  CHECK(inodes_to_free(disk_with(0), 60000, 0) == 61384);  // a quarter of what is above it
+  CHECK(inodes_to_free(disk_with(0), 65536, 0) == 0);
+  CHECK(inodes_to_free(disk_with(0), 4294967295, 0) == 0);
 }
 
 TEST_CASE("objects take what they take on average", "[upkeep]") {
-  CHECK(bytes_of(0, 10, 5000) == 0);
-  CHECK(bytes_of(3, 10, 5000) == 1500);
-  CHECK(bytes_of(3, 10, 15) == 5);
-  CHECK(bytes_of(10, 10, 5000) == 5000);
-  CHECK(bytes_of(11, 10, 5000) == 5000);
-  CHECK(bytes_of(5, 0, 0) == 0);
+  CHECK(proportion_of(5000, 0, 10) == 0);
+  CHECK(proportion_of(5000, 3, 10) == 1500);
+  CHECK(proportion_of(15, 3, 10) == 5);
+  CHECK(proportion_of(5000, 10, 10) == 5000);
+  CHECK(proportion_of(5000, 11, 10) == 5000);
+  CHECK(proportion_of(0, 5, 0) == 0);
 }
 
 TEST_CASE("eviction looks again when the first lease ends, or when something went", "[upkeep]") {
@@ -122,7 +134,7 @@ TEST_CASE("when inodes run out, the oldest objects go until twice the floor is f
   REQUIRE(bench.remove("sstate-cache/x0"));
 
   Keeper keeper(bench);
-  keeper.look(bench);
+  keeper.look();
 
   CHECK(bench.store->disk_space()->free_inodes >= 100);
   CHECK_FALSE(bench.has("sstate-cache/x1"));
@@ -130,15 +142,64 @@ TEST_CASE("when inodes run out, the oldest objects go until twice the floor is f
   CHECK(bench.files_below("trash/").empty());
   CHECK(bench.put("sstate-cache/new", "new"));
   const std::size_t left = bench.files_below("tree/").size();
-  keeper.look(bench);
+  keeper.look();
   CHECK(bench.files_below("tree/").size() == left);  // not one more than was needed
+}
+
+TEST_CASE("of inodes each namespace gives as it has objects", "[upkeep][store]") {
+  StoreBench bench;
+  REQUIRE(bench.close());
+  bench.options.free_inode_floor = 50;
+  for (NamespaceConfig& each : bench.options.namespaces) each.evict = Eviction::oldest;
+  REQUIRE(bench.open());
+  const auto fill = [&](const std::string& name_space, int count, std::size_t size) {
+    for (int i = 0; i < count; ++i) {
+      bench.clock.advance(1);
+      REQUIRE(
+          bench.put(numbered(name_space + "/x", i), name_space + std::string(size, 'x') + std::to_string(i)));
+    }
+  };
+  fill("generic", 20, 5000);
+  fill("downloads", 20, 5000);
+  fill("sstate-cache", 360, 10);
+  bench.clock.advance(1);
+  bench.memory.limit_inodes(bench.memory.used_inodes() + 60);  // 40 are missing
+  Keeper keeper(bench);
+
+  for (int i = 0; i < 5; ++i) keeper.look();
+
+  CHECK(bench.store->disk_space()->free_inodes >= 100);
+  CHECK(bench.files_below("tree/generic").size() >= 16);
+  CHECK(bench.files_below("tree/downloads").size() >= 16);
+  CHECK(bench.files_below("tree/sstate-cache").size() < 360);
+}
+
+TEST_CASE("what fell short is made up for with the next look, and where nothing can go there is a pause",
+          "[upkeep][store]") {
+  StoreBench bench;
+  REQUIRE(bench.close());
+  bench.options.free_inode_floor = 50;
+  REQUIRE(bench.open());
+  // The oldest are ten times as large as what came later: by bytes, too few of them would go at first.
+  for (int i = 0; i < 200; ++i) {
+    bench.clock.advance(1);
+    REQUIRE(
+        bench.put(numbered("sstate-cache/x", i), std::string(i < 50 ? 5000 : 50, 'x') + std::to_string(i)));
+  }
+  bench.clock.advance(1);
+  bench.memory.limit_inodes(bench.memory.used_inodes() + 60);
+  Keeper keeper(bench);
+  keeper.look();
+  CHECK(bench.store->disk_space()->free_inodes < 100);
+  for (int i = 0; i < 30; ++i) keeper.look();  // the clock stands still
+  CHECK(bench.store->disk_space()->free_inodes >= 100);
 }
 
 TEST_CASE("before tree and index have been compared, a full disk is freed of what is in the trash alone",
           "[upkeep][store]") {
   StoreBench bench;
   REQUIRE(bench.close());
-  bench.options.free_space_floor = 10_KiB;
+  bench.options.free_space_floor = 2_KiB;
   REQUIRE(bench.open());
   for (int i = 0; i < 10; ++i) {
     bench.clock.advance(1);
@@ -150,24 +211,25 @@ TEST_CASE("before tree and index have been compared, a full disk is freed of wha
   bench.options.namespaces[0].max_size = 10_KiB;
   REQUIRE(bench.open());
   bench.clock.advance(1);
-  bench.memory.limit_space(bench.memory.used() + (20 << 10) - 3000);  // 3000 are missing
+  bench.memory.limit_space(bench.memory.used() + (4 << 10) - 3000);  // 3000 are missing
   Keeper keeper(bench);
 
-  keeper.look(bench);
+  keeper.look();
 
   CHECK_FALSE(bench.store->reconciled());
-  CHECK(bench.store->disk_space()->free_bytes >= 20 << 10);
+  CHECK(bench.store->disk_space()->free_bytes >= 4 << 10);
   CHECK(bench.files_below("trash/").size() == 1);  // the oldest three went, and freed two
   CHECK(*bench.get("sstate-cache/again") == std::string(2000, 'a'));
 
   bench.memory.limit_space(bench.memory.used());
-  keeper.look(bench);
+  bench.clock.advance(30);
+  keeper.look();
   CHECK(bench.files_below("trash/").empty());
   CHECK(bench.files_below("tree/").size() == 7);  // that is all as long as they may differ
   REQUIRE(bench.store->reconcile({}));
   CHECK(bench.store->totals()->objects == 7);
   CHECK(bench.store->totals()->physical_bytes == 7 * 2000);
-  keeper.look(bench);
+  keeper.look();
   CHECK(bench.files_below("tree/").size() < 7);
 }
 
@@ -178,10 +240,10 @@ TEST_CASE("old trash goes before tree and index have been compared", "[upkeep][s
   bench.kill();
   REQUIRE(bench.open());
   Keeper keeper(bench);
-  keeper.look(bench);
+  keeper.look();
   CHECK(bench.files_below("trash/").size() == 1);
   bench.clock.advance(7 * 24 * 60 * 60);
-  keeper.look(bench);
+  keeper.look();
   CHECK_FALSE(bench.store->reconciled());
   CHECK(bench.files_below("trash/").empty());
   CHECK(bench.files_below("objects/").empty());
