@@ -314,6 +314,12 @@ class FullDisk(PruneTest):
     def free_inodes(self):
         return os.statvfs(self.disk).f_ffree
 
+    def leave_inodes(self, count):
+        junk = os.path.join(self.disk, "junk")
+        os.mkdir(junk)
+        for number in range(self.free_inodes() - count):
+            harness.write_file(os.path.join(junk, str(number)), b"")
+
     def test_without_an_inode_things_can_be_removed(self):
         self.serve()
         for number in range(40):
@@ -378,18 +384,20 @@ class FullDisk(PruneTest):
         self.serve(free_inode_floor=100)
         for number in range(60):
             self.put("sstate-cache/d%d/x" % number, b"%d" % number)
-        junk = os.path.join(self.disk, "junk")
-        os.mkdir(junk)
-        for number in range(self.free_inodes() - 101):
-            harness.write_file(os.path.join(junk, str(number)), b"")
-        refused = self.server.put("/sstate-cache/new/x", b"new")
-        self.assertEqual(refused.status, 507)
-        self.assertIn("free_inode_floor", json.loads(refused.body)["detail"])
+        self.leave_inodes(150)
         wait_until(lambda: self.free_inodes() >= 200, "it evicts")
         self.put("sstate-cache/new/x", b"new")
         stat = json.loads(self.server.get("/-/v1/stat").body)
         self.assertEqual(stat["disk_total_inodes"], 800)
-        self.assertIn(b"larder_disk_free_inodes %d\n" % self.free_inodes(), self.server.get("/-/metrics").body)
+        wait_until(lambda: b"larder_disk_free_inodes %d\n" % self.free_inodes() in self.server.get("/-/metrics").body,
+                   "metrics tell of it")
+
+    def test_an_upload_is_refused_when_too_few_inodes_are_left(self):
+        self.serve(free_inode_floor=100)  # and generic gives nothing up by itself
+        self.leave_inodes(101)
+        refused = self.server.put("/generic/new/x", b"new")
+        self.assertEqual(refused.status, 507)
+        self.assertIn("free_inode_floor", json.loads(refused.body)["detail"])
 
 
 if __name__ == "__main__":
