@@ -65,7 +65,8 @@ constexpr const char* k_verify_footer =
 under, archives to their end, and the names, the objects and the index against one
 another. What is corrupt is served no more the moment it is found, with or without
 --repair; it lies in quarantine/ below the data directory, and the ledger tells of it.
-With --time-budget the run ends in time, and the next one goes on where it ended.
+With --time-budget the run ends in time, and the next one goes on where it ended; but for
+its last step, which sees for which namespace each content is counted, and is short.
 
 --repair mends what need not be taken away: rows without a file are dropped, files
 without a row entered, modes and lost objects set right; archives that cannot be read

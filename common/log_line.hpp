@@ -14,7 +14,7 @@ namespace larder::api {
 inline constexpr std::string_view k_log = "/-/v1/log";
 
 struct LogLine {
-  std::uint64_t sequence = 0;  // the generation that this change made
+  std::uint64_t sequence = 0;  // of the ledger; index.txt counts otherwise (Larder-Generation)
   std::int64_t time = 0;       // UnixSeconds
   std::string action;          // put, replace, remove, adopt, conflict, found, vanished, corrupt …
   std::string name;            // NAMESPACE/PATH; empty when it is about none

@@ -11,7 +11,8 @@
 // the lock that uploads hold, or after a while where there is none.
 //
 // A content is read once in a pass, however many names it has: what the pass has
-// read is marked in the index by a time later than the pass's start.
+// read is marked in the index by a time later than the pass's start. Where it has
+// several inodes, the mark is of the first, and the others are read as objects.
 #include <algorithm>
 
 #include "server/store/layout.hpp"
