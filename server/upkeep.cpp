@@ -226,25 +226,23 @@ void Upkeep::keep_disk_free(const std::stop_token& stop) {
   // What was refused is made room for by who can do it.
   const Quota::Room refused = may_evict ? store_.take_refused("") : Quota::Room();
   if (missing(refused) == Quota::Room() || !is_over(pauses_[""], clock_.now(), 0)) return;
-  empty_trash_for_disk(refused, stop);
-  if (may_evict) evict_for_disk(refused, stop);
+  const bool enough = empty_trash_for_disk(refused, stop);
+  if (!enough && may_evict) evict_for_disk(refused, stop);
 }
 
-// Bytes tell of inodes only on average.
-void Upkeep::empty_trash_for_disk(const Quota::Room& refused, const std::stop_token& stop) {
+// Bytes tell of inodes only on average, and a file system may count what is free a moment late: what that
+// has made, the next look sees.
+bool Upkeep::empty_trash_for_disk(const Quota::Room& refused, const std::stop_token& stop) {
   std::uint64_t objects = 0;
   std::uint64_t bytes = 0;
   for (const NamespaceConfig& each : config_->namespaces) {
     objects += store_.objects(each.name);
     bytes += store_.physical_bytes(each.name);
   }
-  while (!stop.stop_requested()) {
-    const Quota::Room needed = missing(refused);
-    if (needed == Quota::Room()) return;
-    const std::uint64_t of_inodes = proportion_of(bytes, needed.inodes, objects);
-    const std::uint64_t enough = std::max({needed.bytes, of_inodes, std::uint64_t{1}});
-    if (empty_trash({}, enough, stop) == 0) return;
-  }
+  const Quota::Room needed = missing(refused);
+  const std::uint64_t of_inodes = proportion_of(bytes, needed.inodes, objects);
+  const std::uint64_t enough = std::max({needed.bytes, of_inodes, std::uint64_t{1}});
+  return empty_trash({}, enough, stop) >= enough;
 }
 
 // Of inodes each namespace gives as it has objects.

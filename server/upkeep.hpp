@@ -60,7 +60,8 @@ class Upkeep {
   void keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_disk_free(const std::stop_token& stop);
-  void empty_trash_for_disk(const Quota::Room& refused, const std::stop_token& stop);
+  // Whether that freed as much as is missing.
+  bool empty_trash_for_disk(const Quota::Room& refused, const std::stop_token& stop);
   void evict_for_disk(const Quota::Room& refused, const std::stop_token& stop);
   Quota::Room missing(const Quota::Room& refused) const;  // of what the disk should have free
   std::uint64_t empty_trash(const std::string& name_space, std::optional<std::uint64_t> enough,

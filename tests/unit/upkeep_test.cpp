@@ -195,6 +195,25 @@ TEST_CASE("what fell short is made up for with the next look, and where nothing 
   CHECK(bench.store->disk_space()->free_inodes >= 100);
 }
 
+TEST_CASE("of the trash no more goes for the disk than is missing, and no name while that will do",
+          "[upkeep][store]") {
+  StoreBench bench;
+  REQUIRE(bench.close());
+  bench.options.free_space_floor = 2_KiB;
+  REQUIRE(bench.open());
+  for (int i = 0; i < 20; ++i) {
+    bench.clock.advance(1);
+    REQUIRE(bench.put(numbered("sstate-cache/x", i), std::string(1000, static_cast<char>('a' + i))));
+  }
+  for (int i = 0; i < 10; ++i) REQUIRE(bench.remove(numbered("sstate-cache/x", i)));
+  bench.clock.advance(1);
+  bench.memory.limit_space(bench.memory.used() + (4 << 10) - 2500);
+  Keeper keeper(bench);
+  keeper.look();
+  CHECK(bench.files_below("trash/").size() == 7);
+  CHECK(bench.files_below("tree/").size() == 10);
+}
+
 TEST_CASE("before tree and index have been compared, a full disk is freed of what is in the trash alone",
           "[upkeep][store]") {
   StoreBench bench;
