@@ -1,15 +1,14 @@
 // A store and a simple model of it do the same thousands of random things, and agree
 // after each: what is there, what it holds, what can be brought back. A seed that
 // fails is printed, and repeats.
-#include <algorithm>
 #include <cstdlib>
-#include <iterator>
 #include <map>
 #include <set>
 
 #include "server/store/layout.hpp"
 #include "server/store/store.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/charge_model.hpp"
 #include "tests/support/dice.hpp"
 #include "tests/support/eviction_checks.hpp"
 #include "tests/support/store_bench.hpp"
@@ -111,35 +110,9 @@ class Model {
     REQUIRE(*artifact.body == held->second.content);
   }
 
-  // What its namespace has no name of any more counts for one that has, in its tree, or else in its trash,
-  // or else for nobody.
   void settle_charges() {
     REQUIRE(bench_.store->settle_charges({}, 2 + dice_.below(20)));
-    for (auto& [content, name_space] : charged_) {
-      const std::vector<std::string> live = spaces_with(content, live_);
-      if (name_space.empty() || std::count(live.begin(), live.end(), name_space) > 0) continue;
-      std::vector<std::string> left = live;
-      for (const auto& [generation, names] : trash_) {
-        if (live.empty()) std::ranges::copy(spaces_with(content, names), std::back_inserter(left));
-      }
-      const bool keeps = std::count(left.begin(), left.end(), name_space) > 0;
-      if (!keeps) name_space = left.empty() ? "" : left.front();
-    }
-  }
-
-  // In the order of the names.
-  static std::vector<std::string> spaces_with(const std::string& content, const Names& names) {
-    std::vector<std::string> spaces;
-    for (const auto& [name, held] : names) {
-      if (held.content == content) spaces.push_back(space_of(name));
-    }
-    return spaces;
-  }
-
-  // A new name of it.
-  void charge(const std::string& content, const std::string& name) {
-    std::string& name_space = charged_[content];
-    if (name_space.empty()) name_space = space_of(name);
+    charges_.settle(live_, trash_);
   }
 
   void load_names() { REQUIRE(bench_.store->load_names(1_MiB, {})); }
@@ -154,8 +127,8 @@ class Model {
   void compare_totals() {
     std::set<std::string> contents = kept_contents();
     for (const auto& [name, held] : live_) contents.insert(held.content);
-    std::erase_if(charged_, [&](const auto& each) { return !contents.contains(each.first); });
-    REQUIRE(charged_.size() == contents.size());
+    charges_.keep_only(contents);
+    REQUIRE(charges_.all().size() == contents.size());
     REQUIRE(bench_.files_below("objects/").size() == contents.size());
     const auto totals = bench_.store->totals();
     for (const api::NamespaceStat& each : totals->namespaces) {
@@ -166,7 +139,7 @@ class Model {
         ++expected.artifacts;
         expected.logical_bytes += held.content.size();
       }
-      for (const auto& [content, name_space] : charged_) {
+      for (const auto& [content, name_space] : charges_.all()) {
         if (name_space != each.name) continue;
         ++expected.objects;
         expected.physical_bytes += content.size();
@@ -190,7 +163,7 @@ class Model {
     return contents;
   }
 
-  static std::string space_of(const std::string& name) { return name.substr(0, name.find('/')); }
+  static std::string space_of(const std::string& name) { return ChargeModel::space_of(name); }
 
   void put() {
     const std::string name = any_name();
@@ -211,7 +184,7 @@ class Model {
     REQUIRE(receipt->outcome == (fresh ? Receipt::Outcome::created : Receipt::Outcome::replaced));
     const UnixSeconds used = fresh ? 0 : held->second.used;
     live_[name] = {content, bench_.clock.now(), used};
-    charge(content, name);
+    charges_.charge(content, name);
   }
 
   void read() {
@@ -332,7 +305,7 @@ class Model {
     eviction.before = live_;
     eviction.pinned = pins_;
     eviction.kept = kept_contents();
-    eviction.charged = charged_;
+    eviction.charged = charges_.all();
     eviction.bytes_before = bench_.store->physical_bytes(eviction.name_space);
     const std::uint64_t all_before = bench_.store->totals()->physical_bytes;
     api::PruneRules rules;
@@ -364,7 +337,7 @@ class Model {
       ++restored;
       if (live == live_.end()) live_[name] = {held.content, held.stored, 0};
       live_[name].used = bench_.clock.now();
-      charge(live_[name].content, name);
+      charges_.charge(live_[name].content, name);
     }
     REQUIRE(undone->names == restored);
     REQUIRE(undone->refused == stay.size());
@@ -419,7 +392,7 @@ class Model {
       const auto live = live_.find(path);
       if (live == live_.end()) live_[path] = {held.content, held.stored, 0};
       live_[path].used = bench_.clock.now();
-      charge(live_[path].content, path);
+      charges_.charge(live_[path].content, path);
     }
   }
 
@@ -438,7 +411,7 @@ class Model {
     if (held == live_.end() || held->second.content != live_[from].content) {
       const UnixSeconds used = held == live_.end() ? 0 : held->second.used;
       live_[to] = {live_[from].content, bench_.clock.now(), used};
-      charge(live_[to].content, to);
+      charges_.charge(live_[to].content, to);
     } else {
       held->second.used = bench_.clock.now();  // as after an upload of what is there
     }
@@ -476,9 +449,9 @@ class Model {
     for (auto& [snapshot, names] : snapshots_) relearn("@" + snapshot + "/", names);
     trash_times_are_lost();
     // The first name that leads to it, as the tree and then the snapshots are walked.
-    charged_.clear();
+    charges_.clear();
     const auto charge_all = [&](const Names& names) {
-      for (const auto& [name, held] : names) charge(held.content, name);
+      for (const auto& [name, held] : names) charges_.charge(held.content, name);
     };
     charge_all(live_);
     for (const auto& [snapshot, names] : snapshots_) charge_all(names);
@@ -496,7 +469,7 @@ class Model {
   std::map<std::uint64_t, Names> trash_;  // by generation
   std::map<std::string, Names> snapshots_;
   std::set<std::string> pins_;
-  std::map<std::string, std::string> charged_;  // of each content: the namespace that it counts for
+  ChargeModel charges_;
 };
 
 }  // namespace
