@@ -58,7 +58,7 @@ Task<bool> HttpSession::secure(std::shared_ptr<const TlsContext> tls) {
   connection_->set_deadline(std::chrono::steady_clock::now() + context_.config->tls.handshake_timeout);
   std::string scope = "http";
   const Connection::Secured outcome =
-      co_await connection_->secure(std::move(tls), std::move(scope), Connection::Tickets::yes);
+      co_await connection_->secure(std::move(tls), std::move(scope), Connection::Tickets::no);
   if (outcome == Connection::Secured::plain_text) co_await refuse_plain_text();
   if (outcome == Connection::Secured::yes) exchange_.visitor_ = stranger(context_, *connection_);
   co_return outcome == Connection::Secured::yes;

@@ -64,7 +64,7 @@ class Connection {
   int descriptor() const { return fd_; }  // -1: closed
 
   // TLS from here on, as its server; before anything was read. The deadline holds.
-  // For data that clients send or fetch beside a session: issue no tickets.
+  // Tickets, by which a client resumes its session over another connection, are for those who do.
   enum class Secured : std::uint8_t { yes, plain_text, failed };  // plain_text: it began with something else
   enum class Tickets : std::uint8_t { yes, no };
   Task<Secured> secure(std::shared_ptr<const TlsContext> context, std::string scope, Tickets tickets);
@@ -125,6 +125,7 @@ class Connection {
   Task<ErrorCode> send_file_in_kernel(DiskPool& pool, FilePart part, const Pace& pace, std::uint64_t& sent);
   std::size_t try_write_secure(std::string_view bytes);
   std::size_t try_write_secure(std::string_view first, std::string_view second);
+  void acknowledge_now();
   Task<ErrorCode> wait_for(TlsEngine::Progress progress);
   bool turn_is_over(std::size_t bytes);
 

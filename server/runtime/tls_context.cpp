@@ -75,8 +75,9 @@ class Loader {
                                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(context, 1);
     const bool http = options_.protocol == TlsOptions::Protocol::http;
-    // Sessions are resumed by tickets: nothing is kept here, no lock is shared. Only FTP has clients
-    // that do without and whose data connections have to resume one: curl before TLS 1.3.
+    // Sessions are resumed by tickets, where Connection::Tickets has them: nothing is kept here, no lock is
+    // shared. Only FTP has clients that do without and whose data connections have to resume one: curl before
+    // TLS 1.3.
     SSL_CTX_set_session_cache_mode(context, http ? SSL_SESS_CACHE_OFF : SSL_SESS_CACHE_SERVER);
     SSL_CTX_set_num_tickets(context, 1);
     // A data connection resumes the control connection's session, however long ago that began.

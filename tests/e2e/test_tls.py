@@ -83,17 +83,26 @@ class Https(TlsTest):
                             "-cipher", cipher + ":@SECLEVEL=0")
             self.assertIn("Cipher is (NONE)", done.stdout, cipher)
 
-    def test_sessions_are_resumed(self):
-        context = self.authority.context()
+    def ask_by_session(self, context, session):
+        """(the session of this connection, whether it was the one given)"""
         port = self.server.port_of("https")
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost",
+                                 session=session) as connection:
+            connection.sendall(b"HEAD /downloads/none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            self.assertTrue(connection.recv(4096).startswith(b"HTTP/1.1 404"))
+            return connection.session, connection.session_reused
+
+    def test_sessions_of_tls_1_2_are_resumed(self):
+        context = self.authority.context()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
         session = None
         for number in range(3):
-            with context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost",
-                                     session=session) as connection:
-                connection.sendall(b"HEAD /downloads/none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                self.assertTrue(connection.recv(4096).startswith(b"HTTP/1.1 404"))
-                self.assertEqual(connection.session_reused, number > 0)
-                session = connection.session
+            session, resumed = self.ask_by_session(context, session)
+            self.assertEqual(resumed, number > 0)
+
+    def test_with_tls_1_3_nobody_pays_for_tickets_that_bitbake_does_not_use(self):
+        session, _ = self.ask_by_session(self.authority.context(), None)
+        self.assertFalse(session.has_ticket)
 
     def test_pipelined_answers_are_whole_when_the_client_reads_late(self):
         count, body = 300, bytes(range(256)) * 235  # small enough to be kept in memory
