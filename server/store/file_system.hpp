@@ -41,8 +41,10 @@ class File {
   virtual ~File() = default;
 
   virtual Result<void> append(std::span<const std::byte> bytes) = 0;  // all of them, or an error
-  // Over what is there, and beyond; of a file that open_to_overwrite() opened.
-  virtual Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+  // Over what is there, and beyond, one piece behind the other; of a file that open_to_overwrite() opened.
+  using Piece = std::span<const std::byte>;
+  virtual Result<void> write_pieces_at(std::uint64_t offset, std::span<const Piece> pieces) = 0;
+  Result<void> write_at(std::uint64_t offset, Piece bytes) { return write_pieces_at(offset, {&bytes, 1}); }
   // Fills as much of `buffer` as there is from `offset` on; 0 at the end.
   virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> buffer) = 0;
   virtual Result<void> sync() = 0;  // bytes, size and mode survive a power cut once it returns

@@ -68,25 +68,23 @@ std::optional<JournalHeader> decode_journal_header(std::string_view bytes) {
   return header;
 }
 
-std::string encode_journal_record(std::string_view key, const NameRecord& name,
-                                  std::span<const std::byte> body) {
+std::string encode_journal_record(std::string_view key, const NameRecord& name) {
   const std::string row = encode(name);
   std::string bytes;
-  bytes.reserve(k_prefix_size + 4 + key.size() + row.size() + body.size());
+  bytes.reserve(k_prefix_size + 4 + key.size() + row.size());
   add_number(bytes, 4 + key.size() + row.size(), 4);
-  add_number(bytes, body.size(), 4);
+  add_number(bytes, name.size, 4);
   bytes.append(Digest::k_bytes, '\0');
   add_number(bytes, key.size(), 4);
   bytes.append(key).append(row);
-  bytes.append(reinterpret_cast<const char*>(body.data()), body.size());
   return bytes;
 }
 
-Digest chain_journal_record(std::string& record, const Digest& chain) {
-  const std::string_view whole = record;
+Digest chain_journal_record(std::string& head, const Digest& chain) {
+  const std::string_view whole = head;
   const auto description = static_cast<std::size_t>(number_at(whole, 0, 4));
   const Digest next = link_of(chain, whole.substr(0, k_chain_at), whole.substr(k_prefix_size, description));
-  std::copy_n(next.raw().data(), Digest::k_bytes, record.data() + k_chain_at);
+  std::copy_n(next.raw().data(), Digest::k_bytes, head.data() + k_chain_at);
   return next;
 }
 

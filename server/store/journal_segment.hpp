@@ -31,11 +31,10 @@ std::string encode_journal_header(const JournalHeader& header);
 std::optional<JournalHeader> decode_journal_header(std::string_view bytes);
 std::size_t size_of_journal_header();
 
-// A record that is still to be chained to the one before it.
-std::string encode_journal_record(std::string_view key, const NameRecord& name,
-                                  std::span<const std::byte> body);
-// Writes into `record` what chains it to `chain`; the next one continues from what is returned.
-Digest chain_journal_record(std::string& record, const Digest& chain);
+// A record up to its body, which has name.size bytes; it is still to be chained to the one before it.
+std::string encode_journal_record(std::string_view key, const NameRecord& name);
+// Writes into `head` what chains it to `chain`; the next one continues from what is returned.
+Digest chain_journal_record(std::string& head, const Digest& chain);
 
 struct JournalRecord {
   std::string key;  // "namespace/path"

@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <string_view>
 
@@ -41,6 +43,14 @@ const char* last_component(const std::string& path) {
   return path.c_str() + path.rfind('/') + 1;
 }
 
+// Past `bytes` of what is left from `first` on.
+void skip(std::vector<iovec>& left, std::size_t& first, std::size_t bytes) {
+  while (first < left.size() && bytes >= left[first].iov_len) bytes -= left[first++].iov_len;
+  if (bytes == 0) return;
+  left[first].iov_base = static_cast<std::byte*>(left[first].iov_base) + bytes;
+  left[first].iov_len -= bytes;
+}
+
 class PosixFile final : public File {
  public:
   PosixFile(Descriptor descriptor, std::string path)
@@ -56,14 +66,19 @@ class PosixFile final : public File {
     return {};
   }
 
-  Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
-    while (!bytes.empty()) {
+  Result<void> write_pieces_at(std::uint64_t offset, std::span<const Piece> pieces) override {
+    std::vector<iovec> left;
+    left.reserve(pieces.size());
+    for (const Piece& each : pieces)
+      if (!each.empty()) left.push_back({const_cast<std::byte*>(each.data()), each.size()});
+    for (std::size_t first = 0; first < left.size();) {
+      const auto count = static_cast<int>(std::min<std::size_t>(left.size() - first, IOV_MAX));
       const ssize_t written =
-          ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+          ::pwritev(descriptor_.get(), left.data() + first, count, static_cast<off_t>(offset));
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) return posix_error("write", path_, errno);
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
       offset += static_cast<std::uint64_t>(written);
+      skip(left, first, static_cast<std::size_t>(written));
     }
     return {};
   }

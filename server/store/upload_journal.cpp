@@ -114,11 +114,11 @@ Result<void> UploadJournal::begin(Segment& segment, std::uint64_t epoch) {
 }
 
 Result<UploadJournal::Pending> UploadJournal::append(std::span<const Entry> uploads) {
-  std::vector<std::string> records;
+  std::vector<Record> records;
   records.reserve(uploads.size());
   std::uint64_t bytes = 0;
   for (const Entry& each : uploads) {
-    records.push_back(encode_journal_record(each.key, *each.name, each.body));
+    records.push_back({encode_journal_record(each.key, *each.name), each.body});
     bytes += records.back().size();
   }
   Lock lock(mutex_);
@@ -140,12 +140,12 @@ Result<UploadJournal::Pending> UploadJournal::append(std::span<const Entry> uplo
   return error;
 }
 
-std::shared_ptr<UploadJournal::Group> UploadJournal::join(std::vector<std::string>& records) {
+std::shared_ptr<UploadJournal::Group> UploadJournal::join(std::vector<Record>& records) {
   if (groups_.empty() || groups_.back()->segment != active_) {
     groups_.push_back(std::make_shared<Group>());
     groups_.back()->segment = active_;
   }
-  for (std::string& record : records) groups_.back()->records.push_back(&record);
+  for (Record& record : records) groups_.back()->records.push_back(&record);
   return groups_.back();
 }
 
@@ -158,17 +158,18 @@ void UploadJournal::lead(Group& group, Lock& lock) {
   Digest chain = segment.chain;
   lock.unlock();
   std::uint64_t end = begin;
-  const auto write = [&]() -> Result<void> {
-    for (std::string* record : group.records) {
-      chain = chain_journal_record(*record, chain);
-      LARDER_TRY(segment.file->write_at(end, std::as_bytes(std::span(*record))));
-      end += record->size();
-    }
-    return segment.file->sync_data();
-  };
-  Result<void> outcome = write();
+  std::vector<File::Piece> pieces;
+  pieces.reserve(2 * group.records.size());
+  for (Record* record : group.records) {
+    chain = chain_journal_record(record->head, chain);
+    pieces.push_back(std::as_bytes(std::span(record->head)));
+    pieces.push_back(record->body);
+    end += record->size();
+  }
+  Result<void> outcome = segment.file->write_pieces_at(begin, pieces);
+  if (outcome) outcome = segment.file->sync_data();
   lock.lock();
-  for (const std::string* record : group.records) segment.promised -= record->size();
+  for (const Record* record : group.records) segment.promised -= record->size();
   if (outcome) {  // otherwise the next ones go over it
     segment.tail = end;
     segment.chain = chain;

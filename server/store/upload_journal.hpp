@@ -97,10 +97,15 @@ class UploadJournal {
     std::size_t pending = 0;                // calls of append() whose uploads are not placed yet
     std::unordered_set<std::size_t> marks;  // hashes of their keys and digests
   };
+  struct Record {
+    std::string head;
+    std::span<const std::byte> body;
+    std::uint64_t size() const { return head.size() + body.size(); }  // bytes
+  };
   // Records that are written and synced together, by the thread of one of them.
   struct Group {
     unsigned segment = 0;
-    std::vector<std::string*> records;
+    std::vector<Record*> records;
     std::condition_variable changed;
     bool finished = false;
     Result<void> outcome;
@@ -115,7 +120,7 @@ class UploadJournal {
   Result<void> await_empty(Segment& segment, Lock& lock);
   Result<void> checkpoint(Segment& segment, Lock& lock);
   Result<void> settle_segment(Segment& segment, Lock& lock);
-  std::shared_ptr<Group> join(std::vector<std::string>& records);
+  std::shared_ptr<Group> join(std::vector<Record>& records);
   void lead(Group& group, Lock& lock);
   void finish(unsigned segment);
 

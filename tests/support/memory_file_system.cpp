@@ -45,13 +45,18 @@ class MemoryFileSystem::OpenFile final : public File {
     node_->bytes.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return {};
   }
-  Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+  Result<void> write_pieces_at(std::uint64_t offset, std::span<const Piece> pieces) override {
     const std::lock_guard lock(disk_.mutex_);
-    const std::size_t end = std::max<std::size_t>(node_->bytes.size(), offset + bytes.size());
+    std::size_t count = 0;
+    for (const Piece& each : pieces) count += each.size();
+    const std::size_t end = std::max<std::size_t>(node_->bytes.size(), offset + count);
     if (disk_.used_locked().bytes + end - node_->bytes.size() > disk_.capacity_)
       return posix_error("write", path_, ENOSPC);
     node_->bytes.resize(end);
-    std::copy_n(reinterpret_cast<const char*>(bytes.data()), bytes.size(), node_->bytes.data() + offset);
+    for (const Piece& each : pieces) {
+      std::copy_n(reinterpret_cast<const char*>(each.data()), each.size(), node_->bytes.data() + offset);
+      offset += each.size();
+    }
     return {};
   }
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> buffer) override {

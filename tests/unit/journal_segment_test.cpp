@@ -41,10 +41,9 @@ std::string segment_of(const std::vector<Upload>& uploads, Digest chain = header
   std::string bytes = encode_journal_header(header());
   bytes.resize(k_first_journal_record, '\0');
   for (const Upload& each : uploads) {
-    std::string record =
-        encode_journal_record(each.key, record_of(each.body), std::as_bytes(std::span(each.body)));
-    chain = chain_journal_record(record, chain);
-    bytes += record;
+    std::string head = encode_journal_record(each.key, record_of(each.body));
+    chain = chain_journal_record(head, chain);
+    bytes += head + each.body;
   }
   return bytes;
 }

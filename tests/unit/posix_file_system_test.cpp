@@ -115,6 +115,29 @@ TEST_CASE("a file that is made whole has its bytes, is read-only, and replaces n
   CHECK(data.disk->create_whole("objects/cd/two", {}).error().code() == Errc::not_found);
 }
 
+TEST_CASE("pieces are written one behind the other, however many they are", "[posix_file_system]") {
+  Disk data;
+  const auto file = data.disk->open_to_overwrite("tmp/segment");
+  REQUIRE(file);
+  const std::string before(10, '-');
+  REQUIRE((*file)->write_at(0, std::as_bytes(std::span(before))));
+  std::vector<std::string> texts;
+  std::string whole;
+  for (int i = 0; i < 3000; ++i) {  // more than writev(2) takes at once
+    texts.push_back(i % 7 == 0 ? std::string() : std::to_string(i));
+    whole += texts.back();
+  }
+  std::vector<File::Piece> pieces;
+  pieces.reserve(texts.size());
+  for (const std::string& each : texts) pieces.push_back(std::as_bytes(std::span(each)));
+  REQUIRE((*file)->write_pieces_at(2, pieces));
+  REQUIRE((*file)->write_pieces_at(2, {}));
+  std::string content(whole.size() + 100, '?');
+  const auto count = (*file)->read_at(0, std::as_writable_bytes(std::span(content)));
+  REQUIRE(count);
+  CHECK(content.substr(0, *count) == "--" + whole);
+}
+
 TEST_CASE("a file is written over in its middle and beyond its end", "[posix_file_system]") {
   Disk data;
   const auto write = [&](std::uint64_t offset, std::string_view text) {
