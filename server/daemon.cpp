@@ -32,12 +32,16 @@ void tell_full_disk(spdlog::logger& log, const Config& config) {
   const auto space = std::filesystem::space(config.data, failure);
   if (failure || space.available >= config.free_space_floor.bytes) return;
   constexpr std::uint64_t k_log_of_index = 64 << 20;
-  log.warn(
-      "the disk of {} has {} free, and {} are to be kept (free_space_floor): uploads are refused{}",
-      config.data.string(), human_size(space.available), human_size(config.free_space_floor.bytes),
-      space.available < k_log_of_index
-          ? "; should larderd end now, the index had no room to be opened, and some has to be made by hand"
-          : "");
+  std::string then;
+  if (space.available < k_log_of_index) {
+    then =
+        std::filesystem::exists(config.data / layout::k_reserve, failure)
+            ? "; the index gets what was kept in reserve for it"
+            : "; should larderd end now, the index had no room to be opened, and some has to be made by hand";
+  }
+  log.warn("the disk of {} has {} free, and {} are to be kept (free_space_floor): uploads are refused{}",
+           config.data.string(), human_size(space.available), human_size(config.free_space_floor.bytes),
+           then);
 }
 
 void tell_few_inodes(spdlog::logger& log, const Store& store, const Config& config) {
@@ -295,10 +299,20 @@ void Daemon::keep_up(std::stop_token stop) {
   std::condition_variable_any wake;
   std::unique_lock lock(mutex);
   constexpr std::chrono::seconds k_period(2);
-  while (!stop.stop_requested()) {
+  constexpr unsigned k_looks_between_reserves = 30;
+  for (unsigned looks = 1; !stop.stop_requested(); ++looks) {
     upkeep_.look(stop);
+    if (looks % k_looks_between_reserves == 0) keep_reserve();
     wake.wait_for(lock, stop, k_period, [] { return false; });
   }
+}
+
+void Daemon::keep_reserve() {
+  if (!reserves_) return;
+  const auto kept = store_.store->keep_reserve();
+  if (kept) return;
+  reserves_ = kept.error().code() != Errc::not_supported;
+  logs_.main->debug("no room is kept for the index to be opened on a full disk: {}", kept.error().message());
 }
 
 bool Daemon::wait_for_sessions(steady_clock::time_point deadline) const {

@@ -75,7 +75,8 @@ class Daemon {
   void reconcile_once(const std::stop_token& stop);
   void load_names(const std::stop_token& stop);
   void write_behind(std::stop_token stop);
-  void keep_up(std::stop_token stop);  // trash, eviction, certificates
+  void keep_up(std::stop_token stop);  // trash, eviction, room for the index
+  void keep_reserve();
   bool wait_for_sessions(std::chrono::steady_clock::time_point deadline) const;
 
   LiveConfig config_;
@@ -105,6 +106,7 @@ class Daemon {
   std::jthread writer_behind_;
   Upkeep upkeep_;
   std::jthread keeper_;
+  bool reserves_ = true;  // the keeper's: the file system can
   BackgroundScrub scrub_;
   std::jthread scrubber_;
 };

@@ -79,6 +79,9 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;  // new, 0600, for appending
   // A new file of these bytes and no more to come, 0444. Cut off by a crash it is shorter.
   virtual Result<void> create_whole(const std::string& path, std::span<const std::byte> bytes) = 0;
+  // A new file that takes so many bytes of the disk, and holds nothing. Errc::not_supported where it would
+  // have to be written for that.
+  virtual Result<void> create_reserve(const std::string& path, std::uint64_t bytes) = 0;
   virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;  // regular files only, for reading
   virtual Result<std::unique_ptr<File>> open_to_overwrite(const std::string& path) = 0;  // made when missing
   virtual Result<FileStatus> status(const std::string& path) = 0;                        // of the name itself

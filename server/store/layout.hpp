@@ -21,6 +21,7 @@ inline const std::string k_index = "index";
 inline const std::string k_access = "access";  // tokens; see server/access/token_file.hpp
 inline const std::string k_journal = "journal";
 inline const std::string k_journal_lost = "journal/lost";  // there after a sync that reported a lost write
+inline const std::string k_reserve = "reserve";            // see reserve.hpp
 inline const std::string k_pins = "pins";                  // a file: names and patterns, one a line
 
 // Holds k_format_line. Its absence in a directory with other content means

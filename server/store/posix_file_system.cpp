@@ -248,6 +248,19 @@ Result<void> PosixFileSystem::create_whole(const std::string& path, std::span<co
   return written;
 }
 
+Result<void> PosixFileSystem::create_reserve(const std::string& path, std::uint64_t bytes) {
+  LARDER_TRY_ASSIGN(const Descriptor descriptor, create_new(path, O_WRONLY, k_staging_mode));
+  // Not posix_fallocate(3), which writes where the file system cannot.
+  int result = 0;
+  do {
+    result = ::fallocate(descriptor.get(), 0, 0, static_cast<off_t>(bytes));
+  } while (result != 0 && errno == EINTR);
+  if (result == 0) return {};
+  const int failure = errno;
+  (void)remove(path);
+  return posix_error("reserve", path, failure);
+}
+
 Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path) {
   // O_NONBLOCK: a pipe planted in the tree must not hold the thread.
   Descriptor descriptor = resolve(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

@@ -26,6 +26,7 @@ class PosixFileSystem final : public FileSystem {
 
   Result<std::unique_ptr<File>> create(const std::string& path) override;
   Result<void> create_whole(const std::string& path, std::span<const std::byte> bytes) override;
+  Result<void> create_reserve(const std::string& path, std::uint64_t bytes) override;
   Result<std::unique_ptr<File>> open(const std::string& path) override;
   Result<std::unique_ptr<File>> open_to_overwrite(const std::string& path) override;
   Result<FileStatus> status(const std::string& path) override;

@@ -1,6 +1,7 @@
 #include "server/store/store.hpp"
 
 #include "server/store/layout.hpp"
+#include "server/store/reserve.hpp"
 
 namespace larder {
 namespace {
@@ -77,6 +78,7 @@ Store::~Store() = default;
 Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesystem::path& data,
                                            const Clock& clock, StoreOptions options, ByteSize index_cache) {
   LARDER_TRY_ASSIGN(const Layout directory, prepare_layout(disk, data));
+  LARDER_TRY(give_up_reserve(disk));
   // First of all the index: its lock keeps a second daemon from emptying our tmp/.
   LARDER_TRY_ASSIGN(auto index, Index::open(data / layout::k_index, index_cache, options.index_log));
   LARDER_TRY(empty_staging(disk));
@@ -469,6 +471,10 @@ Quota::Room Store::take_refused(const std::string& name_space) {
 }
 Result<DiskSpace> Store::disk_space() const {
   return core_->disk.space();
+}
+
+Result<void> Store::keep_reserve() {
+  return larder::keep_reserve(core_->disk, core_->options.free_space_floor);
 }
 
 Result<std::optional<RecencyRecord>> Store::recency(const ArtifactKey& key) const {

@@ -252,6 +252,7 @@ class Store {
   std::uint64_t physical_bytes(std::string_view name_space) const;  // of the contents counted for it
   std::uint64_t objects(std::string_view name_space) const;         // so many these are
   Result<DiskSpace> disk_space() const;
+  Result<void> keep_reserve();                              // see reserve.hpp
   Quota::Room take_refused(const std::string& name_space);  // Quota::take_refused()
   Result<std::optional<RecencyRecord>> recency(const ArtifactKey& key) const;
 

@@ -380,6 +380,21 @@ class FullDisk(PruneTest):
         wait_until(lambda: not json.loads(self.server.get("/-/v1/stat").body)["reconciling"], "tree and index agree")
         self.assertEqual(self.server.get("/generic/d50/x").status, 200)
 
+    def test_after_a_crash_on_a_full_disk_the_index_is_opened_with_what_was_kept_for_it(self):
+        self.serve(free_space_floor="3MiB")
+        for number in range(60):
+            self.put("generic/d%d/x" % number, b"%d" % number)
+        self.server.kill()
+        reserve = os.path.join(self.disk, "data", "reserve")  # the daemon makes none on so small a disk
+        with open(reserve, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, 4 << 20)
+        self.fill_up(1 << 20)
+        self.serve(free_space_floor="3MiB")
+        self.assertFalse(os.path.exists(reserve))
+        self.assertIn("kept in reserve", self.server.log())
+        for number in range(60):
+            self.assertEqual(self.server.get("/generic/d%d/x" % number).body, b"%d" % number)
+
     def test_the_daemon_keeps_inodes_free(self):
         self.serve(free_inode_floor=100)
         for number in range(60):

@@ -96,6 +96,11 @@ Result<void> FaultyFileSystem::create_whole(const std::string& path, std::span<c
   return written;
 }
 
+Result<void> FaultyFileSystem::create_reserve(const std::string& path, std::uint64_t bytes) {
+  LARDER_TRY(new_entry("create", path));
+  return disk_.create_reserve(path, bytes);
+}
+
 Result<std::unique_ptr<File>> FaultyFileSystem::open(const std::string& path) {
   LARDER_TRY(step("open", path));
   LARDER_TRY_ASSIGN(auto file, disk_.open(path));

@@ -15,6 +15,7 @@ struct MemoryFileSystem::Node {
   std::uint32_t mode = 0600;
   std::string bytes;
   std::string synced_bytes;
+  std::uint64_t reserved = 0;  // bytes that are taken and not there
   Entries entries;
   Entries synced_entries;
 };
@@ -87,7 +88,7 @@ class MemoryFileSystem::OpenFile final : public File {
   static FileStatus status_of(const Node& node) {
     FileStatus status;
     status.type = node.type;
-    status.size = node.bytes.size();
+    status.size = node.bytes.size() + node.reserved;
     status.inode = node.inode;
     status.links = node.links;
     status.mode = node.mode;
@@ -145,6 +146,14 @@ Result<void> MemoryFileSystem::create_whole(const std::string& path, std::span<c
   if (written) written = file->seal();
   if (!written) (void)remove(path);
   return written;
+}
+
+Result<void> MemoryFileSystem::create_reserve(const std::string& path, std::uint64_t bytes) {
+  if (used() + bytes > capacity_) return posix_error("reserve", path, ENOSPC);
+  LARDER_TRY_ASSIGN(const auto file, create(path));
+  const std::lock_guard lock(mutex_);
+  find(path)->reserved = bytes;
+  return {};
 }
 
 Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path) {
@@ -286,7 +295,7 @@ MemoryFileSystem::Used MemoryFileSystem::used_locked() const {
   Used used;
   const std::function<void(const Node&)> add = [&](const Node& node) {
     if (!seen.insert(&node).second) return;
-    used.bytes += node.bytes.size();
+    used.bytes += node.bytes.size() + node.reserved;
     for (const auto& [name, child] : node.entries) add(*child);
   };
   add(*root_);
