@@ -11,7 +11,8 @@
 #     LARDER_SEED = "http://cache.example:8480"
 #
 # makes a build fill it, too: at its end, what it has added is sent there by the client
-# `larder`, in seconds where there is nothing new. A failure is a warning.
+# `larder`, in seconds where there is nothing new. A failure is a warning. A build that fails
+# sends what it has got to, and one with --dry-run what earlier ones have left.
 
 # "0": for this build as without the class.
 LARDER_ASK_AT_ONCE ?= "1"
