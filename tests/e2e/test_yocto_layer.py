@@ -99,6 +99,15 @@ class Asking(Served):
         self.assertEqual(larder_mirror.find([mirror], NAMES), (set(PRESENT), set(ABSENT), [mirror]))
         self.assertEqual(larder_mirror.find([mirror], []), (set(), set(), []))
 
+    def test_one_name_takes_one_request(self):
+        """BitBake checks tasks of other configurations one by one, as soon as it gets to them."""
+        proxy = Proxy(self.server)
+        self.addCleanup(proxy.close)
+        mirror = Mirror(proxy.url, "sstate-cache")
+        self.assertEqual(larder_mirror.find([mirror], PRESENT[:1]), (set(PRESENT[:1]), set(), [mirror]))
+        self.assertEqual(larder_mirror.find([mirror], ABSENT[:1]), (set(), set(ABSENT[:1]), [mirror]))
+        self.assertEqual(len(proxy.seen), 2)
+
     def test_below_a_directory_and_in_a_snapshot(self):
         below = Mirror(self.server.url, "sstate-cache", "below/here/")
         self.assertEqual(larder_mirror.find([below], NAMES)[0], {NAMES[0]})

@@ -97,9 +97,9 @@ def find(mirrors, names, context=None):
     there, left, asked = set(), set(names), []
     for mirror in mirrors:
         # One name first: what is no larder need not be sent thousands.
-        if not left or ask(mirror, sorted(left)[:1], context) is None:
-            continue
-        missing = ask(mirror, sorted(left), context)
+        missing = ask(mirror, sorted(left)[:1], context) if left else None
+        if missing is not None and len(left) > 1:
+            missing = ask(mirror, sorted(left), context)
         if missing is None:
             continue
         there |= left - missing
