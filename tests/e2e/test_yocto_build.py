@@ -14,7 +14,7 @@ import subprocess
 import threading
 import unittest
 
-from harness import LARDER, LARDERD, LarderTest, needs, read_file, run_tool, unused_port, wait_until, write_file
+from harness import LARDER, LARDERD, LarderTest, needs, read_file, run_tool, start_process, unused_port, wait_until, write_file
 
 LAYER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "config", "yocto", "meta-larder")
 BITBAKE, OE_CORE = os.environ.get("BITBAKE_DIR"), os.environ.get("OE_CORE_DIR")
@@ -181,9 +181,9 @@ class YoctoBuild(LarderTest):
 
     def process_of_bitbake(self, *arguments, **environment):
         path = ":".join([os.path.join(BITBAKE, "bin"), os.path.join(self.directory, "bin"), "/usr/bin:/bin:/usr/sbin:/sbin"])
-        return subprocess.Popen([*self.user(), "bitbake", *arguments], cwd=self.build, start_new_session=True, text=True,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                env={"PATH": path, "HOME": self.home(), "LANG": "en_US.UTF-8", **environment})
+        return start_process([*self.user(), "bitbake", *arguments], cwd=self.build, start_new_session=True, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             env={"PATH": path, "HOME": self.home(), "LANG": "en_US.UTF-8", **environment})
 
     def bitbake(self, *arguments, expect=0, **environment):
         """Its output; it has to end with `expect`."""
