@@ -32,6 +32,8 @@ Result<api::Stat> fetch_stat(ServerConnection& connection, std::chrono::millisec
   Request request;
   request.target = api::k_stat;
   request.headers = {"Accept: application/json"};
+  // Answered in milliseconds, and what is asked first: a server that says nothing holds nobody up for long.
+  request.stall_timeout = std::chrono::seconds(20);
   LARDER_TRY_ASSIGN(const Answer answer, connection.perform_patiently(request, patience));
   if (!answer.ok()) return Error(Errc::io, describe_refusal(answer) + " (is this a larder server?)");
   auto stat = api::stat_from_json(answer.body);
