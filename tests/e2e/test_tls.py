@@ -105,7 +105,7 @@ class Https(TlsTest):
         self.assertFalse(session.has_ticket)
 
     def test_pipelined_answers_are_whole_when_the_client_reads_late(self):
-        count, body = 300, bytes(range(256)) * 235  # small enough to be kept in memory
+        count, body = 60, bytes(range(256)) * 235  # small enough to be kept in memory
         self.server.put("/downloads/piped", body)
         raw = socket.socket()
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
