@@ -28,12 +28,12 @@ ExitCode complain(const Globals& globals, std::string_view name, const Answer& r
   return complain(globals, code, std::string(name) + ": " + describe_refusal(refusal));
 }
 
-Result<api::Stat> fetch_stat(ServerConnection& connection, std::chrono::milliseconds patience) {
+Result<api::Stat> fetch_stat(ServerConnection& connection, std::chrono::milliseconds patience,
+                             std::chrono::seconds stall_timeout) {
   Request request;
   request.target = api::k_stat;
   request.headers = {"Accept: application/json"};
-  // Answered in milliseconds, and what is asked first: a server that says nothing holds nobody up for long.
-  request.stall_timeout = std::chrono::seconds(20);
+  request.stall_timeout = stall_timeout;
   LARDER_TRY_ASSIGN(const Answer answer, connection.perform_patiently(request, patience));
   if (!answer.ok()) return Error(Errc::io, describe_refusal(answer) + " (is this a larder server?)");
   auto stat = api::stat_from_json(answer.body);

@@ -117,6 +117,7 @@ ExitCode complain(const Globals& globals, const Error& error);  // cancelled: in
 ExitCode complain(const Globals& globals, std::string_view name, const Answer& refusal);
 
 // What the server says about itself.
-Result<api::Stat> fetch_stat(ServerConnection& connection, std::chrono::milliseconds patience);
+Result<api::Stat> fetch_stat(ServerConnection& connection, std::chrono::milliseconds patience,
+                             std::chrono::seconds stall_timeout = Request().stall_timeout);
 
 }  // namespace larder::client

@@ -84,9 +84,11 @@ class Seed {
   }
 
   Result<void> prepare() {
-    // A wrong address should show soon; later, a server that is away may be waited for.
+    // A wrong address should show soon, and so should a server that takes connections and says nothing: it is
+    // asked twice. Later, one that is away may be waited for.
     const auto first_contact = std::min(options_.retry_for, std::chrono::milliseconds(5000));
-    LARDER_TRY_ASSIGN(const api::Stat stat, fetch_stat(connection_, first_contact));
+    constexpr std::chrono::seconds k_first_silence(10);
+    LARDER_TRY_ASSIGN(const api::Stat stat, fetch_stat(connection_, first_contact, k_first_silence));
     LARDER_TRY_ASSIGN(kind_, kind_on_server(stat, options_.name_space));
     if (options_.kind) kind_ = *options_.kind;
 
