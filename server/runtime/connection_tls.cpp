@@ -56,8 +56,9 @@ Task<Connection::Secured> Connection::secure(std::shared_ptr<const TlsContext> c
   co_return Secured::yes;
 }
 
-// In TLS 1.3 a client's handshake ends with its own words, and where no ticket answers them, nothing does for
-// 40 ms: so long its kernel holds the first request, unless it was told not to (TCP_NODELAY).
+// A handshake of TLS 1.3, or one that resumes, ends with the client's own words. Where no ticket answers
+// them, nothing does for 40 ms: so long its kernel holds the first request, unless it was told not to
+// (TCP_NODELAY).
 void Connection::acknowledge_now() {
   const int on = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
