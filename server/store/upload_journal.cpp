@@ -118,6 +118,8 @@ Result<UploadJournal::Pending> UploadJournal::append(std::span<const Entry> uplo
   records.reserve(uploads.size());
   std::uint64_t bytes = 0;
   for (const Entry& each : uploads) {
+    if (each.body.size() != each.name->size)  // what follows would be lost with it
+      return Error(Errc::invalid_argument, "a record of the journal needs the body that it tells of");
     records.push_back({encode_journal_record(each.key, *each.name), each.body});
     bytes += records.back().size();
   }
