@@ -10,6 +10,7 @@
 #include "server/http/session.hpp"
 #include "server/runtime/scheduling.hpp"
 #include "server/store/layout.hpp"
+#include "server/store/reserve.hpp"
 
 namespace larder {
 namespace {
@@ -31,13 +32,12 @@ void tell_full_disk(spdlog::logger& log, const Config& config) {
   std::error_code failure;
   const auto space = std::filesystem::space(config.data, failure);
   if (failure || space.available >= config.free_space_floor.bytes) return;
-  constexpr std::uint64_t k_log_of_index = 64 << 20;
   std::string then;
-  if (space.available < k_log_of_index) {
-    then =
-        std::filesystem::exists(config.data / layout::k_reserve, failure)
-            ? "; the index gets what was kept in reserve for it"
-            : "; should larderd end now, the index had no room to be opened, and some has to be made by hand";
+  if (space.available < k_reserve_bytes) {
+    then = std::filesystem::exists(config.data / layout::k_reserve, failure)
+               ? "; the index gets what was kept in reserve for it"
+               : "; should larderd end now, the index had too little room to be opened, and some has to be "
+                 "made by hand";
   }
   log.warn("the disk of {} has {} free, and {} are to be kept (free_space_floor): uploads are refused{}",
            config.data.string(), human_size(space.available), human_size(config.free_space_floor.bytes),

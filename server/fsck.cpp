@@ -8,6 +8,8 @@
 
 #include "server/daemon.hpp"
 #include "server/store/layout.hpp"
+#include "server/store/posix_file_system.hpp"
+#include "server/store/reserve.hpp"
 
 namespace larder {
 namespace {
@@ -29,6 +31,8 @@ Result<void> move_index_aside(const Config& config, const Clock& clock, std::ost
   if (!std::filesystem::exists(index, failure)) return {};
   // Whoever cannot open it may be kept out by a daemon; a broken one is just what this is for.
   {
+    LARDER_TRY_ASSIGN(const auto disk, PosixFileSystem::open_root(config.data));
+    (void)give_up_reserve(*disk, index);
     const auto open = Index::open(index, config.index_cache);
     if (!open && open.error().code() == Errc::busy) return open.error();
   }

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
@@ -6,6 +7,7 @@
 
 #include <random>
 
+#include "common/descriptor.hpp"
 #include "server/store/index_state.hpp"
 
 namespace larder {
@@ -114,6 +116,14 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
     if (decoded) state->totals.emplace(key.substr(k_totals_prefix.size()), *decoded);
   }
   return std::unique_ptr<Index>(new Index(std::move(state)));
+}
+
+bool Index::is_open_elsewhere(const std::filesystem::path& directory) {
+  const Descriptor file(::open((directory / "LOCK").c_str(), O_RDONLY | O_CLOEXEC));
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return file && ::fcntl(file.get(), F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 Result<void> Index::State::begin_run() {

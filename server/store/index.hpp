@@ -50,6 +50,8 @@ class Index {
   static Result<std::unique_ptr<Index>> open(const std::filesystem::path& directory, ByteSize cache,
                                              Log log = Log::preallocated);
   ~Index();
+  // Whether another process has it open.
+  static bool is_open_elsewhere(const std::filesystem::path& directory);
 
   Condition condition() const;                           // as found by open()
   bool agrees_about(std::string_view name_space) const;  // likewise: whether clean means this one, too

@@ -255,8 +255,13 @@ Result<void> PosixFileSystem::create_reserve(const std::string& path, std::uint6
   do {
     result = ::fallocate(descriptor.get(), 0, 0, static_cast<off_t>(bytes));
   } while (result != 0 && errno == EINTR);
-  if (result == 0) return {};
-  const int failure = errno;
+  int failure = result == 0 ? 0 : errno;
+  struct stat raw = {};
+  // Where it says yes and takes nothing (OpenZFS), there is no reserve.
+  const bool taken = failure == 0 && ::fstat(descriptor.get(), &raw) == 0 &&
+                     static_cast<std::uint64_t>(raw.st_blocks) * 512 >= bytes;
+  if (taken) return {};
+  if (failure == 0) failure = EOPNOTSUPP;
   (void)remove(path);
   return posix_error("reserve", path, failure);
 }

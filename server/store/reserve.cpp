@@ -1,5 +1,6 @@
 #include "server/store/reserve.hpp"
 
+#include "server/store/index.hpp"
 #include "server/store/layout.hpp"
 
 namespace larder {
@@ -12,9 +13,10 @@ Result<void> remove_reserve(FileSystem& disk) {
 
 }  // namespace
 
-Result<void> give_up_reserve(FileSystem& disk) {
+Result<void> give_up_reserve(FileSystem& disk, const std::filesystem::path& index) {
   LARDER_TRY_ASSIGN(const DiskSpace space, disk.space());
-  return space.free_bytes < k_reserve_bytes ? remove_reserve(disk) : Result<void>();
+  if (space.free_bytes >= k_reserve_bytes || Index::is_open_elsewhere(index)) return {};
+  return remove_reserve(disk);
 }
 
 Result<void> keep_reserve(FileSystem& disk, ByteSize free_space_floor) {
@@ -23,8 +25,8 @@ Result<void> keep_reserve(FileSystem& disk, ByteSize free_space_floor) {
   LARDER_TRY_ASSIGN(const DiskSpace space, disk.space());
   constexpr std::uint64_t k_part = 64;  // of the disk, at most
   const bool small = space.total_bytes / k_part < k_reserve_bytes;
-  const std::uint64_t left = space.free_bytes < k_reserve_bytes ? 0 : space.free_bytes - k_reserve_bytes;
-  if (small || left / 2 < free_space_floor.bytes || left < k_reserve_bytes) return {};
+  if (small || space.free_bytes < 2 * k_reserve_bytes) return {};
+  if (space.free_bytes - 2 * k_reserve_bytes < free_space_floor.bytes) return {};
   LARDER_TRY(remove_reserve(disk));  // a crash cut it off
   return disk.create_reserve(layout::k_reserve, k_reserve_bytes);
 }

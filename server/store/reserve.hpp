@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 
 #include "common/result.hpp"
 #include "common/units.hpp"
@@ -12,13 +13,14 @@
 
 namespace larder {
 
-// The index's log has up to 64 MiB, which it writes a second time.
+// The index's log has up to 64 MiB, which become tables while there is a new log.
 inline constexpr std::uint64_t k_reserve_bytes = 128 << 20;
 
-// Before the index is opened.
-Result<void> give_up_reserve(FileSystem& disk);
-// Makes it, when it is not there: on a disk of which it is a small part, and as long as twice the floor
-// stays free. Errc::not_supported where the file system cannot.
+// Before the index in `index` is opened. Nothing happens while another process has that open, whose reserve
+// it is.
+Result<void> give_up_reserve(FileSystem& disk, const std::filesystem::path& index);
+// Makes it, when it is not there: on a disk of which it is a small part, and as long as the floor and as much
+// again as it takes stay free. Errc::not_supported where the file system cannot.
 Result<void> keep_reserve(FileSystem& disk, ByteSize free_space_floor);
 
 }  // namespace larder

@@ -78,7 +78,7 @@ Store::~Store() = default;
 Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesystem::path& data,
                                            const Clock& clock, StoreOptions options, ByteSize index_cache) {
   LARDER_TRY_ASSIGN(const Layout directory, prepare_layout(disk, data));
-  LARDER_TRY(give_up_reserve(disk));
+  (void)give_up_reserve(disk, data / layout::k_index);  // there may be room without
   // First of all the index: its lock keeps a second daemon from emptying our tmp/.
   LARDER_TRY_ASSIGN(auto index, Index::open(data / layout::k_index, index_cache, options.index_log));
   LARDER_TRY(empty_staging(disk));

@@ -143,14 +143,17 @@ TEST_CASE("pieces are written one behind the other, however many they are", "[po
 TEST_CASE("a reserve takes room on the disk and is no file before it has it", "[posix_file_system]") {
   Disk data;
   const auto made = data.disk->create_reserve("tmp/reserve", 1 << 20);
-  if (!made && made.error().code() == Errc::not_supported) SUCCEED("this file system cannot");
-  if (!made) return;
+  if (!made && made.error().code() == Errc::not_supported) {
+    SUCCEED("this file system cannot");
+    return;
+  }
+  REQUIRE(made);
   struct stat raw {};
   REQUIRE(::stat((data.directory.path() / "tmp/reserve").c_str(), &raw) == 0);
   CHECK(raw.st_size == 1 << 20);
   CHECK(raw.st_blocks * 512 >= 1 << 20);
   CHECK(data.disk->create_reserve("tmp/reserve", 1).error().code() == Errc::exists);
-  CHECK_FALSE(data.disk->create_reserve("tmp/much", std::uint64_t{1} << 60));
+  CHECK_FALSE(data.disk->create_reserve("tmp/much", std::uint64_t{1} << 63));  // negative for the kernel
   CHECK(data.disk->status("tmp/much").error().code() == Errc::not_found);
 }
 
