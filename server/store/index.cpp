@@ -118,6 +118,8 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
   return std::unique_ptr<Index>(new Index(std::move(state)));
 }
 
+// Closing the file drops whatever lock of it this very process has (fcntl(2)): not for who has the index
+// open.
 bool Index::is_open_elsewhere(const std::filesystem::path& directory) {
   const Descriptor file(::open((directory / "LOCK").c_str(), O_RDONLY | O_CLOEXEC));
   struct flock lock = {};

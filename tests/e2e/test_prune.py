@@ -395,6 +395,24 @@ class FullDisk(PruneTest):
         for number in range(60):
             self.assertEqual(self.server.get("/generic/d%d/x" % number).body, b"%d" % number)
 
+    def test_fsck_leaves_a_daemon_its_reserve_and_has_it_to_rebuild_the_index_after_a_crash(self):
+        self.serve(free_space_floor="3MiB")
+        for number in range(20):
+            self.put("generic/d%d/x" % number, b"%d" % number)
+        data = os.path.join(self.disk, "data")
+        reserve = os.path.join(data, "reserve")
+        with open(reserve, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, 4 << 20)
+        self.fill_up(1 << 20)
+        fsck = [harness.LARDERD, "--allow-root", "fsck", data]
+        self.assertNotEqual(harness.run_tool(*fsck).returncode, 0)
+        self.assertTrue(os.path.exists(reserve))
+        self.server.kill()
+        alone = harness.run_tool(*fsck, "--rebuild-index")
+        self.assertIn("the index was moved to", alone.stdout)
+        self.assertIn("20 objects", alone.stdout)
+        self.assertFalse(os.path.exists(reserve))
+
     def test_the_daemon_keeps_inodes_free(self):
         self.serve(free_inode_floor=100)
         for number in range(60):
