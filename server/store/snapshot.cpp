@@ -22,8 +22,9 @@ std::string directory_of(const std::string& snapshot) {
   return layout::k_snapshots + "/" + snapshot;
 }
 
-Error busy() {
-  return Error(Errc::busy, "another snapshot is being made or removed; try again when that is done");
+Error busy(const std::string& name) {
+  return Error(Errc::busy,
+               "snapshot " + name + " is being made, removed or cleared away; try again when that is done");
 }
 
 // What belongs to a snapshot.
@@ -142,8 +143,8 @@ Result<api::SnapshotStat> Store::create_snapshot(const api::SnapshotRequest& req
   if (!core_->index_complete)
     return Error(Errc::busy,
                  "tree and index are being compared after an unclean stop; try again when that is done");
-  const std::unique_lock one_at_a_time(core_->snapshot_mutex, std::try_to_lock);
-  if (!one_at_a_time) return busy();
+  const auto turn = core_->snapshots.take_turn(name);
+  if (!turn) return busy(name);
   if (core_->snapshots.holds(name)) return Error(Errc::exists, "there is a snapshot " + name + " already");
 
   const std::string hidden = directory_of("." + name);
@@ -272,22 +273,27 @@ Result<void> Store::clear_snapshot(const std::string& name, const std::stop_toke
 }
 
 Result<void> Store::clear_snapshots(const std::stop_token& stop) {
-  const std::unique_lock one_at_a_time(core_->snapshot_mutex, std::try_to_lock);
-  if (!one_at_a_time) return {};  // one is being made; later
   std::vector<std::string> hidden;
   LARDER_TRY(core_->disk.list(layout::k_snapshots, [&](const DirectoryEntry& entry) {
     if (entry.type == FileType::directory && entry.name.starts_with('.'))
       hidden.push_back(entry.name.substr(1));
     return true;
   }));
-  for (const std::string& name : hidden) LARDER_TRY(clear_snapshot(name, stop));
+  for (const std::string& name : hidden) {
+    const auto turn = core_->snapshots.take_turn(name);
+    // One that is being made, or has been made since it was found.
+    if (!turn || !core_->disk.status(directory_of("." + name))) continue;
+    LARDER_TRY(clear_snapshot(name, stop));
+  }
   return {};
 }
 
 Result<api::SnapshotStat> Store::remove_snapshot(const std::string& name, const std::string& actor) {
-  const std::unique_lock one_at_a_time(core_->snapshot_mutex, std::try_to_lock);
-  if (!one_at_a_time) return busy();
-  if (!core_->snapshots.holds(name)) return Error(Errc::not_found, "there is no snapshot " + name);
+  const Error unknown(Errc::not_found, "there is no snapshot " + name);
+  if (!core_->snapshots.holds(name)) return unknown;
+  const auto turn = core_->snapshots.take_turn(name);
+  if (!turn) return busy(name);
+  if (!core_->snapshots.holds(name)) return unknown;  // gone while we came
   const api::SnapshotStat stat = stat_of_snapshot(name);
   std::vector<std::string> spaces = core_->snapshots.remove(name);  // from now on a miss
   const auto hidden = core_->disk.publish(directory_of(name), directory_of("." + name));

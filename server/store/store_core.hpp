@@ -234,7 +234,6 @@ class StoreCore {
   ScrubState scrubbing;
   LockTable<ArtifactKey> key_locks;
   SnapshotSet snapshots;
-  std::mutex snapshot_mutex;                 // one is made or removed at a time
   std::atomic<std::uint64_t> distrusted{0};  // how often; reconcile starts over when it grows
   std::atomic<bool> index_complete{false};   // what the index says needs no look at the tree
 

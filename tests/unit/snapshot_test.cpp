@@ -147,6 +147,50 @@ TEST_CASE("a snapshot that goes frees what only it had", "[snapshot]") {
   CHECK(*bench.get("downloads/a/b") == "content of b");
 }
 
+TEST_CASE("one snapshot is cleared away while others are made and removed", "[snapshot]") {
+  SnapshotBench bench;
+  for (const char* name : {"r1", "r2"}) bench.create(name);
+  REQUIRE(bench.store->remove_snapshot("r1", "tester"));
+  int met = 0;
+  bench.disk.watch([&](std::string_view operation, const std::string& path) {
+    if (operation != "remove" || !path.starts_with("snapshots/.r1/") || met++ > 0) return;
+    bench.create("r3");
+    CHECK(bench.store->remove_snapshot("r2", "tester"));
+    CHECK(bench.store->remove_snapshot("r1", "tester").error().code() == Errc::not_found);
+    api::SnapshotRequest again;
+    again.name = "r1";
+    CHECK(bench.store->create_snapshot(again, "t").error().code() == Errc::busy);
+    CHECK(bench.store->clear_snapshots({}));
+    CHECK(bench.memory.status("snapshots/.r1"));  // left to who clears it
+    CHECK_FALSE(bench.memory.status("snapshots/.r2"));
+  });
+  CHECK(bench.store->clear_snapshots({}));
+  bench.disk.watch({});
+  CHECK(met > 1);
+  CHECK_FALSE(bench.memory.status("snapshots/.r1"));
+  CHECK(*bench.get("@r3/downloads/a/b") == "content of b");
+  bench.create("r1");
+}
+
+TEST_CASE("a snapshot that is being made is not cleared away", "[snapshot]") {
+  SnapshotBench bench;
+  int met = 0;
+  bench.disk.watch([&](std::string_view operation, const std::string& path) {
+    if (operation != "publish" || path != "snapshots/r1" || met++ > 0) return;  // whole, but for its name
+    CHECK(bench.store->clear_snapshots({}));
+    bench.create("r2");
+    CHECK(bench.store->remove_snapshot("r1", "tester").error().code() == Errc::not_found);
+    api::SnapshotRequest again;
+    again.name = "r1";
+    CHECK(bench.store->create_snapshot(again, "t").error().code() == Errc::busy);
+  });
+  bench.create("r1");
+  bench.disk.watch({});
+  CHECK(met == 1);
+  CHECK(bench.names_in("@r1/downloads") == bench.names_in("downloads"));
+  CHECK(bench.names_in("@r2/downloads") == bench.names_in("downloads"));
+}
+
 TEST_CASE("snapshots outlive a restart and the loss of the index", "[snapshot]") {
   SnapshotBench bench;
   bench.create("r1");
