@@ -1,11 +1,14 @@
 #include <fcntl.h>
 #include <rocksdb/cache.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/statistics.h>
 #include <rocksdb/table.h>
 
+#include <cstdarg>
 #include <random>
+#include <utility>
 
 #include "common/descriptor.hpp"
 #include "server/store/index_state.hpp"
@@ -35,6 +38,11 @@ std::optional<std::set<std::string>> decode_trusted(std::string_view text) {
   return namespaces;
 }
 
+struct NoLog : rocksdb::Logger {
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 std::uint32_t new_history() {
   std::random_device device;
   return std::uniform_int_distribution<std::uint32_t>(1, Index::k_most_histories)(device);
@@ -61,22 +69,47 @@ rocksdb::ColumnFamilyOptions sought_family_options(const std::shared_ptr<rocksdb
   return options;
 }
 
+// All families of a new index at once: one by one, RocksDB would write its options anew, and read them back,
+// behind each.
+rocksdb::Status open_families(const rocksdb::DBOptions& options, const std::string& directory,
+                              std::vector<rocksdb::ColumnFamilyDescriptor> families,
+                              std::vector<rocksdb::ColumnFamilyHandle*>& handles, rocksdb::DB*& raw) {
+  std::error_code ignored;
+  if (std::filesystem::exists(directory + "/CURRENT", ignored))
+    return rocksdb::DB::Open(options, directory, families, &handles, &raw);
+  const std::vector<rocksdb::ColumnFamilyDescriptor> others(families.begin() + 1, families.end());
+  families.resize(1, families.front());
+  auto status = rocksdb::DB::Open(options, directory, families, &handles, &raw);
+  if (!status.ok()) return status;
+  std::vector<rocksdb::ColumnFamilyHandle*> created;
+  status = raw->CreateColumnFamilies(others, &created);
+  handles.insert(handles.end(), created.begin(), created.end());
+  if (status.ok()) return status;
+  for (rocksdb::ColumnFamilyHandle* each : handles) (void)raw->DestroyColumnFamilyHandle(each);
+  delete std::exchange(raw, nullptr);
+  return status;
+}
+
 }  // namespace
 
 Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Index::~Index() = default;
 
 Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& directory, ByteSize cache_size,
-                                           Log log) {
+                                           Medium medium) {
   const auto cache = rocksdb::NewLRUCache(cache_size.bytes);
   rocksdb::DBOptions options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.max_open_files = -1;  // filters stay in memory: a miss never reads
   options.max_background_jobs = 2;
-  options.allow_fallocate = log == Log::preallocated;
   options.keep_log_file_num = 2;
   options.max_total_wal_size = 64 << 20;  // bounds what a start has to replay
+  if (medium == Medium::memory) {
+    options.allow_fallocate = false;
+    options.max_file_opening_threads = 1;  // there is nothing to wait for
+    options.info_log = std::make_shared<NoLog>();
+  }
 
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const std::string name : {"default", "names", "objects", "recency", "ledger", "trash"}) {
@@ -87,7 +120,7 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
   auto state = std::make_unique<State>();
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* raw = nullptr;
-  const auto status = rocksdb::DB::Open(options, directory.string(), families, &handles, &raw);
+  const auto status = open_families(options, directory.string(), std::move(families), handles, raw);
   if (!status.ok()) {
     const std::string text = status.ToString();
     if (status.IsIOError() && text.find("ock") != std::string::npos)

@@ -80,7 +80,7 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& disk, const std::filesyst
   LARDER_TRY_ASSIGN(const Layout directory, prepare_layout(disk, data));
   (void)give_up_reserve(disk, data / layout::k_index);  // there may be room without
   // First of all the index: its lock keeps a second daemon from emptying our tmp/.
-  LARDER_TRY_ASSIGN(auto index, Index::open(data / layout::k_index, index_cache, options.index_log));
+  LARDER_TRY_ASSIGN(auto index, Index::open(data / layout::k_index, index_cache, options.index_medium));
   LARDER_TRY(empty_staging(disk));
   // An empty index of an empty tree says all there is to say.
   const bool nothing_yet = directory == Layout::made && index->last_sequence() == 0;

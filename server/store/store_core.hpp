@@ -45,7 +45,7 @@ struct StoreOptions {
   ByteSize max_object_size = 64_GiB;
   ContentCache::Limits content;
   UploadJournal::Limits journal;
-  Index::Log index_log = Index::Log::preallocated;
+  Index::Medium index_medium = Index::Medium::disk;
 };
 
 class StoreCore {

@@ -7,7 +7,7 @@ namespace larder {
 StoreBench::StoreBench(Durability durability, UploadJournal::Limits journal) {
   options.durability = durability;
   options.journal = journal;
-  options.index_log = Index::Log::as_it_grows;  // the index lies in memory
+  options.index_medium = Index::Medium::memory;
   options.content = {4 << 20, 64};
   options.namespaces.resize(3);
   options.namespaces[0].name = "sstate-cache";

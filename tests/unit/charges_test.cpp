@@ -179,7 +179,7 @@ TEST_CASE("looking whose the contents are can be stopped", "[store][charges]") {
 
 TEST_CASE("a content whose names changed meanwhile is left for the next time", "[index][charges]") {
   TemporaryDirectory directory(TemporaryDirectory::Where::in_memory);
-  auto index = Index::open(directory.path(), 8_MiB, Index::Log::as_it_grows);
+  auto index = Index::open(directory.path(), 8_MiB, Index::Medium::memory);
   REQUIRE(index);
   const auto put = [&](const std::string& name, const std::string& content) {
     const auto key = ArtifactKey::parse(name);
