@@ -74,6 +74,20 @@ ScrubStat scrub_stat(const json::object& parent) {
   return stat;
 }
 
+json::object to_value(const HashservStat& stat) {
+  return {{"port", stat.port}, {"unihashes", stat.unihashes}, {"requests", stat.requests}};
+}
+
+HashservStat hashserv_stat(const json::object& parent) {
+  HashservStat stat;
+  const json::value* value = parent.if_contains("hashserv");
+  if (value == nullptr || !value->is_object()) return stat;
+  stat.port = count_at(value->get_object(), "port");
+  stat.unihashes = count_at(value->get_object(), "unihashes");
+  stat.requests = count_at(value->get_object(), "requests");
+  return stat;
+}
+
 }  // namespace
 
 std::string to_json(const Stat& stat) {
@@ -101,6 +115,7 @@ std::string to_json(const Stat& stat) {
                                {"tls_certificate_expires", stat.tls_certificate_expires},
                                {"generation", stat.generation},
                                {"scrub", to_value(stat.scrub)},
+                               {"hashserv", to_value(stat.hashserv)},
                                {"namespaces", std::move(namespaces)}};
   return json::serialize(object);
 }
@@ -130,6 +145,7 @@ Result<Stat> stat_from_json(std::string_view text) {
   stat.tls_certificate_expires = number_at<std::int64_t>(object, "tls_certificate_expires");
   stat.generation = count_at(object, "generation");
   stat.scrub = scrub_stat(object);
+  stat.hashserv = hashserv_stat(object);
   for (const json::value& each : array_at(object, "namespaces")) {
     if (each.is_object()) stat.namespaces.push_back(namespace_stat(each.get_object()));
   }

@@ -59,6 +59,13 @@ struct NamespaceStat {
   std::uint64_t bytes_received = 0;
 };
 
+// Of the hash equivalence server.
+struct HashservStat {
+  std::uint64_t port = 0;       // of its first listener; 0: there is none, and nothing else has a meaning
+  std::uint64_t unihashes = 0;  // about; each stands for a task of one taskhash
+  std::uint64_t requests = 0;   // since the daemon started, lines of a stream included
+};
+
 struct Stat {
   std::string version;
   std::string data_directory;
@@ -75,13 +82,14 @@ struct Stat {
   std::uint64_t disk_total_inodes = 0;  // 0: the file system does not count them
   std::uint64_t disk_free_inodes = 0;
   std::uint64_t resident_bytes = 0;          // the process
-  std::uint64_t connections = 0;             // of HTTP, and sessions of FTP
+  std::uint64_t connections = 0;             // of HTTP and hash equivalence, and sessions of FTP
   std::uint64_t failed_logins = 0;           // since the daemon started
   std::uint64_t tls_handshakes = 0;          // since the daemon started: clients that got in,
   std::uint64_t tls_failures = 0;            // and those that did not
   std::int64_t tls_certificate_expires = 0;  // the first to do so, UnixSeconds; 0: there is none
   std::uint64_t generation = 0;              // last ledger sequence
   ScrubStat scrub;
+  HashservStat hashserv;
   std::vector<NamespaceStat> namespaces;
 };
 

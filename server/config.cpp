@@ -15,6 +15,14 @@
 
 namespace larder {
 
+std::string hashserv_namespace(const Config& config) {
+  if (!config.hashserv.name_space.empty()) return config.hashserv.name_space;
+  for (const NamespaceConfig& each : config.namespaces) {
+    if (each.kind == NamespaceKind::sstate && each.overlay.empty()) return each.name;
+  }
+  return {};
+}
+
 std::string to_string(const ConfigDefect& defect) {
   std::string text = defect.source;
   if (defect.line > 0) text += ":" + std::to_string(defect.line);
@@ -180,7 +188,8 @@ class Reader {
   }
 
   static std::vector<std::string_view> known_paths() {
-    std::vector<std::string_view> paths = {k_namespaces_key, "http", "ftp", "tls", "access", "log"};
+    std::vector<std::string_view> paths = {k_namespaces_key, "http", "ftp", "hashserv", "tls",
+                                           "access",         "log"};
     for (const auto& key : config_keys()) paths.push_back(key.path);
     return paths;
   }
@@ -336,6 +345,24 @@ void check_ftp_limits(const FtpConfig& ftp, Checker& check) {
                 "must be 1024 or more: lower ports belong to the system's own services");
 }
 
+void check_hashserv(const Config& config, Checker& check) {
+  const HashservConfig& hashserv = config.hashserv;
+  check.require(hashserv.idle_timeout > std::chrono::milliseconds(0), "hashserv.idle_timeout",
+                "must be more than 0");
+  check.require(hashserv.max_connections > 0, "hashserv.max_connections", "must be more than 0");
+  check.require(hashserv.max_connections_per_address > 0, "hashserv.max_connections_per_address",
+                "must be more than 0");
+  check.require(hashserv.max_connections_per_address <= hashserv.max_connections,
+                "hashserv.max_connections_per_address",
+                "is larger than hashserv.max_connections (" + std::to_string(hashserv.max_connections) + ")");
+  if (hashserv.listen.empty() && hashserv.name_space.empty()) return;
+  const std::string name = hashserv_namespace(config);
+  const auto found = std::ranges::find(config.namespaces, name, &NamespaceConfig::name);
+  check.require(!name.empty(), "hashserv.listen", "needs a namespace of the kind sstate, and there is none");
+  check.require(name.empty() || (found != config.namespaces.end() && found->kind == NamespaceKind::sstate),
+                "hashserv.namespace", "is to name a namespace of the kind sstate, not '" + name + "'");
+}
+
 void check_listeners(const Config& config, Checker& check) {
   check.require(!config.http.listen.empty() || !config.http.listen_tls.empty(), "http.listen",
                 "needs at least one address, or http.listen_tls");
@@ -348,6 +375,7 @@ void check_listeners(const Config& config, Checker& check) {
   for (const Endpoint& each : config.http.listen_tls) once(each, "http.listen_tls");
   for (const FtpEndpoint& each : config.ftp.listen) once(each.endpoint, "ftp.listen");
   for (const FtpEndpoint& each : config.ftp.listen_tls) once(each.endpoint, "ftp.listen_tls");
+  for (const Endpoint& each : config.hashserv.listen) once(each, "hashserv.listen");
 }
 
 void check_tls(const Config& config, Checker& check) {
@@ -460,6 +488,7 @@ void check_config(ConfigResult& result) {
   check_limits(result.config, check);
   check_ftp_limits(result.config.ftp, check);
   check_listeners(result.config, check);
+  check_hashserv(result.config, check);
   check_tls(result.config, check);
   check_namespaces(result.config, check);
   check_overlays(result.config, check);

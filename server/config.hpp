@@ -147,6 +147,17 @@ struct FtpConfig {
   bool operator==(const FtpConfig&) const = default;
 };
 
+// BitBake's hash equivalence protocol.
+struct HashservConfig {
+  std::vector<Endpoint> listen;  // empty: it is not spoken
+  std::string name_space;        // the key is "namespace": whose rights hold; empty: see hashserv_namespace()
+  std::chrono::milliseconds keep = std::chrono::days(180);          // what nobody asked for; 0: for good
+  std::chrono::milliseconds idle_timeout = std::chrono::hours(24);  // between two requests
+  std::uint32_t max_connections = 4096;
+  std::uint32_t max_connections_per_address = 1024;
+  bool operator==(const HashservConfig&) const = default;
+};
+
 struct ScrubConfig {
   ByteSize rate = 20_MiB;  // a second; 0: the daemon checks nothing by itself
   std::chrono::milliseconds period = std::chrono::hours(30 * 24);  // from the start of a pass to the next
@@ -191,12 +202,17 @@ struct Config {
   std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(30);
   HttpConfig http;
   FtpConfig ftp;
+  HashservConfig hashserv;
   TlsConfig tls;
   AccessConfig access;
   ScrubConfig scrub;
   LogConfig log;
   bool operator==(const Config&) const = default;
 };
+
+// Where the shared state is that hash equivalence is about: what `hashserv.namespace` says, or else the first
+// namespace of that kind that is no lane. Empty: there is none.
+std::string hashserv_namespace(const Config& config);
 
 // One thing wrong with a configuration, and where: "larderd.yaml:12: …".
 struct ConfigDefect {
@@ -224,8 +240,8 @@ ConfigResult parse_config(std::string_view yaml, std::string_view source);
 ConfigResult load_config(const std::filesystem::path& file);
 
 // LARDER_DATA, LARDER_HTTP_IDLE_TIMEOUT, …: every key by its path in upper case,
-// but http.listen and ftp.listen, which are LARDER_LISTEN_HTTP and LARDER_LISTEN_FTP like their flags (and
-// LARDER_LISTEN_HTTPS, LARDER_LISTEN_FTPS for listen_tls). Lists
+// but http.listen, ftp.listen and hashserv.listen, which are LARDER_LISTEN_HTTP, LARDER_LISTEN_FTP and
+// LARDER_LISTEN_HASHSERV like their flags (and LARDER_LISTEN_HTTPS, LARDER_LISTEN_FTPS for listen_tls). Lists
 // are separated by commas; namespaces come from the file alone. A variable that nearly names a key is a
 // defect. Other ones are not ours, even with our prefix: Kubernetes sets LARDER_PORT and more for a service
 // called larder, and the client has its own.

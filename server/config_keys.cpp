@@ -292,6 +292,7 @@ const std::vector<ConfigKey<Config>>& config_keys() {
   using C = Config;
   using H = HttpConfig;
   using F = FtpConfig;
+  using E = HashservConfig;
   using T = TlsConfig;
   using A = AccessConfig;
   using N = AnonymousConfig;
@@ -342,6 +343,14 @@ const std::vector<ConfigKey<Config>>& config_keys() {
       key<C>("ftp.max_sessions", "LARDER_FTP_MAX_SESSIONS", &C::ftp, &F::max_sessions),
       key<C>("ftp.max_sessions_per_address", "LARDER_FTP_MAX_SESSIONS_PER_ADDRESS", &C::ftp,
              &F::max_sessions_per_address),
+      key<C>("hashserv.listen", "LARDER_LISTEN_HASHSERV", &C::hashserv, &E::listen),
+      key<C>("hashserv.namespace", "LARDER_HASHSERV_NAMESPACE", &C::hashserv, &E::name_space),
+      key<C>("hashserv.keep", "LARDER_HASHSERV_KEEP", &C::hashserv, &E::keep),
+      key<C>("hashserv.idle_timeout", "LARDER_HASHSERV_IDLE_TIMEOUT", &C::hashserv, &E::idle_timeout),
+      key<C>("hashserv.max_connections", "LARDER_HASHSERV_MAX_CONNECTIONS", &C::hashserv,
+             &E::max_connections),
+      key<C>("hashserv.max_connections_per_address", "LARDER_HASHSERV_MAX_CONNECTIONS_PER_ADDRESS",
+             &C::hashserv, &E::max_connections_per_address),
       key<C>(k_certificates_key, "LARDER_TLS_CERTIFICATES", &C::tls, &T::certificates),
       key<C>("tls.min_version", "LARDER_TLS_MIN_VERSION", &C::tls, &T::min_version),
       key<C>("tls.client_certificates", "LARDER_TLS_CLIENT_CERTIFICATES", &C::tls, &T::client_certificates),

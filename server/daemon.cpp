@@ -104,6 +104,12 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs, Sockets 
   tell_full_disk(*logs.main, config);
   static const SystemClock k_clock;  // outlives every store
   LARDER_TRY_ASSIGN(OpenStore store, open_store(config, k_clock));
+  if (!sockets.hashserv.empty()) {
+    const std::filesystem::path directory = config.data / k_hash_equivalence;
+    auto opened = HashEquivalence::open(directory, k_clock, config.durability);
+    if (!opened) return opened.error();
+    store.equivalences = std::move(*opened);
+  }
   tell_few_inodes(*logs.main, *store.store, config);
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(config), std::move(logs), std::move(store)));
   LARDER_TRY(daemon->tls_.load());
@@ -111,6 +117,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs, Sockets 
   daemon->loops_.start();
   daemon->http_.start();
   daemon->ftp_.start();
+  daemon->hashserv_.start();
   daemon->reconciler_ =
       std::jthread([raw = daemon.get()](std::stop_token stop) { raw->reconcile(std::move(stop)); });
   daemon->loader_ =
@@ -156,7 +163,9 @@ Daemon::Daemon(Config config, Logs logs, OpenStore store)
                    access_},
       ftp_(loops_, {config_->ftp.max_sessions, config_->ftp.max_sessions_per_address},
            [log = logs_.main](const char* bug) { tell_bug(*log, bug); }),
-      upkeep_(*store_.store, config_, clock_, logs_.main),
+      hashserv_(loops_, {config_->hashserv.max_connections, config_->hashserv.max_connections_per_address},
+                [log = logs_.main](const char* bug) { tell_bug(*log, bug); }),
+      upkeep_(*store_.store, config_, clock_, logs_.main, store_.equivalences.get()),
       scrub_(*store_.store, config_, clock_, logs_.main) {}
 
 Result<void> Daemon::listen(Sockets sockets) {
@@ -178,7 +187,26 @@ Result<void> Daemon::listen(Sockets sockets) {
     LARDER_TRY(http_.listen(std::move(each), serve));
   }
   LARDER_TRY(listen_ftp(std::move(sockets.ftp), config_->ftp.listen, ftp::Door::plain));
-  return listen_ftp(std::move(sockets.ftps), config_->ftp.listen_tls, ftp::Door::secure);
+  LARDER_TRY(listen_ftp(std::move(sockets.ftps), config_->ftp.listen_tls, ftp::Door::secure));
+  return listen_hashserv(std::move(sockets.hashserv));
+}
+
+Result<void> Daemon::listen_hashserv(std::vector<ListeningSocket> sockets) {
+  if (!store_.equivalences) return {};
+  equivalence_.emplace(*store_.equivalences, clock_);
+  hashserv_context_.emplace(hashequiv::Context{
+      *equivalence_, pool_, config_, logs_.access, clock_,
+      [this] { return ready_.load(std::memory_order_relaxed); }, access_,
+      [log = logs_.main](const std::string& message) { log->error("hash equivalence: {}", message); }});
+  for (ListeningSocket& each : sockets) {
+    const auto serve = [this](SessionSet& sessions, std::unique_ptr<Connection> connection,
+                              Admission::Ticket ticket) {
+      sessions.spawn(hashequiv::HashservSession::serve(*hashserv_context_, sessions, std::move(connection),
+                                                       std::move(ticket)));
+    };
+    LARDER_TRY(hashserv_.listen(std::move(each), serve));
+  }
+  return {};
 }
 
 Result<void> Daemon::listen_ftp(std::vector<ListeningSocket> sockets,
@@ -204,6 +232,7 @@ std::vector<std::string> Daemon::listeners() const {
   };
   add(http_, plain_http_, "http");
   add(ftp_, plain_ftp_, "ftp");
+  add(hashserv_, hashserv_.listener_names().size(), "hashserv");
   return all;
 }
 
@@ -218,11 +247,15 @@ void Daemon::complete_stat(api::Stat& stat) const {
   stat.now = clock_.now();
   stat.ready = ready_;
   stat.resident_bytes = resident_bytes();
-  stat.connections = http_.sessions() + ftp_.sessions();
+  stat.connections = http_.sessions() + ftp_.sessions() + hashserv_.sessions();
   stat.tls_handshakes = tls_.figures().handshakes.load(std::memory_order_relaxed);
   stat.tls_failures = tls_.figures().failures.load(std::memory_order_relaxed);
   stat.tls_certificate_expires = tls_.expires();
   stat.failed_logins = access_.failures();
+  if (!equivalence_) return;
+  stat.hashserv.port = hashserv_.port(0);
+  stat.hashserv.unihashes = equivalence_->known.unihashes();
+  stat.hashserv.requests = equivalence_->statistics.ever();
 }
 
 void Daemon::reconcile(std::stop_token stop) {
@@ -316,7 +349,7 @@ void Daemon::keep_reserve() {
 }
 
 bool Daemon::wait_for_sessions(steady_clock::time_point deadline) const {
-  while (!http_.idle() || !ftp_.idle()) {
+  while (!http_.idle() || !ftp_.idle() || !hashserv_.idle()) {
     if (steady_clock::now() >= deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -333,15 +366,17 @@ Result<void> Daemon::stop() {
   writer_behind_.request_stop();
   keeper_.request_stop();
   scrubber_.request_stop();
-  for (SessionServer* each : {&http_, &ftp_}) {
+  for (SessionServer* each : {&http_, &ftp_, &hashserv_}) {
     each->stop_listening();
     each->drain();
   }
   if (!wait_for_sessions(steady_clock::now() + config_->shutdown_timeout)) {
     logs_.main->warn("{} transfers were not over after {} and are cut off",
-                     http_.sessions() + ftp_.sessions(), human_duration(config_->shutdown_timeout));
+                     http_.sessions() + ftp_.sessions() + hashserv_.sessions(),
+                     human_duration(config_->shutdown_timeout));
     http_.close_all();
     ftp_.close_all();
+    hashserv_.close_all();
     // Each ends as soon as the disk answers it; none may outlive what it uses.
     (void)wait_for_sessions(steady_clock::time_point::max());
   }

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "server/background_scrub.hpp"
 #include "server/config.hpp"
 #include "server/ftp/session.hpp"
+#include "server/hashequiv/session.hpp"
 #include "server/http/exchange.hpp"
 #include "server/http/metrics.hpp"
 #include "server/live_config.hpp"
@@ -41,6 +43,7 @@ StoreOptions store_options(const Config& config);
 struct OpenStore {
   std::unique_ptr<PosixFileSystem> disk;
   std::unique_ptr<Store> store;
+  std::unique_ptr<HashEquivalence> equivalences;  // null: nobody is to ask for them
 };
 Result<OpenStore> open_store(const Config& config, const Clock& clock);
 
@@ -59,7 +62,8 @@ class Daemon {
 
   const SessionServer& http() const { return http_; }
   const SessionServer& ftp() const { return ftp_; }
-  // "http 127.0.0.1:8480", "https …", "ftp …", "ftps …": what accepts connections.
+  const SessionServer& hashserv() const { return hashserv_; }
+  // "http 127.0.0.1:8480", "https …", "ftp …", "ftps …", "hashserv …": what accepts connections.
   std::vector<std::string> listeners() const;
   Store& store() { return *store_.store; }
   const Config& config() const { return *config_; }
@@ -70,6 +74,7 @@ class Daemon {
   Result<void> listen(Sockets sockets);
   Result<void> listen_ftp(std::vector<ListeningSocket> sockets, const std::vector<FtpEndpoint>& configured,
                           ftp::Door door);
+  Result<void> listen_hashserv(std::vector<ListeningSocket> sockets);
   void complete_stat(api::Stat& stat) const;
   void reconcile(std::stop_token stop);  // whenever the store asks for it
   void reconcile_once(const std::stop_token& stop);
@@ -101,6 +106,9 @@ class Daemon {
   SessionServer http_;
   ftp::Context ftp_context_;
   SessionServer ftp_;
+  std::optional<hashequiv::Shared> equivalence_;
+  std::optional<hashequiv::Context> hashserv_context_;
+  SessionServer hashserv_;
   std::jthread reconciler_;
   std::jthread loader_;
   std::jthread writer_behind_;

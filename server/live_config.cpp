@@ -43,6 +43,10 @@ std::vector<std::string> LiveConfig::reload(Config next) {
   keep("ftp.listen_tls", next.ftp.listen_tls, now.ftp.listen_tls);
   keep("ftp.max_sessions", next.ftp.max_sessions, now.ftp.max_sessions);
   keep("ftp.max_sessions_per_address", next.ftp.max_sessions_per_address, now.ftp.max_sessions_per_address);
+  keep("hashserv.listen", next.hashserv.listen, now.hashserv.listen);
+  keep("hashserv.max_connections", next.hashserv.max_connections, now.hashserv.max_connections);
+  keep("hashserv.max_connections_per_address", next.hashserv.max_connections_per_address,
+       now.hashserv.max_connections_per_address);
   keep("access.tokens", next.access.tokens, now.access.tokens);
   keep("log.format", next.log.format, now.log.format);
   keep("log.file", next.log.file, now.log.file);

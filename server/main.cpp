@@ -32,6 +32,7 @@ struct Arguments {
   std::vector<std::string> listen_ftp;
   std::vector<std::string> listen_https;
   std::vector<std::string> listen_ftps;
+  std::vector<std::string> listen_hashserv;
   std::vector<std::string> tls_certificates;
   std::string port_file;
   std::string checked_file;
@@ -77,6 +78,8 @@ ConfigResult configure(const Arguments& arguments) {
     apply_setting(result, "http.listen_tls", arguments.listen_https, "--listen-https");
   if (!arguments.listen_ftps.empty())
     apply_setting(result, "ftp.listen_tls", arguments.listen_ftps, "--listen-ftps");
+  if (!arguments.listen_hashserv.empty())
+    apply_setting(result, "hashserv.listen", arguments.listen_hashserv, "--listen-hashserv");
   if (!arguments.tls_certificates.empty())
     apply_setting(result, "tls.certificates", arguments.tls_certificates, "--tls-certificate");
   if (arguments.allow_root) result.config.allow_root = true;
@@ -225,15 +228,18 @@ Fit fit_to_descriptors(Config& config, rlim_t limit) {
   const rlim_t affordable = limit > 2 * reserve ? limit - reserve : limit / 2;
   std::uint32_t& connections = config.http.max_connections;
   std::uint32_t& sessions = config.ftp.max_sessions;
+  std::uint32_t& askers = config.hashserv.max_connections;
   const rlim_t wanted =
       rlim_t{2} * connections +
-      (config.ftp.listen.empty() && config.ftp.listen_tls.empty() ? 0 : rlim_t{4} * sessions);
+      (config.ftp.listen.empty() && config.ftp.listen_tls.empty() ? 0 : rlim_t{4} * sessions) +
+      (config.hashserv.listen.empty() ? 0 : rlim_t{askers});
   if (wanted <= affordable) return Fit::as_it_was;
   const auto share = [&](std::uint32_t of) {
     return std::max(1U, static_cast<std::uint32_t>(of * affordable / wanted));
   };
   connections = share(connections);
   sessions = share(sessions);
+  askers = share(askers);
   return Fit::lowered;
 }
 
@@ -350,6 +356,8 @@ int run(int argc, char* argv[]) {
   app.add_option("--listen-ftp", arguments.listen_ftp, "ADDRESS:PORT to serve FTP on; may be repeated");
   app.add_option("--listen-https", arguments.listen_https, "ADDRESS:PORT to serve https on; may be repeated");
   app.add_option("--listen-ftps", arguments.listen_ftps, "ADDRESS:PORT to serve ftps on; may be repeated");
+  app.add_option("--listen-hashserv", arguments.listen_hashserv,
+                 "ADDRESS:PORT to serve hash equivalence on; may be repeated");
   app.add_option("--tls-certificate", arguments.tls_certificates,
                  "FILE or FILE:KEY, a certificate and its key in PEM; may be repeated");
   app.add_flag("--allow-root", arguments.allow_root, "Run as root, too; for containers and trials");

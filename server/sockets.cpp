@@ -14,16 +14,17 @@ Result<void> sort_in(HandedOver handed_over, Sockets& sockets) {
   LARDER_TRY_ASSIGN(ListeningSocket socket, ListeningSocket::take_over(std::move(handed_over.descriptor)));
   std::vector<ListeningSocket>* const place = name == "http" || name == k_nameless || name.empty()
                                                   ? &sockets.http
-                                              : name == "https" ? &sockets.https
-                                              : name == "ftp"   ? &sockets.ftp
-                                              : name == "ftps"  ? &sockets.ftps
-                                                                : nullptr;
+                                              : name == "https"    ? &sockets.https
+                                              : name == "ftp"      ? &sockets.ftp
+                                              : name == "ftps"     ? &sockets.ftps
+                                              : name == "hashserv" ? &sockets.hashserv
+                                                                   : nullptr;
   if (place != nullptr) {
     place->push_back(std::move(socket));
     return {};
   }
   return Error(Errc::invalid_argument, "the socket for " + socket.name() + " was handed over as '" + name +
-                                           "'; say FileDescriptorName=http, https, ftp or ftps");
+                                           "'; say FileDescriptorName=http, https, ftp, ftps or hashserv");
 }
 
 const Endpoint& endpoint_of(const Endpoint& endpoint) {
@@ -65,6 +66,7 @@ Result<Sockets> open_sockets(const Config& config, std::vector<HandedOver> hande
   if (sockets.https.empty()) LARDER_TRY(bind_all(config.http.listen_tls, sockets.https));
   if (sockets.ftp.empty()) LARDER_TRY(bind_all(config.ftp.listen, sockets.ftp));
   if (sockets.ftps.empty()) LARDER_TRY(bind_all(config.ftp.listen_tls, sockets.ftps));
+  if (sockets.hashserv.empty()) LARDER_TRY(bind_all(config.hashserv.listen, sockets.hashserv));
   return sockets;
 }
 

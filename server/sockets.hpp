@@ -15,6 +15,7 @@ struct Sockets {
   std::vector<ListeningSocket> https;
   std::vector<ListeningSocket> ftp;  // as many as, and in the order of, ftp.listen, unless handed over
   std::vector<ListeningSocket> ftps;
+  std::vector<ListeningSocket> hashserv;
 };
 
 // A socket that somebody else opened for us, and what FileDescriptorName= calls it.
@@ -27,8 +28,8 @@ struct HandedOver {
 std::vector<HandedOver> handed_over_sockets();
 
 // Handed-over ones take the place of all that the configuration names for their protocol.
-// Errc::invalid_argument for one whose name is none of `http`, `https`, `ftp` and `ftps` (or nothing, which
-// means http).
+// Errc::invalid_argument for one whose name is none of `http`, `https`, `ftp`, `ftps` and `hashserv` (or
+// nothing, which means http).
 Result<Sockets> open_sockets(const Config& config, std::vector<HandedOver> handed_over);
 
 }  // namespace larder

@@ -17,6 +17,7 @@ constexpr UnixSeconds k_before_comparison = 30;  // so often, until tree and ind
 constexpr UnixSeconds k_between_ages = 60 * 60;
 constexpr UnixSeconds k_between_trash = 60;
 constexpr UnixSeconds k_between_ledger = 60 * 60;
+constexpr UnixSeconds k_between_equivalences = 24 * 60 * 60;
 constexpr UnixSeconds k_between_charges = 30 * 60;  // it reads all names
 
 std::uint64_t share(ByteSize size, double of) {
@@ -89,6 +90,7 @@ void Upkeep::look(const std::stop_token& stop) {
 
 void Upkeep::keep_to_limits(const std::stop_token& stop) {
   trim_ledger();
+  forget_equivalences(stop);
   for (const NamespaceConfig& each : config_->namespaces) {
     if (stop.stop_requested()) return;
     keep_to_age(each, stop);
@@ -123,6 +125,35 @@ void Upkeep::trim_ledger() {
   if (*dropped > 0)
     log_->info("the ledger has dropped {} lines older than {}", *dropped,
                human_duration(config_->ledger_keep));
+}
+
+// In rounds: what was looked at in one is forgotten, or kept as if it had been asked for.
+void Upkeep::forget_equivalences(const std::stop_token& stop) {
+  constexpr std::size_t k_round = 100'000;
+  if (equivalences_ == nullptr || config_->hashserv.keep.count() == 0) return;
+  if (!is_time("hash equivalence", k_between_equivalences)) return;
+  const UnixSeconds before = clock_.now() - seconds(config_->hashserv.keep);
+  std::uint64_t forgotten = 0;
+  const auto go_on = [&]() -> Result<bool> {
+    LARDER_TRY_ASSIGN(const auto unasked, equivalences_->unasked(before, k_round, stop));
+    if (unasked.empty()) return false;
+    auto homeless = unasked;
+    LARDER_TRY(store_.drop_stored(homeless, stop));
+    LARDER_TRY_ASSIGN(const std::uint64_t tasks, equivalences_->forget(homeless, before));
+    forgotten += tasks;
+    auto stored = unasked;
+    for (const std::string& each : homeless) stored.erase(each);
+    LARDER_TRY(equivalences_->keep(stored));
+    return true;
+  };
+  Result<bool> more = true;
+  while (more && *more && !stop.stop_requested()) more = go_on();
+  if (!more && more.error().code() != Errc::cancelled)
+    log_->error("cannot forget old hash equivalences: {}", more.error().message());
+  if (forgotten > 0)
+    log_->info(
+        "{} hash equivalences were forgotten: nobody asked for them for {}, and no object has their hash",
+        forgotten, human_duration(config_->hashserv.keep));
 }
 
 std::uint64_t Upkeep::empty_trash(const std::string& name_space, std::optional<std::uint64_t> enough,

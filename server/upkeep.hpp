@@ -1,6 +1,6 @@
 // What the daemon does about space by itself: empties the trash when its time has come
-// or its space is needed, and evicts what was not used for the longest time. Runs in a
-// thread of its own; no request waits for it.
+// or its space is needed, evicts what was not used for the longest time, and forgets what
+// nobody asks for. Runs in a thread of its own; no request waits for it.
 #pragma once
 
 #include <map>
@@ -11,6 +11,7 @@
 
 #include "common/clock.hpp"
 #include "server/live_config.hpp"
+#include "server/store/hash_equivalence.hpp"
 #include "server/store/store.hpp"
 
 namespace spdlog {
@@ -44,8 +45,9 @@ bool is_over(const Pause& pause, UnixSeconds now, std::uint64_t physical_bytes);
 
 class Upkeep {
  public:
-  Upkeep(Store& store, const LiveConfig& config, const Clock& clock, std::shared_ptr<spdlog::logger> log)
-      : store_(store), config_(config), clock_(clock), log_(std::move(log)) {}
+  Upkeep(Store& store, const LiveConfig& config, const Clock& clock, std::shared_ptr<spdlog::logger> log,
+         HashEquivalence* equivalences = nullptr)
+      : store_(store), equivalences_(equivalences), config_(config), clock_(clock), log_(std::move(log)) {}
 
   // One look at everything. Cheap when there is nothing to do. As long as tree and index may differ, names
   // are left alone: how large namespaces are and what was used is not known for sure. What was removed
@@ -59,6 +61,7 @@ class Upkeep {
   void settle_charges(const std::stop_token& stop);
   void keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop);
+  void forget_equivalences(const std::stop_token& stop);
   void keep_disk_free(const std::stop_token& stop);
   // Whether that freed as much as is missing.
   bool empty_trash_for_disk(const Quota::Room& refused, const std::stop_token& stop);
@@ -72,6 +75,7 @@ class Upkeep {
   bool is_time(const std::string& task, UnixSeconds pause);
 
   Store& store_;
+  HashEquivalence* const equivalences_;  // null: there are none
   const LiveConfig& config_;
   const Clock& clock_;
   std::shared_ptr<spdlog::logger> log_;

@@ -62,6 +62,14 @@ void append_tls(std::string& out, const api::Stat& stat) {
   append_value(out, "larder_tls_failed_handshakes_total", stat.tls_failures);
 }
 
+void append_hashserv(std::string& out, const api::HashservStat& stat) {
+  if (stat.port == 0) return;
+  append_help(out, "larder_hashserv_unihashes", "gauge", "Tasks that have a unihash, about.");
+  append_value(out, "larder_hashserv_unihashes", stat.unihashes);
+  append_help(out, "larder_hashserv_requests_total", "counter", "Requests for hash equivalence.");
+  append_value(out, "larder_hashserv_requests_total", stat.requests);
+}
+
 }  // namespace
 
 void Latency::observe(Kind kind, std::chrono::nanoseconds duration) {
@@ -128,6 +136,7 @@ std::string render_metrics(const api::Stat& stat, const ProcessFigures& process,
   append_help(out, "larder_failed_logins_total", "counter", "Logins that were refused.");
   append_value(out, "larder_failed_logins_total", stat.failed_logins);
   if (stat.tls_certificate_expires > 0) append_tls(out, stat);
+  append_hashserv(out, stat.hashserv);
   append_help(out, "larder_generation", "counter", "Last ledger sequence.");
   append_value(out, "larder_generation", stat.generation);
 

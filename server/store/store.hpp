@@ -8,6 +8,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "common/api.hpp"
@@ -205,6 +206,9 @@ class Store {
   Result<api::SnapshotStat> remove_snapshot(const std::string& name, const std::string& actor);
   // Clears away what was removed, and what a crash left of one that was being made. Takes its time.
   Result<void> clear_snapshots(const std::stop_token& stop);
+  // Leaves of these hashes those that no name of shared state has, in a namespace or a snapshot. Walks over
+  // all names. Errc::cancelled.
+  Result<void> drop_stored(std::unordered_set<std::string>& hashes, const std::stop_token& stop) const;
   // Errc::cancelled: stopped between two batches; again, it goes on.
   Result<api::RestoreResult> restore_snapshot(const std::string& name, const std::string& actor,
                                               const std::stop_token& stop = {});

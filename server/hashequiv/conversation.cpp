@@ -1,0 +1,562 @@
+#include "server/hashequiv/conversation.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <ctime>
+
+namespace larder::hashequiv {
+namespace {
+
+namespace json = boost::json;
+using std::chrono::steady_clock;
+
+constexpr std::string_view k_protocol = "OEHASHEQUIV";
+constexpr std::int64_t k_microseconds = 1'000'000;  // of a second
+
+enum class Needs : std::uint8_t { nothing, read, read_and_report, clean };
+
+struct Command {
+  std::string_view name;
+  Needs needs;
+};
+
+constexpr std::array<Command, 19> k_commands = {{
+    {"ping", Needs::nothing},         {"get", Needs::read},
+    {"get-outhash", Needs::read},     {"get-stream", Needs::read},
+    {"exists-stream", Needs::read},   {"get-stats", Needs::read},
+    {"get-db-usage", Needs::clean},   {"get-db-query-columns", Needs::clean},
+    {"report", Needs::read},  // without @report it is answered, and nothing stored
+    {"auth", Needs::nothing},         {"report-equiv", Needs::read_and_report},
+    {"reset-stats", Needs::clean},    {"backfill-wait", Needs::read},
+    {"remove", Needs::clean},         {"gc-mark", Needs::clean},
+    {"gc-mark-stream", Needs::clean}, {"gc-sweep", Needs::clean},
+    {"gc-status", Needs::clean},      {"clean-unused", Needs::clean},
+}};
+
+// What is lacking for it, as the protocol calls it; empty: nothing.
+std::string_view lacking(Needs needs, const Allowed& allowed) {
+  switch (needs) {
+    case Needs::nothing: return {};
+    case Needs::read_and_report:
+      if (!allowed.report) return "@report (the right to write)";
+      [[fallthrough]];
+    case Needs::read: return allowed.read ? std::string_view() : "@read";
+    case Needs::clean: return allowed.clean ? std::string_view() : "@db-admin (the right to delete)";
+  }
+  return {};
+}
+
+std::string_view view(const json::string& text) {
+  return {text.data(), text.size()};
+}
+
+// A member that has to be there and can be part of a key.
+std::optional<std::string> key_at(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(json::string_view(name.data(), name.size()));
+  if (value == nullptr || !value->is_string()) return std::nullopt;
+  const std::string_view text = view(value->get_string());
+  if (!HashEquivalence::can_be_key(text)) return std::nullopt;
+  return std::string(text);
+}
+
+std::optional<HashEquivalence::Task> task_in(const json::object& object) {
+  auto method = key_at(object, "method");
+  auto taskhash = key_at(object, "taskhash");
+  if (!method || !taskhash) return std::nullopt;
+  return HashEquivalence::Task{std::move(*method), std::move(*taskhash)};
+}
+
+std::string_view text_at(const json::object& object, json::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? view(value->get_string()) : std::string_view();
+}
+
+bool is_true_at(const json::object& object, json::string_view name, bool unless_said) {
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr) return unless_said;
+  return value->is_bool() && value->get_bool();
+}
+
+// What is not text cannot be told of an output; what has a NUL in it ends there.
+HashEquivalence::Details details_in(const json::object& object) {
+  HashEquivalence::Details details;
+  for (std::size_t i = 0; i < details.size(); ++i) {
+    const std::string_view name = HashEquivalence::k_detail_names[i];
+    const json::value* value = object.if_contains(json::string_view(name.data(), name.size()));
+    if (value == nullptr || !value->is_string()) continue;
+    const std::string_view text = view(value->get_string());
+    details[i] = text.substr(0, text.find('\0'));
+  }
+  return details;
+}
+
+// Nothing: it is no condition. Columns nobody knows say nothing, and neither does null.
+std::optional<HashEquivalence::Where> where_in(const json::object& object) {
+  const json::value* value = object.if_contains("where");
+  if (value == nullptr || !value->is_object()) return std::nullopt;
+  HashEquivalence::Where where;
+  for (const std::string_view column : HashEquivalence::k_columns) {
+    const json::value* wanted =
+        value->get_object().if_contains(json::string_view(column.data(), column.size()));
+    if (wanted == nullptr || wanted->is_null()) continue;
+    const std::string text =
+        wanted->is_string() ? std::string(view(wanted->get_string())) : json::serialize(*wanted);
+    where.emplace(column, text);
+  }
+  return where;
+}
+
+json::string_view json_text(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+// "2026-11-29T09:20:27.000001", in UTC.
+std::string iso_time(std::int64_t microseconds) {
+  const std::time_t seconds = microseconds / k_microseconds;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 64> text{};
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  const std::string fraction = std::to_string(k_microseconds + microseconds % k_microseconds);
+  return std::string(text.data(), size) + "." + fraction.substr(1);
+}
+
+json::object mapping(const HashEquivalence::Task& task, std::string_view unihash) {
+  return {{"taskhash", json_text(task.taskhash)},
+          {"method", json_text(task.method)},
+          {"unihash", json_text(unihash)}};
+}
+
+json::object row_of(const HashEquivalence::OutputOfTask& found, bool with_unihash) {
+  const HashEquivalence::Output& output = found.output;
+  json::object row = {{"method", json_text(output.task.method)},
+                      {"taskhash", json_text(output.task.taskhash)},
+                      {"outhash", json_text(output.outhash)},
+                      {"created", json_text(iso_time(output.created))}};
+  for (std::size_t i = 0; i < output.details.size(); ++i) {
+    const std::string_view name = HashEquivalence::k_detail_names[i];
+    json::value& place = row[json::string_view(name.data(), name.size())];
+    if (output.details[i]) place = json_text(*output.details[i]);
+  }
+  if (!with_unihash) return row;
+  row["unihash"] = json_text(found.unihash.value_or(""));
+  row["gc_mark"] = json_text(found.gc_mark);
+  return row;
+}
+
+json::object counted(std::uint64_t count) {
+  return {{"count", count}};
+}
+
+// "1.1": after 1.0, and no later than what is spoken here.
+bool is_spoken(std::string_view version) {
+  unsigned major = 0;
+  unsigned minor = 0;
+  const char* const end = version.data() + version.size();
+  const auto first = std::from_chars(version.data(), end, major);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != '.') return false;
+  const auto second = std::from_chars(first.ptr + 1, end, minor);
+  return second.ec == std::errc() && second.ptr == end && major == 1 && minor == 1;
+}
+
+// Words between white space.
+std::vector<std::string_view> words_of(std::string_view line) {
+  std::vector<std::string_view> words;
+  constexpr std::string_view k_blanks = " \t\r\v\f";
+  for (auto begin = line.find_first_not_of(k_blanks); begin != std::string_view::npos;
+       begin = line.find_first_not_of(k_blanks)) {
+    line.remove_prefix(begin);
+    const auto end = line.find_first_of(k_blanks);
+    words.push_back(line.substr(0, end));
+    line.remove_prefix(words.back().size());
+  }
+  return words;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& each : out) {
+    if (each >= 'A' && each <= 'Z') each = static_cast<char>(each - 'A' + 'a');
+  }
+  return out;
+}
+
+}  // namespace
+
+// ------------------------------------------------------------- statistics --
+
+void Statistics::add(steady_clock::duration took) {
+  const double seconds = std::chrono::duration<double>(took).count();
+  const std::lock_guard lock(mutex_);
+  ++ever_;
+  ++number_;
+  total_ += seconds;
+  longest_ = std::max(longest_, seconds);
+  const double distance = seconds - mean_;
+  mean_ += distance / static_cast<double>(number_);
+  squares_ += distance * (seconds - mean_);
+}
+
+json::value Statistics::told_locked() const {
+  const double deviation = number_ > 1 ? std::sqrt(squares_ / static_cast<double>(number_ - 1)) : 0;
+  const json::object figures = {{"num", number_},
+                                {"total_time", total_},
+                                {"max_time", longest_},
+                                {"average", number_ > 0 ? total_ / static_cast<double>(number_) : 0},
+                                {"stdev", deviation}};
+  return json::object{{"requests", figures}};
+}
+
+json::value Statistics::told() const {
+  const std::lock_guard lock(mutex_);
+  return told_locked();
+}
+
+json::value Statistics::start_anew() {
+  const std::lock_guard lock(mutex_);
+  json::value before = told_locked();
+  number_ = 0;
+  total_ = longest_ = mean_ = squares_ = 0;
+  return before;
+}
+
+std::uint64_t Statistics::ever() const {
+  const std::lock_guard lock(mutex_);
+  return ever_;
+}
+
+// ----------------------------------------------------------------- framing --
+
+Conversation::~Conversation() {
+  shared_.buffered.fetch_sub(chunks_.size(), std::memory_order_relaxed);
+}
+
+Conversation::Turn Conversation::hear(std::string bytes, Allowed allowed) {
+  allowed_ = std::move(allowed);
+  reader_.feed(bytes);
+  Turn turn;
+  go_on(turn);
+  return turn;
+}
+
+void Conversation::go_on(Turn& turn) {
+  while (!turn.over && !turn.login) {
+    const auto line = reader_.next();
+    if (!line) break;
+    on_line(*line, turn);
+  }
+  reader_.forget_taken();
+  if (!turn.login && reader_.endless()) turn.over = true;
+}
+
+void Conversation::on_line(std::string_view line, Turn& turn) {
+  switch (state_) {
+    case State::protocol: return greet(line, turn);
+    case State::headers: return take_header(line, turn);
+    case State::requests: return on_message(line, turn);
+    case State::chunks: return take_chunk(line, turn);
+    case State::get_stream:
+    case State::exists_stream:
+    case State::mark_stream: return stream(line, turn);
+  }
+}
+
+void Conversation::greet(std::string_view line, Turn& turn) {
+  const auto words = words_of(line);
+  turn.over = words.size() != 2 || words[0] != k_protocol || !is_spoken(words[1]);
+  state_ = State::headers;
+}
+
+void Conversation::take_header(std::string_view line, Turn& turn) {
+  if (!line.empty()) {
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) turn.over = true;
+    if (!turn.over && lower(line.substr(0, colon)) == "needs-headers") {
+      const auto words = words_of(line.substr(colon + 1));
+      wants_headers_ = words.size() == 1 && words[0] == "true";
+    }
+    return;
+  }
+  if (wants_headers_) append_line(turn.output, "");  // there are none
+  state_ = State::requests;
+}
+
+void Conversation::take_chunk(std::string_view line, Turn& turn) {
+  if (line.empty()) {
+    state_ = State::requests;
+    const std::string whole = std::exchange(chunks_, {});
+    on_message(whole, turn);
+    shared_.buffered.fetch_sub(whole.size(), std::memory_order_relaxed);
+    return;
+  }
+  const std::uint64_t all = shared_.buffered.fetch_add(line.size(), std::memory_order_relaxed) + line.size();
+  chunks_.append(line);
+  turn.over = chunks_.size() > k_longest_message || all > k_most_buffered;
+}
+
+void Conversation::on_message(std::string_view text, Turn& turn) {
+  if (announces_chunks(text)) {
+    state_ = State::chunks;
+    return;
+  }
+  json::error_code failure;
+  const json::value message = json::parse(json::string_view(text.data(), text.size()), failure);
+  if (failure || !message.is_object()) {
+    turn.over = true;
+    return;
+  }
+  for (const Command& each : k_commands) {
+    const json::value* value =
+        message.get_object().if_contains(json::string_view(each.name.data(), each.name.size()));
+    if (value == nullptr) continue;
+    const std::string_view lacks = lacking(each.needs, allowed_);
+    if (!lacks.empty())
+      return refuse((allowed_.owner.empty() ? "Anonymous" : allowed_.owner) + " is not allowed to " +
+                        std::string(each.name) + ": it needs " + std::string(lacks),
+                    turn);
+    const auto begin = steady_clock::now();
+    const auto given = answer(each.name, *value, turn);
+    if (!each.name.ends_with("-stream")) shared_.statistics.add(steady_clock::now() - begin);
+    if (given) append_message(turn.output, *given);
+    return;
+  }
+  turn.over = true;
+}
+
+void Conversation::refuse(std::string_view message, Turn& turn) {
+  append_message(turn.output, json::object{{"invoke-error", json::object{{"message", json_text(message)}}}});
+  turn.over = true;
+}
+
+// To a client a lost connection is a reason to build without us, an error one to end the build.
+void Conversation::fail(const Error& error, Turn& turn) {
+  turn.troubles.push_back(error.message());
+  turn.over = true;
+}
+
+// ---------------------------------------------------------------- requests --
+
+Conversation::Answer Conversation::answer(std::string_view command, const json::value& value, Turn& turn) {
+  static const json::object k_nothing;
+  const json::object& request = value.is_object() ? value.get_object() : k_nothing;
+  if (command == "ping") return json::object{{"alive", true}};
+  if (command == "get") return get(request, turn);
+  if (command == "get-outhash") return get_outhash(request, turn);
+  if (command == "report") return report(request, turn);
+  if (command == "report-equiv") return report_equiv(request, turn);
+  if (command == "get-stats") return shared_.statistics.told();
+  if (command == "reset-stats") return shared_.statistics.start_anew();
+  if (command == "backfill-wait") return json::object{{"tasks", 0}};  // there is no other server to wait for
+  if (command == "get-db-usage") return count_rows(turn);
+  if (command == "get-db-query-columns") {
+    json::array columns;
+    for (const std::string_view each : HashEquivalence::k_columns) columns.push_back(json_text(each));
+    return json::object{{"columns", std::move(columns)}};
+  }
+  if (command == "auth") {
+    const auto user = key_at(request, "username");
+    const auto token = key_at(request, "token");
+    if (!user || !token) {
+      turn.over = true;
+      return std::nullopt;
+    }
+    login_ = Login(*user, *token);
+    turn.login = login_;
+    return std::nullopt;
+  }
+  if (command == "get-stream" || command == "exists-stream" || command == "gc-mark-stream") {
+    state_ = command == "get-stream"      ? State::get_stream
+             : command == "exists-stream" ? State::exists_stream
+                                          : State::mark_stream;
+    return json::value("ok");
+  }
+  return clean_up(command, request, turn);
+}
+
+Conversation::Answer Conversation::get(const json::object& request, Turn& turn) {
+  const auto task = task_in(request);
+  if (!task) {
+    turn.over = true;
+    return std::nullopt;
+  }
+  if (is_true_at(request, "all", false)) {
+    const auto found = known_.output_of(*task);
+    if (!found) fail(found.error(), turn);
+    if (!found) return std::nullopt;
+    return *found ? Answer(row_of(**found, true)) : Answer(nullptr);
+  }
+  const auto found = known_.unihash(*task);
+  if (!found) fail(found.error(), turn);
+  if (!found) return std::nullopt;
+  return *found ? Answer(mapping(*task, **found)) : Answer(nullptr);
+}
+
+Conversation::Answer Conversation::get_outhash(const json::object& request, Turn& turn) {
+  const auto method = key_at(request, "method");
+  const auto outhash = key_at(request, "outhash");
+  if (!method || !outhash) {
+    turn.over = true;
+    return std::nullopt;
+  }
+  const bool with_unihash = is_true_at(request, "with_unihash", true);
+  using Which = HashEquivalence::Which;
+  const auto found = known_.output(*method, *outhash, with_unihash ? Which::with_unihash : Which::any);
+  if (!found) fail(found.error(), turn);
+  if (!found) return std::nullopt;
+  return *found ? Answer(row_of(**found, with_unihash)) : Answer(nullptr);
+}
+
+Conversation::Answer Conversation::report(const json::object& request, Turn& turn) {
+  const std::string proposed(text_at(request, "unihash"));
+  if (!HashEquivalence::is_unihash(proposed)) {
+    refuse("Invalid unihash", turn);
+    return std::nullopt;
+  }
+  auto task = task_in(request);
+  auto outhash = key_at(request, "outhash");
+  if (!task || !outhash) {
+    turn.over = true;
+    return std::nullopt;
+  }
+  if (allowed_.report) {
+    HashEquivalence::Output output;
+    output.task = *task;
+    output.outhash = *outhash;
+    output.details = details_in(request);
+    if (!allowed_.owner.empty()) output.details[0] = allowed_.owner;
+    const auto stored = known_.report(std::move(output), proposed);
+    if (stored) return mapping(*task, *stored);
+    turn.troubles.push_back(stored.error().message());
+    if (stored.error().code() != Errc::no_space) turn.over = true;
+    if (turn.over) return std::nullopt;
+  }
+  // What would hold; the build goes on with it.
+  const auto found = known_.output(task->method, *outhash, HashEquivalence::Which::with_unihash);
+  if (!found) fail(found.error(), turn);
+  if (!found) return std::nullopt;
+  return mapping(*task, *found && (*found)->unihash ? *(*found)->unihash : proposed);
+}
+
+Conversation::Answer Conversation::report_equiv(const json::object& request, Turn& turn) {
+  const std::string proposed(text_at(request, "unihash"));
+  if (!HashEquivalence::is_unihash(proposed)) {
+    refuse("Invalid unihash", turn);
+    return std::nullopt;
+  }
+  const auto task = task_in(request);
+  if (!task) {
+    turn.over = true;
+    return std::nullopt;
+  }
+  const auto holds = known_.equate(*task, proposed);
+  if (!holds) fail(holds.error(), turn);
+  if (!holds) return std::nullopt;
+  return mapping(*task, *holds);
+}
+
+Conversation::Answer Conversation::count_rows(Turn& turn) {
+  const auto counts = known_.count();
+  if (!counts) fail(counts.error(), turn);
+  if (!counts) return std::nullopt;
+  const json::object usage = {{"unihashes", json::object{{"rows", counts->unihashes}}},
+                              {"outhashes", json::object{{"rows", counts->outhashes}}}};
+  return json::object{{"usage", usage}};
+}
+
+Conversation::Answer Conversation::clean_up(std::string_view command, const json::object& request,
+                                            Turn& turn) {
+  const auto told = [&](const Result<std::uint64_t>& count) -> Answer {
+    if (count) return counted(*count);
+    if (count.error().code() == Errc::invalid_argument)
+      refuse(count.error().message(), turn);
+    else
+      fail(count.error(), turn);
+    return std::nullopt;
+  };
+  if (command == "gc-status") {
+    const auto status = known_.mark_status();
+    if (!status) fail(status.error(), turn);
+    if (!status) return std::nullopt;
+    return json::object{{"keep", status->keep},
+                        {"remove", status->remove},
+                        {"mark", status->mark ? json::value(json_text(*status->mark)) : json::value()}};
+  }
+  if (command == "clean-unused") {
+    const json::value* age = request.if_contains("max_age_seconds");
+    json::error_code failure;
+    const double seconds = age != nullptr && age->is_number() ? age->to_number<double>(failure) : -1;
+    constexpr double k_longest = 1e9;
+    turn.over = failure || seconds < 0;
+    if (turn.over) return std::nullopt;
+    const auto ago = static_cast<std::int64_t>(std::min(seconds, k_longest));
+    return told(known_.remove_unused_outputs((shared_.clock.now() - ago + 1) * k_microseconds));
+  }
+  const auto mark = key_at(request, "mark");
+  if (command == "gc-sweep" && mark) return told(known_.sweep(*mark));
+  const auto where = where_in(request);
+  if (command == "gc-mark" && mark && where) return told(known_.mark(*mark, *where));
+  if (command == "remove" && where) return told(known_.remove(*where));
+  turn.over = true;
+  return std::nullopt;
+}
+
+// ----------------------------------------------------------------- streams --
+
+void Conversation::stream(std::string_view line, Turn& turn) {
+  const auto begin = steady_clock::now();
+  if (line.empty() || line == "END") {
+    state_ = State::requests;
+    return append_line(turn.output, "ok");
+  }
+  if (state_ == State::get_stream) {
+    const auto words = words_of(line);
+    turn.over =
+        words.size() != 2 || !HashEquivalence::can_be_key(words[0]) || !HashEquivalence::can_be_key(words[1]);
+    if (turn.over) return;
+    const auto found = known_.unihash({std::string(words[0]), std::string(words[1])});
+    if (!found) return fail(found.error(), turn);
+    append_line(turn.output, *found ? std::string_view(**found) : std::string_view());
+  } else if (state_ == State::exists_stream) {
+    const auto found = known_.has_unihash(line);
+    if (!found) return fail(found.error(), turn);
+    append_line(turn.output, *found ? "true" : "false");
+  } else {
+    json::error_code failure;
+    const json::value request = json::parse(json::string_view(line.data(), line.size()), failure);
+    if (failure || !request.is_object())
+      return refuse("Could not decode JSONL input '" + std::string(line) + "'", turn);
+    const auto mark = key_at(request.get_object(), "mark");
+    const auto where = where_in(request.get_object());
+    if (!mark || !where) return refuse("A line needs a mark, a text, and where, an object", turn);
+    const auto count = known_.mark(*mark, *where);
+    if (!count) return fail(count.error(), turn);
+    append_line(turn.output, json::serialize(counted(*count)));
+  }
+  shared_.statistics.add(steady_clock::now() - begin);
+}
+
+// ------------------------------------------------------------------- login --
+
+Conversation::Turn Conversation::logged_in(Allowed allowed) {
+  allowed_ = std::move(allowed);
+  json::array permissions;
+  if (allowed_.clean) permissions.push_back("@db-admin");
+  if (allowed_.read) permissions.push_back("@read");
+  if (allowed_.report) permissions.push_back("@report");
+  Turn turn;
+  append_message(turn.output, json::object{{"result", true},
+                                           {"username", json_text(login_.user)},
+                                           {"permissions", std::move(permissions)}});
+  go_on(turn);
+  return turn;
+}
+
+Conversation::Turn Conversation::refuse_login() {
+  Turn turn;
+  refuse("Unable to authenticate as " + login_.user, turn);
+  return turn;
+}
+
+}  // namespace larder::hashequiv

@@ -1,0 +1,129 @@
+// What is said on one connection of a hash equivalence client, and what is answered: without sockets. Bytes
+// in, bytes out; each request is carried out on the way, so that everything here may wait for the disk. Not
+// thread-safe: one thread at a time.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/clock.hpp"
+#include "server/hashequiv/messages.hpp"
+#include "server/store/hash_equivalence.hpp"
+
+namespace larder::hashequiv {
+
+// How long requests took. Thread-safe.
+class Statistics {
+ public:
+  void add(std::chrono::steady_clock::duration took);
+  boost::json::value told() const;  // what get-stats answers
+  boost::json::value start_anew();  // and reset-stats
+  std::uint64_t ever() const;       // requests, whether or not they were counted anew
+
+ private:
+  boost::json::value told_locked() const;
+
+  mutable std::mutex mutex_;
+  std::uint64_t ever_ = 0;
+  std::uint64_t number_ = 0;
+  double total_ = 0;  // seconds, as all of these
+  double longest_ = 0;
+  double mean_ = 0;
+  double squares_ = 0;  // summed squares of the distance from the mean
+};
+
+// What somebody may do, in the words of the protocol.
+struct Allowed {
+  Allowed() = default;
+  bool read = false;    // @read
+  bool report = false;  // @report
+  bool clean = false;   // @db-admin
+  std::string owner;    // who it is, for what they report; empty: nobody in particular
+};
+
+// What all conversations share.
+struct Shared {
+  Shared(HashEquivalence& store, const Clock& time) : known(store), clock(time) {}
+  HashEquivalence& known;
+  const Clock& clock;
+  Statistics statistics;
+  std::atomic<std::uint64_t> buffered{0};  // bytes of messages that are not complete, of all peers
+};
+inline constexpr std::uint64_t k_most_buffered = 256 << 20;  // of these; who goes beyond is cut off
+
+class Conversation {
+ public:
+  explicit Conversation(Shared& shared) : shared_(shared), known_(shared.known) {}
+  ~Conversation();
+  Conversation(const Conversation&) = delete;
+  Conversation& operator=(const Conversation&) = delete;
+
+  struct Login {
+    Login() = default;
+    Login(std::string named, std::string shown) : user(std::move(named)), token(std::move(shown)) {}
+    std::string user;
+    std::string token;
+  };
+  struct Turn {
+    Turn() = default;
+    std::string output;
+    bool over = false;                  // the connection ends behind the output
+    std::optional<Login> login;         // who is it? logged_in() or refuse_login() goes on
+    std::vector<std::string> troubles;  // for the log
+  };
+  // Answers what `bytes` complete.
+  Turn hear(std::string bytes, Allowed allowed);
+  Turn logged_in(Allowed allowed);
+  Turn refuse_login();
+
+  // Nothing was begun that has no answer yet.
+  bool at_rest() const { return reader_.buffered() == 0 && chunks_.empty(); }
+
+ private:
+  enum class State : std::uint8_t {
+    protocol,
+    headers,
+    requests,
+    chunks,
+    get_stream,
+    exists_stream,
+    mark_stream
+  };
+
+  void go_on(Turn& turn);
+  void on_line(std::string_view line, Turn& turn);
+  void greet(std::string_view line, Turn& turn);
+  void take_header(std::string_view line, Turn& turn);
+  void take_chunk(std::string_view line, Turn& turn);
+  void on_message(std::string_view text, Turn& turn);
+  void stream(std::string_view line, Turn& turn);
+
+  // Requests: the answer; nothing when there is none to be given, and the connection ends.
+  using Answer = std::optional<boost::json::value>;
+  Answer answer(std::string_view command, const boost::json::value& value, Turn& turn);
+  Answer get(const boost::json::object& request, Turn& turn);
+  Answer get_outhash(const boost::json::object& request, Turn& turn);
+  Answer report(const boost::json::object& request, Turn& turn);
+  Answer report_equiv(const boost::json::object& request, Turn& turn);
+  Answer count_rows(Turn& turn);
+  Answer clean_up(std::string_view command, const boost::json::object& request, Turn& turn);
+  void refuse(std::string_view message, Turn& turn);
+  void fail(const Error& error, Turn& turn);
+
+  Shared& shared_;
+  HashEquivalence& known_;
+  LineReader reader_;
+  State state_ = State::protocol;
+  Allowed allowed_;
+  Login login_;
+  bool wants_headers_ = false;
+  std::string chunks_;
+};
+
+}  // namespace larder::hashequiv

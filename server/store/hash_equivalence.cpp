@@ -1,0 +1,695 @@
+#include "server/store/hash_equivalence.hpp"
+
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/slice.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+
+namespace larder {
+namespace {
+
+// Keys are fields with a NUL between them; values begin with a version and have one behind each field.
+constexpr char k_end = '\0';
+constexpr std::string_view k_version = "1";
+constexpr std::string_view k_mark_key = "gc-mark";
+constexpr std::size_t k_most_key = 512;  // bytes of a field
+constexpr std::size_t k_step = 1024;     // rows changed together
+constexpr UnixSeconds k_day = 24 * 60 * 60;
+constexpr std::int64_t k_microseconds = 1'000'000;  // of a second
+
+rocksdb::Slice slice(std::string_view text) {
+  return {text.data(), text.size()};
+}
+std::string_view view(const rocksdb::Slice& text) {
+  return {text.data(), text.size()};
+}
+
+Error failed(std::string_view doing, const rocksdb::Status& status) {
+  const std::string text = "cannot " + std::string(doing) + " the hash equivalences: " + status.ToString();
+  if (status.IsNoSpace()) return Error(Errc::no_space, text);
+  if (status.IsCorruption()) return Error(Errc::corrupt, text);
+  return Error(Errc::io, text);
+}
+
+Error damaged(std::string_view what) {
+  return Error(Errc::corrupt, "a row of the hash equivalences (" + std::string(what) + ") cannot be read");
+}
+
+std::string joined(std::initializer_list<std::string_view> fields) {
+  std::string text;
+  for (const std::string_view each : fields) {
+    text.append(each);
+    text.push_back(k_end);
+  }
+  return text;
+}
+
+// "a\0b\0" → a, b. Nothing when there are fewer or more.
+template <std::size_t N>
+std::optional<std::array<std::string_view, N>> split(std::string_view text) {
+  std::array<std::string_view, N> fields;
+  for (std::string_view& each : fields) {
+    const auto end = text.find(k_end);
+    if (end == std::string_view::npos) return std::nullopt;
+    each = text.substr(0, end);
+    text.remove_prefix(end + 1);
+  }
+  if (!text.empty()) return std::nullopt;
+  return fields;
+}
+
+template <typename Number>
+std::optional<Number> number_in(std::string_view text) {
+  Number number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// So that keys sort by it.
+std::string padded(std::int64_t created) {
+  std::string digits = std::to_string(std::max<std::int64_t>(created, 0));
+  constexpr std::size_t k_digits = 19;
+  return std::string(k_digits - std::min(k_digits, digits.size()), '0') + digits;
+}
+
+std::string key_of(const HashEquivalence::Task& task) {
+  return joined({task.method, task.taskhash});
+}
+std::string key_of(const HashEquivalence::Output& output) {
+  return joined({output.task.method, output.task.taskhash, output.outhash});
+}
+std::string order_key(const HashEquivalence::Output& output) {
+  return joined({output.task.method, output.outhash, padded(output.created), output.task.taskhash});
+}
+std::string name_key(std::string_view unihash, const HashEquivalence::Task& task) {
+  return joined({unihash, task.method, task.taskhash});
+}
+
+// "-" for what was not told, "+text" for what was.
+std::string encode(const HashEquivalence::Output& output) {
+  std::string text = joined({k_version, std::to_string(output.created)});
+  for (const auto& each : output.details) {
+    text.append(each ? "+" + *each : "-");
+    text.push_back(k_end);
+  }
+  return text;
+}
+
+std::optional<HashEquivalence::Output> decode_output(std::string_view key, std::string_view value) {
+  const auto names = split<3>(key);
+  const auto fields = split<2 + HashEquivalence::k_details>(value);
+  if (!names || !fields || (*fields)[0] != k_version) return std::nullopt;
+  HashEquivalence::Output output;
+  output.task.method = (*names)[0];
+  output.task.taskhash = (*names)[1];
+  output.outhash = (*names)[2];
+  const auto created = number_in<std::int64_t>((*fields)[1]);
+  if (!created) return std::nullopt;
+  output.created = *created;
+  for (std::size_t i = 0; i < HashEquivalence::k_details; ++i) {
+    const std::string_view field = (*fields)[2 + i];
+    if (field.starts_with('+')) output.details[i] = field.substr(1);
+  }
+  return output;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  rocksdb::ColumnFamilyOptions options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.compression = rocksdb::kLZ4Compression;  // what is told with an output is text, and much of it
+  options.write_buffer_size = 8 << 20;
+  return options;
+}
+
+}  // namespace
+
+// Of a task.
+struct HashEquivalence::Row {
+  std::string unihash;
+  std::string mark;
+  UnixSeconds asked = 0;  // the day it was last asked for, or was new
+
+  std::string encode() const { return joined({k_version, unihash, mark, std::to_string(asked)}); }
+  static std::optional<Row> decode(std::string_view value) {
+    const auto fields = split<4>(value);
+    if (!fields || (*fields)[0] != k_version) return std::nullopt;
+    const auto asked = number_in<UnixSeconds>((*fields)[3]);
+    if (!asked) return std::nullopt;
+    return Row{std::string((*fields)[1]), std::string((*fields)[2]), *asked};
+  }
+};
+
+class HashEquivalence::State {
+ public:
+  enum Family { meta, tasks, outputs, by_outhash, by_unihash, family_count };
+
+  ~State() {
+    if (!db) return;
+    for (auto* handle : handles) {
+      if (handle != nullptr) (void)db->DestroyColumnFamilyHandle(handle);
+    }
+  }
+
+  rocksdb::ColumnFamilyHandle* family(Family which) const { return handles[which]; }
+
+  Result<std::optional<std::string>> get(Family which, std::string_view key) const {
+    std::string value;
+    const auto status = db->Get(rocksdb::ReadOptions(), family(which), slice(key), &value);
+    if (status.IsNotFound()) return std::optional<std::string>();
+    if (!status.ok()) return failed("read", status);
+    return std::optional<std::string>(std::move(value));
+  }
+
+  Result<void> write(rocksdb::WriteBatch& batch) {
+    auto status = db->Write(rocksdb::WriteOptions(), &batch);
+    // After it met a full disk the database takes no writes until it is told to try again.
+    if (status.IsNoSpace() && db->Resume().ok()) status = db->Write(rocksdb::WriteOptions(), &batch);
+    if (!status.ok()) return failed("write to", status);
+    return {};
+  }
+
+  // Rows whose key begins with `prefix`, until `visit` returns false.
+  using Visitor = std::function<bool(std::string_view key, std::string_view value)>;
+  Result<void> each(Family which, std::string_view prefix, const Visitor& visit) const {
+    std::unique_ptr<rocksdb::Iterator> row(db->NewIterator(rocksdb::ReadOptions(), family(which)));
+    for (row->Seek(slice(prefix)); row->Valid() && view(row->key()).starts_with(prefix); row->Next()) {
+      if (!visit(view(row->key()), view(row->value()))) break;
+    }
+    if (!row->status().ok()) return failed("read", row->status());
+    return {};
+  }
+
+  Result<std::string> mark() const {
+    LARDER_TRY_ASSIGN(auto kept, get(meta, k_mark_key));
+    return kept ? std::move(*kept) : std::string();
+  }
+
+  std::unique_ptr<rocksdb::DB> db;
+  std::array<rocksdb::ColumnFamilyHandle*, family_count> handles{};
+};
+
+bool HashEquivalence::can_be_key(std::string_view text) {
+  return text.size() <= k_most_key && text.find(k_end) == std::string_view::npos;
+}
+
+bool HashEquivalence::is_unihash(std::string_view text) {
+  constexpr std::size_t k_digits = 64;
+  return text.size() == k_digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+HashEquivalence::HashEquivalence(std::unique_ptr<State> state, const Clock& clock, Durability durability)
+    : state_(std::move(state)), clock_(clock), durability_(durability) {}
+
+HashEquivalence::~HashEquivalence() = default;
+
+Result<std::unique_ptr<HashEquivalence>> HashEquivalence::open(const std::filesystem::path& directory,
+                                                               const Clock& clock, Durability durability) {
+  constexpr std::size_t k_cache = 32 << 20;
+  const auto cache = rocksdb::NewLRUCache(k_cache);
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.max_open_files = 256;
+  options.max_background_jobs = 2;
+  options.allow_fallocate = false;
+  options.keep_log_file_num = 2;
+  options.max_total_wal_size = 32 << 20;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const char* name : {"default", "tasks", "outputs", "by_outhash", "by_unihash"})
+    families.emplace_back(name, family_options(cache));
+
+  auto state = std::make_unique<State>();
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* raw = nullptr;
+  const auto status = rocksdb::DB::Open(options, directory.string(), families, &handles, &raw);
+  if (!status.ok()) {
+    const std::string text = status.ToString();
+    if (status.IsIOError() && text.find("ock") != std::string::npos)
+      return Error(Errc::busy, "cannot open the hash equivalences in " + directory.string() +
+                                   ": another larderd is using this data directory (" + text + ")");
+    return failed("open", status);
+  }
+  state->db.reset(raw);
+  std::copy(handles.begin(), handles.end(), state->handles.begin());
+  return std::unique_ptr<HashEquivalence>(new HashEquivalence(std::move(state), clock, durability));
+}
+
+UnixSeconds HashEquivalence::today() const {
+  return clock_.now() / k_day * k_day;
+}
+
+Result<void> HashEquivalence::make_durable() {
+  if (durability_ == Durability::none) return {};
+  const auto status = state_->db->FlushWAL(true);
+  if (!status.ok()) return failed("sync", status);
+  return {};
+}
+
+Result<std::optional<HashEquivalence::Row>> HashEquivalence::row(const Task& task) const {
+  LARDER_TRY_ASSIGN(const auto value, state_->get(State::tasks, key_of(task)));
+  if (!value) return std::optional<Row>();
+  auto decoded = Row::decode(*value);
+  if (!decoded) return damaged("task " + task.taskhash);
+  return decoded;
+}
+
+Result<std::optional<std::string>> HashEquivalence::unihash(const Task& task) {
+  LARDER_TRY_ASSIGN(auto found, row(task));
+  if (!found) return std::optional<std::string>();
+  if (found->asked < today()) {
+    const std::lock_guard lock(writing_);
+    LARDER_TRY_ASSIGN(auto again, row(task));  // removed meanwhile it stays so
+    if (again) {
+      again->asked = today();
+      (void)state_->db->Put(rocksdb::WriteOptions(), state_->family(State::tasks), key_of(task),
+                            again->encode());  // for the sake of what is kept; not worth a failure
+    }
+  }
+  return std::optional<std::string>(std::move(found->unihash));
+}
+
+Result<bool> HashEquivalence::has_unihash(std::string_view unihash) const {
+  if (!can_be_key(unihash)) return false;
+  bool found = false;
+  LARDER_TRY(state_->each(State::by_unihash, joined({unihash}), [&](std::string_view, std::string_view) {
+    found = true;
+    return false;
+  }));
+  return found;
+}
+
+Result<std::optional<HashEquivalence::OutputOfTask>> HashEquivalence::output_of(const Task& task) const {
+  LARDER_TRY_ASSIGN(auto known, row(task));
+  if (!known) return std::optional<OutputOfTask>();
+  std::optional<Output> oldest;
+  bool unreadable = false;
+  LARDER_TRY(state_->each(State::outputs, key_of(task), [&](std::string_view key, std::string_view value) {
+    auto output = decode_output(key, value);
+    if (!output) unreadable = true;
+    if (output && (!oldest || output->created < oldest->created)) oldest = std::move(output);
+    return true;
+  }));
+  if (unreadable && !oldest) return damaged("output of " + task.taskhash);
+  if (!oldest) return std::optional<OutputOfTask>();
+  return std::optional<OutputOfTask>(
+      OutputOfTask{std::move(*oldest), std::move(known->unihash), std::move(known->mark)});
+}
+
+Result<std::optional<HashEquivalence::OutputOfTask>> HashEquivalence::output(std::string_view method,
+                                                                             std::string_view outhash,
+                                                                             Which which) const {
+  std::optional<OutputOfTask> found;
+  Result<void> outcome;
+  const auto look_at = [&](std::string_view key) -> Result<void> {
+    const auto names = split<4>(key);
+    if (!names) return damaged("order of outputs");
+    OutputOfTask candidate;
+    candidate.output.task = {std::string(method), std::string((*names)[3])};
+    candidate.output.outhash = outhash;
+    LARDER_TRY_ASSIGN(auto known, row(candidate.output.task));
+    if (!known && which == Which::with_unihash) return {};
+    const std::string place = key_of(candidate.output);
+    LARDER_TRY_ASSIGN(const auto value, state_->get(State::outputs, place));
+    if (!value) return {};  // removed while we came
+    auto output = decode_output(place, *value);
+    if (!output) return damaged("output of " + candidate.output.task.taskhash);
+    candidate.output = std::move(*output);
+    if (known) {
+      candidate.unihash = std::move(known->unihash);
+      candidate.gc_mark = std::move(known->mark);
+    }
+    found = std::move(candidate);
+    return {};
+  };
+  LARDER_TRY(
+      state_->each(State::by_outhash, joined({method, outhash}), [&](std::string_view key, std::string_view) {
+        outcome = look_at(key);
+        return outcome.ok() && !found;
+      }));
+  LARDER_TRY(outcome);
+  return found;
+}
+
+// The unihash of the oldest other task with this output.
+Result<std::optional<std::string>> HashEquivalence::equivalent(const Output& output) const {
+  std::optional<std::string> found;
+  Result<void> outcome;
+  const auto look_at = [&](std::string_view key) -> Result<void> {
+    const auto names = split<4>(key);
+    if (!names) return damaged("order of outputs");
+    if ((*names)[3] == output.task.taskhash) return {};
+    LARDER_TRY_ASSIGN(auto known, row({output.task.method, std::string((*names)[3])}));
+    if (known) found = std::move(known->unihash);
+    return {};
+  };
+  LARDER_TRY(state_->each(State::by_outhash, joined({output.task.method, output.outhash}),
+                          [&](std::string_view key, std::string_view) {
+                            outcome = look_at(key);
+                            return outcome.ok() && !found;
+                          }));
+  LARDER_TRY(outcome);
+  return found;
+}
+
+Result<HashEquivalence::Counts> HashEquivalence::count() const {
+  Counts counts;
+  const auto counter = [](std::uint64_t& rows) {
+    return [&rows](std::string_view, std::string_view) {
+      ++rows;
+      return true;
+    };
+  };
+  LARDER_TRY(state_->each(State::tasks, "", counter(counts.unihashes)));
+  LARDER_TRY(state_->each(State::outputs, "", counter(counts.outhashes)));
+  return counts;
+}
+
+std::uint64_t HashEquivalence::unihashes() const {
+  std::uint64_t about = 0;
+  (void)state_->db->GetIntProperty(state_->family(State::tasks), rocksdb::DB::Properties::kEstimateNumKeys,
+                                   &about);
+  return about;
+}
+
+Result<std::string> HashEquivalence::report(Output output, const std::string& proposed) {
+  std::string holds;
+  {
+    const std::lock_guard lock(writing_);
+    LARDER_TRY_ASSIGN(auto known, row(output.task));
+    LARDER_TRY_ASSIGN(const auto reported, state_->get(State::outputs, key_of(output)));
+    // Two may tell the same at once: who comes second has nothing to write, but to wait for the disk.
+    rocksdb::WriteBatch batch;
+    if (!reported) {
+      output.created = last_created_ = std::max(last_created_ + 1, clock_.now() * k_microseconds);
+      batch.Put(state_->family(State::outputs), key_of(output), encode(output));
+      batch.Put(state_->family(State::by_outhash), order_key(output), "");
+    }
+    if (!known) {
+      LARDER_TRY_ASSIGN(auto other, equivalent(output));
+      LARDER_TRY_ASSIGN(std::string mark, state_->mark());
+      known = Row{other ? std::move(*other) : proposed, std::move(mark), today()};
+      batch.Put(state_->family(State::tasks), key_of(output.task), known->encode());
+      batch.Put(state_->family(State::by_unihash), name_key(known->unihash, output.task), "");
+    }
+    if (batch.Count() > 0) LARDER_TRY(state_->write(batch));
+    holds = std::move(known->unihash);
+  }
+  LARDER_TRY(make_durable());
+  return holds;
+}
+
+Result<std::string> HashEquivalence::equate(const Task& task, const std::string& proposed) {
+  std::string holds = proposed;
+  {
+    const std::lock_guard lock(writing_);
+    LARDER_TRY_ASSIGN(auto known, row(task));
+    if (known) {
+      holds = std::move(known->unihash);
+    } else {
+      LARDER_TRY_ASSIGN(std::string mark, state_->mark());
+      const Row fresh{proposed, std::move(mark), today()};
+      rocksdb::WriteBatch batch;
+      batch.Put(state_->family(State::tasks), key_of(task), fresh.encode());
+      batch.Put(state_->family(State::by_unihash), name_key(proposed, task), "");
+      LARDER_TRY(state_->write(batch));
+    }
+  }
+  LARDER_TRY(make_durable());
+  return holds;
+}
+
+// ------------------------------------------------------------- cleaning up --
+
+namespace {
+
+// What a condition says of one column.
+std::optional<std::string_view> wanted(const HashEquivalence::Where& where, std::string_view column) {
+  const auto found = where.find(column);
+  if (found == where.end()) return std::nullopt;
+  return found->second;
+}
+
+bool agrees(const HashEquivalence::Where& where, std::string_view column, std::string_view value) {
+  const auto condition = wanted(where, column);
+  return !condition || *condition == value;
+}
+
+bool speaks_of(const HashEquivalence::Where& where, std::initializer_list<std::string_view> columns) {
+  return std::ranges::any_of(columns, [&](std::string_view each) { return where.contains(each); });
+}
+
+bool agrees(const HashEquivalence::Where& where, const HashEquivalence::Output& output) {
+  if (!agrees(where, "method", output.task.method) || !agrees(where, "taskhash", output.task.taskhash) ||
+      !agrees(where, "outhash", output.outhash))
+    return false;
+  for (std::size_t i = 0; i < HashEquivalence::k_details; ++i) {
+    const auto condition = wanted(where, HashEquivalence::k_detail_names[i]);
+    if (condition && output.details[i] != std::string(*condition)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<std::vector<HashEquivalence::Task>> HashEquivalence::tasks_where(const Where& where) const {
+  std::vector<Task> found;
+  if (!speaks_of(where, {"method", "taskhash", "unihash", "gc_mark"})) return found;
+  bool unreadable = false;
+  const auto unihash = wanted(where, "unihash");
+  if (unihash) {
+    std::vector<Task> named;
+    LARDER_TRY(
+        state_->each(State::by_unihash, joined({*unihash}), [&](std::string_view key, std::string_view) {
+          const auto names = split<3>(key);
+          unreadable = unreadable || !names;
+          if (names) named.push_back({std::string((*names)[1]), std::string((*names)[2])});
+          return true;
+        }));
+    for (Task& each : named) {
+      if (!agrees(where, "method", each.method) || !agrees(where, "taskhash", each.taskhash)) continue;
+      LARDER_TRY_ASSIGN(const auto known, row(each));
+      if (known && agrees(where, "gc_mark", known->mark)) found.push_back(std::move(each));
+    }
+  } else {
+    const auto method = wanted(where, "method");
+    LARDER_TRY(state_->each(State::tasks, method ? joined({*method}) : std::string(),
+                            [&](std::string_view key, std::string_view value) {
+                              const auto names = split<2>(key);
+                              const auto known = Row::decode(value);
+                              unreadable = unreadable || !names || !known;
+                              if (names && known && agrees(where, "taskhash", (*names)[1]) &&
+                                  agrees(where, "gc_mark", known->mark))
+                                found.push_back({std::string((*names)[0]), std::string((*names)[1])});
+                              return true;
+                            }));
+  }
+  if (unreadable) return damaged("tasks");
+  return found;
+}
+
+Result<std::vector<std::string>> HashEquivalence::outputs_where(const Where& where) const {
+  std::vector<std::string> found;
+  if (!speaks_of(where,
+                 {"method", "taskhash", "outhash", "owner", "PN", "PV", "PR", "task", "outhash_siginfo"}))
+    return found;
+  bool unreadable = false;
+  const auto method = wanted(where, "method");
+  LARDER_TRY(state_->each(State::outputs, method ? joined({*method}) : std::string(),
+                          [&](std::string_view key, std::string_view value) {
+                            const auto output = decode_output(key, value);
+                            unreadable = unreadable || !output;
+                            if (output && agrees(where, *output)) found.emplace_back(key);
+                            return true;
+                          }));
+  if (unreadable) return damaged("outputs");
+  return found;
+}
+
+Result<std::uint64_t> HashEquivalence::remove(const Where& where) {
+  LARDER_TRY_ASSIGN(const std::vector<std::string> outputs, outputs_where(where));
+  LARDER_TRY_ASSIGN(const std::vector<Task> tasks, tasks_where(where));
+  LARDER_TRY_ASSIGN(std::uint64_t count, remove_outputs(outputs));
+  LARDER_TRY_ASSIGN(const std::uint64_t more, remove_tasks(tasks, [](const Row&) { return true; }));
+  LARDER_TRY(make_durable());
+  return count + more;
+}
+
+Result<std::uint64_t> HashEquivalence::remove_outputs(std::span<const std::string> keys) {
+  std::uint64_t count = 0;
+  while (!keys.empty()) {
+    const auto step = keys.first(std::min(keys.size(), k_step));
+    keys = keys.subspan(step.size());
+    const std::lock_guard lock(writing_);
+    rocksdb::WriteBatch batch;
+    for (const std::string& key : step) {
+      LARDER_TRY_ASSIGN(const auto value, state_->get(State::outputs, key));
+      if (!value) continue;
+      const auto output = decode_output(key, *value);
+      if (output) batch.Delete(state_->family(State::by_outhash), order_key(*output));
+      batch.Delete(state_->family(State::outputs), key);
+      ++count;
+    }
+    LARDER_TRY(state_->write(batch));
+  }
+  return count;
+}
+
+Result<std::uint64_t> HashEquivalence::remove_tasks(std::span<const Task> tasks, const Doomed& doomed) {
+  std::uint64_t count = 0;
+  while (!tasks.empty()) {
+    const auto step = tasks.first(std::min(tasks.size(), k_step));
+    tasks = tasks.subspan(step.size());
+    const std::lock_guard lock(writing_);
+    rocksdb::WriteBatch batch;
+    for (const Task& task : step) {
+      LARDER_TRY_ASSIGN(const auto known, row(task));
+      if (!known || !doomed(*known)) continue;
+      batch.Delete(state_->family(State::tasks), key_of(task));
+      batch.Delete(state_->family(State::by_unihash), name_key(known->unihash, task));
+      ++count;
+    }
+    LARDER_TRY(state_->write(batch));
+  }
+  return count;
+}
+
+Result<std::uint64_t> HashEquivalence::remove_unused_outputs(std::int64_t before) {
+  std::vector<std::string> old;
+  LARDER_TRY(state_->each(State::outputs, "", [&](std::string_view key, std::string_view value) {
+    const auto output = decode_output(key, value);
+    if (output && output->created < before) old.emplace_back(key);
+    return true;
+  }));
+  std::vector<std::string> unused;
+  for (std::string& key : old) {
+    const auto names = split<3>(key);
+    LARDER_TRY_ASSIGN(const auto known, row({std::string((*names)[0]), std::string((*names)[1])}));
+    if (!known) unused.push_back(std::move(key));
+  }
+  LARDER_TRY_ASSIGN(const std::uint64_t count, remove_outputs(unused));
+  LARDER_TRY(make_durable());
+  return count;
+}
+
+Result<std::uint64_t> HashEquivalence::mark(const std::string& mark, const Where& where) {
+  {
+    const std::lock_guard lock(writing_);
+    rocksdb::WriteBatch batch;
+    batch.Put(state_->family(State::meta), slice(k_mark_key), mark);
+    LARDER_TRY(state_->write(batch));
+  }
+  LARDER_TRY_ASSIGN(const std::vector<Task> found, tasks_where(where));
+  std::uint64_t count = 0;
+  for (std::span<const Task> rest = found; !rest.empty();) {
+    const auto step = rest.first(std::min(rest.size(), k_step));
+    rest = rest.subspan(step.size());
+    const std::lock_guard lock(writing_);
+    rocksdb::WriteBatch batch;
+    for (const Task& task : step) {
+      LARDER_TRY_ASSIGN(auto known, row(task));
+      if (!known) continue;
+      known->mark = mark;
+      batch.Put(state_->family(State::tasks), key_of(task), known->encode());
+      ++count;
+    }
+    LARDER_TRY(state_->write(batch));
+  }
+  LARDER_TRY(make_durable());
+  return count;
+}
+
+Result<HashEquivalence::MarkStatus> HashEquivalence::mark_status() const {
+  MarkStatus status;
+  LARDER_TRY_ASSIGN(status.mark, state_->get(State::meta, k_mark_key));
+  const std::string current = status.mark.value_or("");
+  LARDER_TRY(state_->each(State::tasks, "", [&](std::string_view, std::string_view value) {
+    const auto known = Row::decode(value);
+    if (known) ++(known->mark == current ? status.keep : status.remove);
+    return true;
+  }));
+  return status;
+}
+
+Result<std::uint64_t> HashEquivalence::sweep(const std::string& mark) {
+  LARDER_TRY_ASSIGN(const std::string current, state_->mark());
+  if (current.empty() || mark != current)
+    return Error(Errc::invalid_argument, "'" + mark + "' is not the current mark. Refusing to sweep");
+  std::vector<Task> unmarked;
+  LARDER_TRY(state_->each(State::tasks, "", [&](std::string_view key, std::string_view value) {
+    const auto names = split<2>(key);
+    const auto known = Row::decode(value);
+    if (names && known && known->mark != mark)
+      unmarked.push_back({std::string((*names)[0]), std::string((*names)[1])});
+    return true;
+  }));
+  LARDER_TRY_ASSIGN(const std::uint64_t count,
+                    remove_tasks(unmarked, [&](const Row& known) { return known.mark != mark; }));
+  {
+    const std::lock_guard lock(writing_);
+    rocksdb::WriteBatch batch;
+    batch.Delete(state_->family(State::meta), slice(k_mark_key));
+    LARDER_TRY(state_->write(batch));
+  }
+  LARDER_TRY(make_durable());
+  return count;
+}
+
+Result<std::unordered_set<std::string>> HashEquivalence::unasked(UnixSeconds before, std::size_t most,
+                                                                 const std::stop_token& stop) const {
+  std::unordered_set<std::string> found;
+  LARDER_TRY(state_->each(State::tasks, "", [&](std::string_view, std::string_view value) {
+    auto known = Row::decode(value);
+    if (known && known->asked < before) found.insert(std::move(known->unihash));
+    return found.size() < most && !stop.stop_requested();
+  }));
+  return found;
+}
+
+Result<void> HashEquivalence::keep(const std::unordered_set<std::string>& unihashes) {
+  for (const std::string& unihash : unihashes) {
+    LARDER_TRY_ASSIGN(const std::vector<Task> tasks, tasks_where({{"unihash", unihash}}));
+    const std::lock_guard lock(writing_);
+    rocksdb::WriteBatch batch;
+    for (const Task& task : tasks) {
+      LARDER_TRY_ASSIGN(auto known, row(task));
+      if (!known) continue;
+      known->asked = today();
+      batch.Put(state_->family(State::tasks), key_of(task), known->encode());
+    }
+    LARDER_TRY(state_->write(batch));
+  }
+  return {};
+}
+
+Result<std::uint64_t> HashEquivalence::forget(const std::unordered_set<std::string>& unihashes,
+                                              UnixSeconds before) {
+  std::uint64_t count = 0;
+  for (const std::string& unihash : unihashes) {
+    LARDER_TRY_ASSIGN(const std::vector<Task> tasks, tasks_where({{"unihash", unihash}}));
+    LARDER_TRY_ASSIGN(const std::uint64_t gone,
+                      remove_tasks(tasks, [&](const Row& known) { return known.asked < before; }));
+    count += gone;
+    for (const Task& task : tasks) {
+      LARDER_TRY_ASSIGN(const auto known, row(task));
+      if (known) continue;
+      std::vector<std::string> outputs;
+      LARDER_TRY(state_->each(State::outputs, key_of(task), [&](std::string_view key, std::string_view) {
+        outputs.emplace_back(key);
+        return true;
+      }));
+      LARDER_TRY(remove_outputs(outputs));
+    }
+  }
+  return count;
+}
+
+}  // namespace larder
