@@ -17,6 +17,7 @@ namespace {
 constexpr char k_end = '\0';
 constexpr std::string_view k_version = "1";
 constexpr std::string_view k_mark_key = "gc-mark";
+constexpr std::string_view k_last_key = "last-created";  // so that order outlives clocks that go back
 constexpr std::size_t k_most_key = 512;  // bytes of a field
 constexpr std::size_t k_step = 1024;     // rows changed together
 constexpr UnixSeconds k_day = 24 * 60 * 60;
@@ -240,7 +241,10 @@ Result<std::unique_ptr<HashEquivalence>> HashEquivalence::open(const std::filesy
   }
   state->db.reset(raw);
   std::copy(handles.begin(), handles.end(), state->handles.begin());
-  return std::unique_ptr<HashEquivalence>(new HashEquivalence(std::move(state), clock, durability));
+  std::unique_ptr<HashEquivalence> known(new HashEquivalence(std::move(state), clock, durability));
+  LARDER_TRY_ASSIGN(const auto last, known->state_->get(State::meta, k_last_key));
+  if (last) known->last_created_ = number_in<std::int64_t>(*last).value_or(0);
+  return known;
 }
 
 UnixSeconds HashEquivalence::today() const {
@@ -392,6 +396,7 @@ Result<std::string> HashEquivalence::report(Output output, const std::string& pr
       output.created = last_created_ = std::max(last_created_ + 1, clock_.now() * k_microseconds);
       batch.Put(state_->family(State::outputs), key_of(output), encode(output));
       batch.Put(state_->family(State::by_outhash), order_key(output), "");
+      batch.Put(state_->family(State::meta), slice(k_last_key), std::to_string(output.created));
     }
     if (!known) {
       LARDER_TRY_ASSIGN(auto other, equivalent(output));

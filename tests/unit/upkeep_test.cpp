@@ -267,3 +267,41 @@ TEST_CASE("old trash goes before tree and index have been compared", "[upkeep][s
   CHECK(bench.files_below("trash/").empty());
   CHECK(bench.files_below("objects/").empty());
 }
+
+TEST_CASE("hash equivalences go when nobody asks for them and nothing is stored by their hash",
+          "[upkeep][hashserv]") {
+  StoreBench bench;
+  constexpr UnixSeconds k_day = 24 * 60 * 60;
+  const auto archive = [](char digit) {
+    return "sstate-cache/aa/bb/sstate:a:t:1:r0:x86:14:" + std::string(64, digit) + "_package.tar.zst";
+  };
+  TemporaryDirectory directory(TemporaryDirectory::Where::in_memory);
+  auto known = HashEquivalence::open(directory.path(), bench.clock, Durability::none);
+  REQUIRE(known);
+  for (const char digit : {'1', '2', '3', '4'}) {
+    const std::string hash(64, digit);
+    REQUIRE((*known)->equate({"m", hash}, hash));
+  }
+  REQUIRE(bench.put(archive('1'), "one"));
+  REQUIRE(bench.put(archive('2'), "two"));
+  api::SnapshotRequest request;
+  request.name = "r";
+  REQUIRE(bench.store->create_snapshot(request, "t"));
+  REQUIRE(bench.remove(archive('2')));  // a snapshot has it
+  LiveConfig config(Keeper::settings_for(bench, {}));
+  Upkeep upkeep(*bench.store, config, bench.clock, silent_logs().main, known->get());
+  const auto unihashes = [&] { return (*known)->count()->unihashes; };
+  upkeep.look({});
+  CHECK(unihashes() == 4);
+  bench.clock.advance(179 * k_day);
+  REQUIRE((*known)->unihash({"m", std::string(64, '3')}));
+  upkeep.look({});
+  CHECK(unihashes() == 4);
+  bench.clock.advance(2 * k_day);
+  upkeep.look({});
+  CHECK(unihashes() == 3);
+  CHECK_FALSE(*(*known)->unihash({"m", std::string(64, '4')}));
+  bench.clock.advance(179 * k_day);
+  upkeep.look({});
+  CHECK(unihashes() == 2);  // what is stored stays
+}
