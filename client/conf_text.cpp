@@ -62,7 +62,24 @@ constexpr std::string_view k_certificates_comment =
 constexpr std::string_view k_hash_equivalence_comment =
     "# With BB_SIGNATURE_HANDLER = \"OEEquivHash\" and a private BB_HASHSERVE = \"auto\" without upstream, "
     "hashes\n"
-    "# differ from build to build and little will match: let all builds share one hash equivalence server.\n";
+    "# differ from build to build and little will match: let all builds share one hash equivalence server.\n"
+    "# This one is it, too, with hashserv.listen in larderd.yaml.\n";
+
+std::string hash_equivalence(const ServerUrl& server, const api::Stat& stat) {
+  if (stat.hashserv.port == 0) return std::string(k_hash_equivalence_comment);
+  const std::string host = host_of(server);
+  const bool is_v6 = host.find(':') != std::string::npos;
+  const std::string at = (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(stat.hashserv.port);
+  return "# Tasks with the same output have the same hash in all builds that ask here (nothing of it is "
+         "encrypted):\n"
+         "BB_SIGNATURE_HANDLER = \"OEEquivHash\"\n"
+         "BB_HASHSERVE = \"" +
+         at +
+         "\"\n"
+         "# Only who may write is listened to. Where that takes a token, since scarthgap, in ~/.netrc:\n"
+         "#   machine " +
+         at + " login " + (server.has_credentials() ? server.user : "USER") + " password PASS\n";
+}
 
 constexpr std::string_view k_layer_comment =
     "# With the layer share/larder/meta-larder, BitBake asks once for all objects instead of for each by "
@@ -103,7 +120,7 @@ std::string bitbake_lines(const ServerUrl& server, const api::Stat& stat) {
   text += "\n" + credentials_comment(server) + authority_comment(server) + "\n";
   text += k_certificates_comment;
   text += "\n";
-  text += k_hash_equivalence_comment;
+  text += hash_equivalence(server, stat);
   return text;
 }
 

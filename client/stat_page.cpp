@@ -98,6 +98,10 @@ std::string stat_page(const std::string& server, const api::Stat& stat) {
   page += row("process", human_size(stat.resident_bytes) + " of memory, " + grouped(stat.connections) +
                              (stat.connections == 1 ? " connection" : " connections") + ", generation " +
                              grouped(stat.generation));
+  if (stat.hashserv.port != 0)
+    page += row("hashserv", "some " + grouped(stat.hashserv.unihashes) + " unihashes, " +
+                                grouped(stat.hashserv.requests) + " requests, port " +
+                                std::to_string(stat.hashserv.port));
   const std::string certificate = certificate_of(stat);
   if (!certificate.empty()) page += row("tls", certificate);
   for (const api::NamespaceStat& each : stat.namespaces) page += namespace_part(each);

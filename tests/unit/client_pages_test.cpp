@@ -177,6 +177,23 @@ TEST_CASE("only the lines that are meant to work are not comments", "[client][co
   CHECK(settings == 4);
 }
 
+TEST_CASE("where hash equivalence is served, builds are pointed at it", "[client][conf][hashserv]") {
+  api::Stat stat = server_stat();
+  const auto text = [&](const std::string& server) {
+    return conf_text(ConfFormat::local_conf, server_at(server), stat);
+  };
+  CHECK_THAT(text("http://cache:8480"), !Contains("\nBB_HASHSERVE") && Contains("hashserv.listen"));
+  CHECK_THAT(stat_page("x", stat), !Contains("unihashes"));
+  stat.hashserv = {8686, 12345, 67};
+  CHECK_THAT(text("http://cache:8480"), Contains("\nBB_HASHSERVE = \"cache:8686\"\n") &&
+                                            Contains("\nBB_SIGNATURE_HANDLER = \"OEEquivHash\"\n"));
+  CHECK_THAT(text("http://[fd00::1]:8480"), Contains("\nBB_HASHSERVE = \"[fd00::1]:8686\"\n"));
+  CHECK_THAT(text("http://ci:hunter2@cache"), Contains("machine cache:8686 login ci password PASS"));
+  CHECK_THAT(conf_text(ConfFormat::kas, server_at("http://cache"), stat), Contains("    BB_HASHSERVE = "));
+  CHECK_THAT(conf_text(ConfFormat::buildroot, server_at("http://cache"), stat), !Contains("BB_HASHSERVE"));
+  CHECK_THAT(stat_page("x", stat), Contains("some 12,345 unihashes, 67 requests, port 8686"));
+}
+
 TEST_CASE("credentials never reach the configuration", "[client][conf]") {
   for (const ConfFormat format : {ConfFormat::local_conf, ConfFormat::kas, ConfFormat::buildroot}) {
     const std::string text = conf_text(format, server_at("http://ci:hunter2@cache:8480"), server_stat());
