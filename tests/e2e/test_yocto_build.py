@@ -317,6 +317,40 @@ class FillAndTake(YoctoBuild):
         return wanted
 
 
+class EqualOutputs(YoctoBuild):
+    """With larderd as the server of hashes."""
+
+    def setUp(self):
+        self.start({"hashserv": {"listen": ["127.0.0.1:0"]}})
+
+    def test_what_depends_on_a_task_with_the_same_output_is_not_built_again(self):
+        self.assertIn("BB_HASHSERVE", self.reading())
+        self.first_build()
+        self.assertGreaterEqual(self.server.stat()["hashserv"]["unihashes"], 4)
+
+        # Another task, and the same output: nothing behind it is made again, and it need not be kept twice.
+        write_file(os.path.join(self.directory, "meta-tiny", "tool-native_1.0.bb"), (TOOL + "do_install[vardeps] += 'X'\nX = '1'\n").encode())
+        stored = set(self.server.index("sstate-cache"))
+        self.wipe()
+        self.configure(self.reading(), self.seeding())
+        said = self.bitbake(*RECIPES)
+        self.assert_no_word_of_larder(said)
+        ran = {task for task in self.tasks(said) if not task[1].endswith("_setscene")}
+        self.assertIn(("tool-native", "do_install"), ran)
+        makes = {"do_compile", "do_install", "do_populate_sysroot", "do_deploy"}  # others are under way before it is known
+        self.assertEqual([(recipe, task) for recipe, task in ran if recipe != "tool-native" and task in makes], [], said)
+        self.assertEqual(self.image(), b"boot\nINT LIBRARY;\n")
+        new = [name for name in self.server.index("sstate-cache") if name not in stored]
+        self.assertEqual([name for name in new if ":tool-native:" not in name], [])
+
+        # A third build knows from the server what the second has found out.
+        self.wipe()
+        self.configure(self.reading(), 'INHERIT += "larder"')
+        said = self.bitbake(*RECIPES)
+        self.assertEqual(wanted_and_missed(said)[1], 0, said)
+        self.assert_all_came_from_the_server(said)
+
+
 class WhatGoesWrong(YoctoBuild):
     """The build ends as it would have ended."""
 
