@@ -252,9 +252,9 @@ void raise_descriptor_limit(Config& config, spdlog::logger& log) {
   const rlim_t allowed = descriptor_limit();
   if (fit_to_descriptors(config, allowed) == Fit::as_it_was) return;
   log.warn(
-      "{} open files are allowed, enough for {} connections and {} FTP sessions instead of "
-      "http.max_connections and ftp.max_sessions",
-      allowed, config.http.max_connections, config.ftp.max_sessions);
+      "{} open files are allowed, enough for {} connections, {} FTP sessions and {} connections for hash "
+      "equivalence instead of http.max_connections, ftp.max_sessions and hashserv.max_connections",
+      allowed, config.http.max_connections, config.ftp.max_sessions, config.hashserv.max_connections);
 }
 
 // SIGHUP: logs are opened anew, and the configuration is read again. A wrong one changes nothing.

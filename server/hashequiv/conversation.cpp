@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <ctime>
+#include <utility>
 
 namespace larder::hashequiv {
 namespace {
@@ -249,6 +250,17 @@ void Conversation::go_on(Turn& turn) {
   }
   reader_.forget_taken();
   if (!turn.login && reader_.endless()) turn.over = true;
+  settle(turn);
+}
+
+// What is answered is durable. All that came together shares one sync.
+void Conversation::settle(Turn& turn) {
+  if (!std::exchange(has_told_, false)) return;
+  const auto synced = known_.sync();
+  if (synced) return;
+  turn.output.clear();
+  turn.login.reset();
+  fail(synced.error(), turn);
 }
 
 void Conversation::on_line(std::string_view line, Turn& turn) {
@@ -426,6 +438,7 @@ Conversation::Answer Conversation::report(const json::object& request, Turn& tur
     output.outhash = *outhash;
     output.details = details_in(request);
     if (!allowed_.owner.empty()) output.details[0] = allowed_.owner;
+    has_told_ = true;
     const auto stored = known_.report(std::move(output), proposed);
     if (stored) return mapping(*task, *stored);
     turn.troubles.push_back(stored.error().message());
@@ -450,6 +463,7 @@ Conversation::Answer Conversation::report_equiv(const json::object& request, Tur
     turn.over = true;
     return std::nullopt;
   }
+  has_told_ = true;
   const auto holds = known_.equate(*task, proposed);
   if (!holds) fail(holds.error(), turn);
   if (!holds) return std::nullopt;
@@ -475,6 +489,7 @@ Conversation::Answer Conversation::clean_up(std::string_view command, const json
       fail(count.error(), turn);
     return std::nullopt;
   };
+  has_told_ = true;
   if (command == "gc-status") {
     const auto status = known_.mark_status();
     if (!status) fail(status.error(), turn);
@@ -530,6 +545,7 @@ void Conversation::stream(std::string_view line, Turn& turn) {
     const auto mark = key_at(request.get_object(), "mark");
     const auto where = where_in(request.get_object());
     if (!mark || !where) return refuse("A line needs a mark, a text, and where, an object", turn);
+    has_told_ = true;
     const auto count = known_.mark(*mark, *where);
     if (!count) return fail(count.error(), turn);
     append_line(turn.output, json::serialize(counted(*count)));

@@ -97,6 +97,7 @@ class Conversation {
   };
 
   void go_on(Turn& turn);
+  void settle(Turn& turn);
   void on_line(std::string_view line, Turn& turn);
   void greet(std::string_view line, Turn& turn);
   void take_header(std::string_view line, Turn& turn);
@@ -123,6 +124,7 @@ class Conversation {
   Allowed allowed_;
   Login login_;
   bool wants_headers_ = false;
+  bool has_told_ = false;  // something that is not durable yet
   std::string chunks_;
 };
 

@@ -18,8 +18,8 @@ constexpr char k_end = '\0';
 constexpr std::string_view k_version = "1";
 constexpr std::string_view k_mark_key = "gc-mark";
 constexpr std::string_view k_last_key = "last-created";  // so that order outlives clocks that go back
-constexpr std::size_t k_most_key = 512;  // bytes of a field
-constexpr std::size_t k_step = 1024;     // rows changed together
+constexpr std::size_t k_most_key = 512;                  // bytes of a field
+constexpr std::size_t k_step = 1024;                     // rows changed together
 constexpr UnixSeconds k_day = 24 * 60 * 60;
 constexpr std::int64_t k_microseconds = 1'000'000;  // of a second
 
@@ -251,9 +251,26 @@ UnixSeconds HashEquivalence::today() const {
   return clock_.now() / k_day * k_day;
 }
 
-Result<void> HashEquivalence::make_durable() {
+Result<void> HashEquivalence::write(rocksdb::WriteBatch& batch) {
+  LARDER_TRY(state_->write(batch));
+  written_.fetch_add(1);
+  return {};
+}
+
+Result<void> HashEquivalence::sync() {
   if (durability_ == Durability::none) return {};
+  const std::uint64_t mine = written_.load();
+  std::unique_lock lock(syncing_);
+  synced_.wait(lock, [&] { return durable_ >= mine || !sync_runs_; });
+  if (durable_ >= mine) return {};
+  sync_runs_ = true;
+  const std::uint64_t all = written_.load();
+  lock.unlock();
   const auto status = state_->db->FlushWAL(true);
+  lock.lock();
+  sync_runs_ = false;
+  if (status.ok()) durable_ = all;
+  synced_.notify_all();
   if (!status.ok()) return failed("sync", status);
   return {};
 }
@@ -405,10 +422,9 @@ Result<std::string> HashEquivalence::report(Output output, const std::string& pr
       batch.Put(state_->family(State::tasks), key_of(output.task), known->encode());
       batch.Put(state_->family(State::by_unihash), name_key(known->unihash, output.task), "");
     }
-    if (batch.Count() > 0) LARDER_TRY(state_->write(batch));
+    if (batch.Count() > 0) LARDER_TRY(write(batch));
     holds = std::move(known->unihash);
   }
-  LARDER_TRY(make_durable());
   return holds;
 }
 
@@ -425,10 +441,9 @@ Result<std::string> HashEquivalence::equate(const Task& task, const std::string&
       rocksdb::WriteBatch batch;
       batch.Put(state_->family(State::tasks), key_of(task), fresh.encode());
       batch.Put(state_->family(State::by_unihash), name_key(proposed, task), "");
-      LARDER_TRY(state_->write(batch));
+      LARDER_TRY(write(batch));
     }
   }
-  LARDER_TRY(make_durable());
   return holds;
 }
 
@@ -524,7 +539,6 @@ Result<std::uint64_t> HashEquivalence::remove(const Where& where) {
   LARDER_TRY_ASSIGN(const std::vector<Task> tasks, tasks_where(where));
   LARDER_TRY_ASSIGN(std::uint64_t count, remove_outputs(outputs));
   LARDER_TRY_ASSIGN(const std::uint64_t more, remove_tasks(tasks, [](const Row&) { return true; }));
-  LARDER_TRY(make_durable());
   return count + more;
 }
 
@@ -543,7 +557,7 @@ Result<std::uint64_t> HashEquivalence::remove_outputs(std::span<const std::strin
       batch.Delete(state_->family(State::outputs), key);
       ++count;
     }
-    LARDER_TRY(state_->write(batch));
+    LARDER_TRY(write(batch));
   }
   return count;
 }
@@ -562,7 +576,7 @@ Result<std::uint64_t> HashEquivalence::remove_tasks(std::span<const Task> tasks,
       batch.Delete(state_->family(State::by_unihash), name_key(known->unihash, task));
       ++count;
     }
-    LARDER_TRY(state_->write(batch));
+    LARDER_TRY(write(batch));
   }
   return count;
 }
@@ -581,7 +595,6 @@ Result<std::uint64_t> HashEquivalence::remove_unused_outputs(std::int64_t before
     if (!known) unused.push_back(std::move(key));
   }
   LARDER_TRY_ASSIGN(const std::uint64_t count, remove_outputs(unused));
-  LARDER_TRY(make_durable());
   return count;
 }
 
@@ -590,7 +603,7 @@ Result<std::uint64_t> HashEquivalence::mark(const std::string& mark, const Where
     const std::lock_guard lock(writing_);
     rocksdb::WriteBatch batch;
     batch.Put(state_->family(State::meta), slice(k_mark_key), mark);
-    LARDER_TRY(state_->write(batch));
+    LARDER_TRY(write(batch));
   }
   LARDER_TRY_ASSIGN(const std::vector<Task> found, tasks_where(where));
   std::uint64_t count = 0;
@@ -606,9 +619,8 @@ Result<std::uint64_t> HashEquivalence::mark(const std::string& mark, const Where
       batch.Put(state_->family(State::tasks), key_of(task), known->encode());
       ++count;
     }
-    LARDER_TRY(state_->write(batch));
+    LARDER_TRY(write(batch));
   }
-  LARDER_TRY(make_durable());
   return count;
 }
 
@@ -642,9 +654,8 @@ Result<std::uint64_t> HashEquivalence::sweep(const std::string& mark) {
     const std::lock_guard lock(writing_);
     rocksdb::WriteBatch batch;
     batch.Delete(state_->family(State::meta), slice(k_mark_key));
-    LARDER_TRY(state_->write(batch));
+    LARDER_TRY(write(batch));
   }
-  LARDER_TRY(make_durable());
   return count;
 }
 
@@ -670,7 +681,7 @@ Result<void> HashEquivalence::keep(const std::unordered_set<std::string>& unihas
       known->asked = today();
       batch.Put(state_->family(State::tasks), key_of(task), known->encode());
     }
-    LARDER_TRY(state_->write(batch));
+    LARDER_TRY(write(batch));
   }
   return {};
 }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -24,6 +25,10 @@
 #include "common/clock.hpp"
 #include "common/result.hpp"
 #include "server/config.hpp"
+
+namespace rocksdb {
+class WriteBatch;
+}
 
 namespace larder {
 
@@ -64,7 +69,7 @@ class HashEquivalence {
   static bool is_unihash(std::string_view text);  // 64 lower-case hexadecimal digits
 
   // Creates the directory's content when it is empty. Errc::busy when another process has it open. Unless
-  // `durability` is none, what was acknowledged survives a power cut.
+  // `durability` is none, what was told before a call of sync() survives a power cut.
   static Result<std::unique_ptr<HashEquivalence>> open(const std::filesystem::path& directory,
                                                        const Clock& clock, Durability durability);
   ~HashEquivalence();
@@ -89,6 +94,9 @@ class HashEquivalence {
   std::uint64_t unihashes() const;  // about, at once
 
   // Telling -------------------------------------------------------------------
+
+  // Those who wait at the same time share one sync of the disk.
+  Result<void> sync();
 
   // The unihash that holds for the output's task from now on: the one it has, or that of the oldest other
   // task with this output, or `proposed`. `output.created` is set here. Errc::no_space.
@@ -131,10 +139,10 @@ class HashEquivalence {
   Result<std::optional<std::string>> equivalent(const Output& output) const;
   Result<std::vector<Task>> tasks_where(const Where& where) const;
   Result<std::vector<std::string>> outputs_where(const Where& where) const;  // keys
+  Result<void> write(rocksdb::WriteBatch& batch);
   Result<std::uint64_t> remove_outputs(std::span<const std::string> keys);
   using Doomed = std::function<bool(const Row& row)>;
   Result<std::uint64_t> remove_tasks(std::span<const Task> tasks, const Doomed& doomed);
-  Result<void> make_durable();
   UnixSeconds today() const;
 
   const std::unique_ptr<State> state_;
@@ -142,6 +150,12 @@ class HashEquivalence {
   const Durability durability_;
   std::mutex writing_;  // what is written depends on what was read
   std::int64_t last_created_ = 0;
+
+  std::mutex syncing_;
+  std::condition_variable synced_;
+  std::atomic<std::uint64_t> written_{0};  // batches,
+  std::uint64_t durable_ = 0;              // those of them that are,
+  bool sync_runs_ = false;                 // and more are about to be
 };
 
 }  // namespace larder
