@@ -1,4 +1,5 @@
 # docker build -t larder . && docker run -p 8480:8480 -v larder:/var/lib/larder larder
+# With hash equivalence: -p 8686:8686 -e LARDER_LISTEN_HASHSERV='*:8686'
 # With FTP: -p 8421:8421 -p 8500-8599:8500-8599 -e LARDER_LISTEN_FTP='*:8421 as ADDRESS-OF-THIS-MACHINE'
 FROM debian:12 AS build
 COPY . /src
@@ -18,7 +19,7 @@ RUN apt-get update \
 COPY --from=build /stage /
 USER larder
 VOLUME /var/lib/larder
-EXPOSE 8480 8421 8500-8599
+EXPOSE 8480 8421 8500-8599 8686
 ENV LARDER_FTP_PASSIVE_PORTS=8500-8599
 # What the client inside the container talks to.
 ENV LARDER_SERVER=http://127.0.0.1:8480
