@@ -349,6 +349,8 @@ void check_hashserv(const Config& config, Checker& check) {
   const HashservConfig& hashserv = config.hashserv;
   check.require(hashserv.idle_timeout > std::chrono::milliseconds(0), "hashserv.idle_timeout",
                 "must be more than 0");
+  check.require(hashserv.keep == std::chrono::milliseconds(0) || hashserv.keep >= std::chrono::days(1),
+                "hashserv.keep", "must be 1d or more, or 0: what was asked for is noted by the day");
   check.require(hashserv.max_connections > 0, "hashserv.max_connections", "must be more than 0");
   check.require(hashserv.max_connections_per_address > 0, "hashserv.max_connections_per_address",
                 "must be more than 0");

@@ -106,7 +106,16 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs, Sockets 
   LARDER_TRY_ASSIGN(OpenStore store, open_store(config, k_clock));
   if (!sockets.hashserv.empty()) {
     const std::filesystem::path directory = config.data / k_hash_equivalence;
-    auto opened = HashEquivalence::open(directory, k_clock, config.durability);
+    if (hashserv_namespace(config).empty())
+      return Error(Errc::invalid_argument,
+                   "hash equivalence needs a namespace of the kind sstate, and there is none");
+    // The same floor as for uploads: what is left is for those who make room.
+    const auto has_room = [raw = store.store.get(),
+                           floor = config.free_space_floor.bytes](std::uint64_t bytes) {
+      const auto disk = raw->disk_space();
+      return !disk || disk->free_bytes >= floor + bytes;
+    };
+    auto opened = HashEquivalence::open(directory, k_clock, config.durability, has_room);
     if (!opened) return opened.error();
     store.equivalences = std::move(*opened);
   }

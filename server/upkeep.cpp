@@ -144,7 +144,7 @@ void Upkeep::forget_equivalences(const std::stop_token& stop) {
     auto stored = unasked;
     for (const std::string& each : homeless) stored.erase(each);
     LARDER_TRY(equivalences_->keep(stored));
-    return true;
+    return tasks > 0 || !stored.empty();
   };
   Result<bool> more = true;
   while (more && *more && !stop.stop_requested()) more = go_on();

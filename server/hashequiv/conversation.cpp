@@ -15,8 +15,9 @@ using std::chrono::steady_clock;
 
 constexpr std::string_view k_protocol = "OEHASHEQUIV";
 constexpr std::int64_t k_microseconds = 1'000'000;  // of a second
+constexpr std::size_t k_enough = 256 << 10;         // bytes of output
 
-enum class Needs : std::uint8_t { nothing, read, read_and_report, clean };
+enum class Needs : std::uint8_t { nothing, read, clean };
 
 struct Command {
   std::string_view name;
@@ -28,8 +29,8 @@ constexpr std::array<Command, 19> k_commands = {{
     {"get-outhash", Needs::read},     {"get-stream", Needs::read},
     {"exists-stream", Needs::read},   {"get-stats", Needs::read},
     {"get-db-usage", Needs::clean},   {"get-db-query-columns", Needs::clean},
-    {"report", Needs::read},  // without @report it is answered, and nothing stored
-    {"auth", Needs::nothing},         {"report-equiv", Needs::read_and_report},
+    {"report", Needs::read},  // without @report both are answered, and nothing is stored
+    {"auth", Needs::nothing},         {"report-equiv", Needs::read},
     {"reset-stats", Needs::clean},    {"backfill-wait", Needs::read},
     {"remove", Needs::clean},         {"gc-mark", Needs::clean},
     {"gc-mark-stream", Needs::clean}, {"gc-sweep", Needs::clean},
@@ -40,9 +41,6 @@ constexpr std::array<Command, 19> k_commands = {{
 std::string_view lacking(Needs needs, const Allowed& allowed) {
   switch (needs) {
     case Needs::nothing: return {};
-    case Needs::read_and_report:
-      if (!allowed.report) return "@report (the right to write)";
-      [[fallthrough]];
     case Needs::read: return allowed.read ? std::string_view() : "@read";
     case Needs::clean: return allowed.clean ? std::string_view() : "@db-admin (the right to delete)";
   }
@@ -231,35 +229,50 @@ std::uint64_t Statistics::ever() const {
 // ----------------------------------------------------------------- framing --
 
 Conversation::~Conversation() {
-  shared_.buffered.fetch_sub(chunks_.size(), std::memory_order_relaxed);
+  give_back_room();
+}
+
+void Conversation::give_back_room() {
+  if (room_ != nullptr) room_->taken.fetch_sub(chunks_.size(), std::memory_order_relaxed);
+  room_ = nullptr;
+  std::string().swap(chunks_);
 }
 
 Conversation::Turn Conversation::hear(std::string bytes, Allowed allowed) {
   allowed_ = std::move(allowed);
   reader_.feed(bytes);
+  return go_on();
+}
+
+Conversation::Turn Conversation::go_on() {
   Turn turn;
-  go_on(turn);
+  proceed(turn);
   return turn;
 }
 
-void Conversation::go_on(Turn& turn) {
-  while (!turn.over && !turn.login) {
+// As much as is sent in one go: what a peer asks for in a few bytes can be large.
+void Conversation::proceed(Turn& turn) {
+  const bool may_stream = (state_ != State::get_stream && state_ != State::exists_stream) || allowed_.read;
+  if (!may_stream || (state_ == State::mark_stream && !allowed_.clean)) turn.over = true;
+  while (!turn.over && !turn.login && !turn.more) {
     const auto line = reader_.next();
     if (!line) break;
     on_line(*line, turn);
+    turn.more = turn.output.size() >= k_enough;
   }
   reader_.forget_taken();
-  if (!turn.login && reader_.endless()) turn.over = true;
+  if (!turn.login && !turn.more && reader_.endless()) turn.over = true;
   settle(turn);
 }
 
-// What is answered is durable. All that came together shares one sync.
+// What somebody was told of their own reports is durable. All that came together shares one sync.
 void Conversation::settle(Turn& turn) {
   if (!std::exchange(has_told_, false)) return;
   const auto synced = known_.sync();
   if (synced) return;
   turn.output.clear();
   turn.login.reset();
+  turn.more = false;
   fail(synced.error(), turn);
 }
 
@@ -298,30 +311,29 @@ void Conversation::take_header(std::string_view line, Turn& turn) {
 void Conversation::take_chunk(std::string_view line, Turn& turn) {
   if (line.empty()) {
     state_ = State::requests;
-    const std::string whole = std::exchange(chunks_, {});
-    on_message(whole, turn);
-    shared_.buffered.fetch_sub(whole.size(), std::memory_order_relaxed);
-    return;
+    on_message(chunks_, turn);
+    return give_back_room();
   }
-  const std::uint64_t all = shared_.buffered.fetch_add(line.size(), std::memory_order_relaxed) + line.size();
+  if (room_ == nullptr) room_ = allowed_.report ? &shared_.of_writers : &shared_.of_others;
+  const std::uint64_t all = room_->taken.fetch_add(line.size(), std::memory_order_relaxed) + line.size();
   chunks_.append(line);
-  turn.over = chunks_.size() > k_longest_message || all > k_most_buffered;
+  if (all > room_->together) turn.troubles.emplace_back("too many long messages at a time: one was cut off");
+  turn.over = chunks_.size() > room_->message || all > room_->together;
 }
 
 void Conversation::on_message(std::string_view text, Turn& turn) {
-  if (announces_chunks(text)) {
-    state_ = State::chunks;
+  const auto message = parse_message(text);
+  if (!message || !message->is_object()) {
+    turn.over = true;
     return;
   }
-  json::error_code failure;
-  const json::value message = json::parse(json::string_view(text.data(), text.size()), failure);
-  if (failure || !message.is_object()) {
-    turn.over = true;
+  if (state_ == State::requests && announces_chunks(*message)) {
+    state_ = State::chunks;
     return;
   }
   for (const Command& each : k_commands) {
     const json::value* value =
-        message.get_object().if_contains(json::string_view(each.name.data(), each.name.size()));
+        message->get_object().if_contains(json::string_view(each.name.data(), each.name.size()));
     if (value == nullptr) continue;
     const std::string_view lacks = lacking(each.needs, allowed_);
     if (!lacks.empty())
@@ -432,24 +444,39 @@ Conversation::Answer Conversation::report(const json::object& request, Turn& tur
     turn.over = true;
     return std::nullopt;
   }
-  if (allowed_.report) {
-    HashEquivalence::Output output;
-    output.task = *task;
-    output.outhash = *outhash;
-    output.details = details_in(request);
-    if (!allowed_.owner.empty()) output.details[0] = allowed_.owner;
-    has_told_ = true;
-    const auto stored = known_.report(std::move(output), proposed);
-    if (stored) return mapping(*task, *stored);
-    turn.troubles.push_back(stored.error().message());
-    if (stored.error().code() != Errc::no_space) turn.over = true;
-    if (turn.over) return std::nullopt;
-  }
-  // What would hold; the build goes on with it.
-  const auto found = known_.output(task->method, *outhash, HashEquivalence::Which::with_unihash);
+  if (!allowed_.report) return what_would_hold(*task, *outhash, proposed, turn);
+  HashEquivalence::Output output;
+  output.task = *task;
+  output.outhash = *outhash;
+  output.details = details_in(request);
+  if (!allowed_.owner.empty()) output.details[0] = allowed_.owner;
+  const auto stored = known_.report(std::move(output), proposed);
+  if (!stored) note_failure(stored.error(), turn);
+  if (turn.over) return std::nullopt;
+  if (!stored) return what_would_hold(*task, *outhash, proposed, turn);
+  shared_.full = false;
+  has_told_ = true;
+  return mapping(*task, *stored);
+}
+
+// Without room on the disk a build goes on as if it might not report; that is told once.
+void Conversation::note_failure(const Error& error, Turn& turn) {
+  if (error.code() != Errc::no_space) return fail(error, turn);
+  if (!shared_.full.exchange(true)) turn.troubles.push_back(error.message());
+}
+
+Conversation::Answer Conversation::what_would_hold(const HashEquivalence::Task& task,
+                                                   const std::string& outhash, const std::string& proposed,
+                                                   Turn& turn) {
+  const auto own = known_.unihash(task);
+  if (!own) fail(own.error(), turn);
+  if (!own) return std::nullopt;
+  if (*own) return mapping(task, **own);
+  if (outhash.empty()) return mapping(task, proposed);
+  const auto found = known_.output(task.method, outhash, HashEquivalence::Which::with_unihash);
   if (!found) fail(found.error(), turn);
   if (!found) return std::nullopt;
-  return mapping(*task, *found && (*found)->unihash ? *(*found)->unihash : proposed);
+  return mapping(task, *found && (*found)->unihash ? *(*found)->unihash : proposed);
 }
 
 Conversation::Answer Conversation::report_equiv(const json::object& request, Turn& turn) {
@@ -463,10 +490,12 @@ Conversation::Answer Conversation::report_equiv(const json::object& request, Tur
     turn.over = true;
     return std::nullopt;
   }
-  has_told_ = true;
+  if (!allowed_.report) return what_would_hold(*task, "", proposed, turn);
   const auto holds = known_.equate(*task, proposed);
-  if (!holds) fail(holds.error(), turn);
-  if (!holds) return std::nullopt;
+  if (!holds) note_failure(holds.error(), turn);
+  if (turn.over) return std::nullopt;
+  if (!holds) return what_would_hold(*task, "", proposed, turn);
+  has_told_ = true;
   return mapping(*task, *holds);
 }
 
@@ -538,12 +567,10 @@ void Conversation::stream(std::string_view line, Turn& turn) {
     if (!found) return fail(found.error(), turn);
     append_line(turn.output, *found ? "true" : "false");
   } else {
-    json::error_code failure;
-    const json::value request = json::parse(json::string_view(line.data(), line.size()), failure);
-    if (failure || !request.is_object())
-      return refuse("Could not decode JSONL input '" + std::string(line) + "'", turn);
-    const auto mark = key_at(request.get_object(), "mark");
-    const auto where = where_in(request.get_object());
+    const auto request = parse_message(line);
+    if (!request || !request->is_object()) return refuse("A line is no JSON object", turn);
+    const auto mark = key_at(request->get_object(), "mark");
+    const auto where = where_in(request->get_object());
     if (!mark || !where) return refuse("A line needs a mark, a text, and where, an object", turn);
     has_told_ = true;
     const auto count = known_.mark(*mark, *where);
@@ -565,7 +592,7 @@ Conversation::Turn Conversation::logged_in(Allowed allowed) {
   append_message(turn.output, json::object{{"result", true},
                                            {"username", json_text(login_.user)},
                                            {"permissions", std::move(permissions)}});
-  go_on(turn);
+  proceed(turn);
   return turn;
 }
 

@@ -47,15 +47,23 @@ struct Allowed {
   std::string owner;    // who it is, for what they report; empty: nobody in particular
 };
 
+// Room for messages that are not complete, for all peers of a kind.
+struct Room {
+  std::size_t message = 0;     // bytes of one
+  std::uint64_t together = 0;  // bytes of all; who goes beyond is cut off
+  std::atomic<std::uint64_t> taken{0};
+};
+
 // What all conversations share.
 struct Shared {
   Shared(HashEquivalence& store, const Clock& time) : known(store), clock(time) {}
   HashEquivalence& known;
   const Clock& clock;
   Statistics statistics;
-  std::atomic<std::uint64_t> buffered{0};  // bytes of messages that are not complete, of all peers
+  Room of_writers{k_longest_message, 256 << 20};
+  Room of_others{4 << 20, 64 << 20};  // nothing of what they tell is kept
+  std::atomic<bool> full{false};      // the last report found no room on the disk
 };
-inline constexpr std::uint64_t k_most_buffered = 256 << 20;  // of these; who goes beyond is cut off
 
 class Conversation {
  public:
@@ -73,17 +81,20 @@ class Conversation {
   struct Turn {
     Turn() = default;
     std::string output;
+    bool more = false;                  // there is more to be said: go_on()
     bool over = false;                  // the connection ends behind the output
     std::optional<Login> login;         // who is it? logged_in() or refuse_login() goes on
     std::vector<std::string> troubles;  // for the log
   };
   // Answers what `bytes` complete.
   Turn hear(std::string bytes, Allowed allowed);
+  Turn go_on();  // once the output of a turn with `more` has been sent
   Turn logged_in(Allowed allowed);
   Turn refuse_login();
 
+  bool greeted() const { return state_ != State::protocol && state_ != State::headers; }
   // Nothing was begun that has no answer yet.
-  bool at_rest() const { return reader_.buffered() == 0 && chunks_.empty(); }
+  bool at_rest() const { return reader_.buffered() == 0 && state_ != State::chunks; }
 
  private:
   enum class State : std::uint8_t {
@@ -96,12 +107,13 @@ class Conversation {
     mark_stream
   };
 
-  void go_on(Turn& turn);
+  void proceed(Turn& turn);
   void settle(Turn& turn);
   void on_line(std::string_view line, Turn& turn);
   void greet(std::string_view line, Turn& turn);
   void take_header(std::string_view line, Turn& turn);
   void take_chunk(std::string_view line, Turn& turn);
+  void give_back_room();
   void on_message(std::string_view text, Turn& turn);
   void stream(std::string_view line, Turn& turn);
 
@@ -111,6 +123,9 @@ class Conversation {
   Answer get(const boost::json::object& request, Turn& turn);
   Answer get_outhash(const boost::json::object& request, Turn& turn);
   Answer report(const boost::json::object& request, Turn& turn);
+  Answer what_would_hold(const HashEquivalence::Task& task, const std::string& outhash,
+                         const std::string& proposed, Turn& turn);
+  void note_failure(const Error& error, Turn& turn);
   Answer report_equiv(const boost::json::object& request, Turn& turn);
   Answer count_rows(Turn& turn);
   Answer clean_up(std::string_view command, const boost::json::object& request, Turn& turn);
@@ -126,6 +141,7 @@ class Conversation {
   bool wants_headers_ = false;
   bool has_told_ = false;  // something that is not durable yet
   std::string chunks_;
+  Room* room_ = nullptr;  // that chunks_ is in
 };
 
 }  // namespace larder::hashequiv

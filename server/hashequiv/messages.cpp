@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <new>
 
 namespace larder::hashequiv {
 namespace {
@@ -43,6 +44,27 @@ std::string to_ascii(std::string_view text) {
   return out;
 }
 
+// Memory for what is parsed, and no more than that: a few bytes of JSON can stand for many of a tree.
+class Bounded final : public json::memory_resource {
+ public:
+  explicit Bounded(std::size_t bytes) : left_(bytes) {}
+
+ private:
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    if (bytes > left_) throw std::bad_alloc();
+    void* const memory = ::operator new(bytes, std::align_val_t(alignment));
+    left_ -= bytes;
+    return memory;
+  }
+  void do_deallocate(void* memory, std::size_t bytes, std::size_t alignment) override {
+    ::operator delete(memory, bytes, std::align_val_t(alignment));
+    left_ += bytes;
+  }
+  bool do_is_equal(const json::memory_resource& other) const noexcept override { return this == &other; }
+
+  std::size_t left_;
+};
+
 }  // namespace
 
 std::optional<std::string_view> LineReader::next() {
@@ -64,11 +86,24 @@ void LineReader::forget_taken() {
   if (buffer_.empty()) std::string().swap(buffer_);
 }
 
-bool announces_chunks(std::string_view line) {
-  if (line.find("chunk-stream") == std::string_view::npos) return false;
+std::optional<json::value> parse_message(std::string_view text) {
+  constexpr std::size_t k_times = 8;
+  constexpr std::size_t k_more = 64 << 10;
   json::error_code failure;
-  const auto value = json::parse(json::string_view(line.data(), line.size()), failure);
-  return !failure && value.is_object() && value.get_object().contains("chunk-stream");
+  try {
+    const json::storage_ptr memory = json::make_shared_resource<Bounded>(k_times * text.size() + k_more);
+    json::parser parser(memory);
+    parser.reset(memory);
+    parser.write(text.data(), text.size(), failure);
+    if (failure) return std::nullopt;
+    return parser.release();
+  } catch (const std::bad_alloc&) {
+    return std::nullopt;
+  }
+}
+
+bool announces_chunks(const json::value& message) {
+  return message.is_object() && message.get_object().contains("chunk-stream");
 }
 
 // The peer takes white space from the end of each line: a chunk ends in none. It can only be part of a

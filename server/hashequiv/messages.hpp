@@ -12,7 +12,7 @@ namespace larder::hashequiv {
 
 inline constexpr std::size_t k_longest_line = 64 << 10;  // bytes that a peer may send in one
 inline constexpr std::size_t k_longest_message =
-    32 << 20;  // bytes; outhash_siginfo lists each file of an output
+    16 << 20;  // bytes; outhash_siginfo lists each file of an output
 
 // Lines out of what comes in pieces.
 class LineReader {
@@ -32,8 +32,10 @@ class LineReader {
   std::size_t searched_ = 0;  // bytes of it without an end of a line, from taken_ on
 };
 
-// Whether a line says that chunks follow.
-bool announces_chunks(std::string_view line);
+// Nothing: it is no JSON, or takes more memory than anything of that length that somebody means.
+std::optional<boost::json::value> parse_message(std::string_view text);
+// Whether a message says that chunks follow.
+bool announces_chunks(const boost::json::value& message);
 
 // Appends a value as a line or as chunks, in ASCII.
 void append_message(std::string& out, const boost::json::value& message);

@@ -1,12 +1,19 @@
 #include "server/hashequiv/session.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <boost/asio/steady_timer.hpp>
 #include <vector>
 
 namespace larder::hashequiv {
 namespace {
 
-constexpr std::size_t k_read = 64 << 10;  // bytes at a time
+constexpr std::size_t k_read = 64 << 10;   // bytes at a time
+constexpr std::size_t k_piece = 64 << 10;  // bytes between two looks at the time
+constexpr std::chrono::seconds k_longest_greeting(60);
+constexpr std::chrono::minutes k_longest_message_time(2);
 
 }  // namespace
 
@@ -32,13 +39,18 @@ Task<void> HashservSession::serve(Context& context, SessionSet& sessions,
 }
 
 Task<void> HashservSession::run() {
-  // A connection is kept for a whole build; one whose machine was switched off has to be noticed some day.
-  ErrorCode ignored;
-  connection_->socket().set_option(asio::socket_base::keep_alive(true), ignored);
+  notice_dead_peers();
   std::vector<char> input;
+  SteadyTime began;  // what is half said
   while (context_.ready() && !sessions_.draining()) {
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (!idle_ && !conversation_.at_rest() && began == SteadyTime()) began = now;
+    if (conversation_.at_rest()) began = SteadyTime();
     idle_ = conversation_.at_rest();
-    connection_->set_deadline(std::chrono::steady_clock::now() + context_.config->hashserv.idle_timeout);
+    const SteadyTime patience = !conversation_.greeted() ? started_ + k_longest_greeting
+                                : idle_                  ? now + context_.config->hashserv.idle_timeout
+                                                         : began + k_longest_message_time;
+    connection_->set_deadline(patience);
     input.resize(k_read);
     const std::span<char> room(input);
     const Connection::ReadOutcome outcome = co_await connection_->read_some(room);
@@ -59,23 +71,43 @@ Task<void> HashservSession::run() {
   connection_->close();
 }
 
+// A connection is kept for a whole build; a machine that was switched off meanwhile says nothing.
+void HashservSession::notice_dead_peers() {
+  const auto set = [this](int level, int option, int value) {
+    (void)::setsockopt(connection_->descriptor(), level, option, &value, sizeof value);
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 120);  // seconds of silence, then
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 30);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 4);
+}
+
 Task<bool> HashservSession::carry_on(Conversation::Turn& turn) {
   while (true) {
     for (const std::string& each : turn.troubles) context_.warn(each);
-    const bool over = turn.over;
-    std::string output = std::move(turn.output);
-    const bool sent = co_await send(std::move(output));
-    if (over && sent) co_await connection_->finish_sending();
-    if (!sent || over) co_return false;
-    if (!turn.login) co_return true;
-    co_await log_in(turn);
+    const bool sent = co_await send(turn.output);
+    if (turn.over && sent) co_await connection_->finish_sending();
+    if (!sent || turn.over) co_return false;
+    if (turn.login) {
+      co_await log_in(turn);
+      continue;
+    }
+    if (!turn.more) co_return true;
+    if (!context_.ready() || sessions_.draining()) co_return false;
+    turn = co_await context_.pool.run(&Conversation::go_on, &conversation_);
   }
 }
 
-Task<bool> HashservSession::send(std::string output) {
-  if (output.empty()) co_return true;
-  connection_->set_deadline(std::chrono::steady_clock::now() + context_.config->http.body_timeout);
-  const ErrorCode error = co_await connection_->write(output);
+Task<bool> HashservSession::send(std::string_view output) {
+  const HttpConfig& limits = context_.config->http;
+  const Pace pace(limits.body_timeout, limits.min_rate.bytes, std::chrono::steady_clock::now());
+  ErrorCode error;
+  for (std::uint64_t sent = 0; sent < output.size() && !error;) {
+    const std::string_view piece = output.substr(sent, k_piece);
+    connection_->set_deadline(pace.deadline(sent, std::chrono::steady_clock::now()));
+    error = co_await connection_->write(piece);
+    sent += piece.size();
+  }
   connection_->set_deadline(SteadyTime::max());
   if (!error) bytes_out_ += output.size();
   co_return !error;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "server/access/visitor.hpp"
 #include "server/access_log.hpp"
@@ -42,7 +43,8 @@ class HashservSession final : public Session {
  private:
   Task<void> run();
   Task<bool> carry_on(Conversation::Turn& turn);  // sends, logs in; false: the connection is over
-  Task<bool> send(std::string output);
+  Task<bool> send(std::string_view output);
+  void notice_dead_peers();
   Task<void> log_in(Conversation::Turn& turn);  // and what comes of it
   Task<Authorizer::Recognition> recognise(const Credentials& credentials);
   Task<bool> still_known();  // the token was not revoked meanwhile, and the rules are those in force

@@ -10,6 +10,8 @@
 #include <charconv>
 #include <functional>
 
+#include "server/store/no_log.hpp"
+
 namespace larder {
 namespace {
 
@@ -19,6 +21,7 @@ constexpr std::string_view k_version = "1";
 constexpr std::string_view k_mark_key = "gc-mark";
 constexpr std::string_view k_last_key = "last-created";  // so that order outlives clocks that go back
 constexpr std::size_t k_most_key = 512;                  // bytes of a field
+constexpr std::size_t k_most_seen = 1000;                // outputs, for one that has a unihash
 constexpr std::size_t k_step = 1024;                     // rows changed together
 constexpr UnixSeconds k_day = 24 * 60 * 60;
 constexpr std::int64_t k_microseconds = 1'000'000;  // of a second
@@ -207,13 +210,15 @@ bool HashEquivalence::is_unihash(std::string_view text) {
   return text.size() == k_digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-HashEquivalence::HashEquivalence(std::unique_ptr<State> state, const Clock& clock, Durability durability)
-    : state_(std::move(state)), clock_(clock), durability_(durability) {}
+HashEquivalence::HashEquivalence(std::unique_ptr<State> state, const Clock& clock, Durability durability,
+                                 HasRoom has_room)
+    : state_(std::move(state)), clock_(clock), durability_(durability), has_room_(std::move(has_room)) {}
 
 HashEquivalence::~HashEquivalence() = default;
 
 Result<std::unique_ptr<HashEquivalence>> HashEquivalence::open(const std::filesystem::path& directory,
-                                                               const Clock& clock, Durability durability) {
+                                                               const Clock& clock, Durability durability,
+                                                               HasRoom has_room) {
   constexpr std::size_t k_cache = 32 << 20;
   const auto cache = rocksdb::NewLRUCache(k_cache);
   rocksdb::DBOptions options;
@@ -222,7 +227,7 @@ Result<std::unique_ptr<HashEquivalence>> HashEquivalence::open(const std::filesy
   options.max_open_files = 256;
   options.max_background_jobs = 2;
   options.allow_fallocate = false;
-  options.keep_log_file_num = 2;
+  options.info_log = std::make_shared<NoLog>();
   options.max_total_wal_size = 32 << 20;
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const char* name : {"default", "tasks", "outputs", "by_outhash", "by_unihash"})
@@ -241,7 +246,8 @@ Result<std::unique_ptr<HashEquivalence>> HashEquivalence::open(const std::filesy
   }
   state->db.reset(raw);
   std::copy(handles.begin(), handles.end(), state->handles.begin());
-  std::unique_ptr<HashEquivalence> known(new HashEquivalence(std::move(state), clock, durability));
+  std::unique_ptr<HashEquivalence> known(
+      new HashEquivalence(std::move(state), clock, durability, std::move(has_room)));
   LARDER_TRY_ASSIGN(const auto last, known->state_->get(State::meta, k_last_key));
   if (last) known->last_created_ = number_in<std::int64_t>(*last).value_or(0);
   return known;
@@ -255,6 +261,12 @@ Result<void> HashEquivalence::write(rocksdb::WriteBatch& batch) {
   LARDER_TRY(state_->write(batch));
   written_.fetch_add(1);
   return {};
+}
+
+Result<void> HashEquivalence::write_more(rocksdb::WriteBatch& batch) {
+  if (has_room_ && !has_room_(batch.GetDataSize()))
+    return Error(Errc::no_space, "the disk is full: nothing is added to the hash equivalences");
+  return write(batch);
 }
 
 Result<void> HashEquivalence::sync() {
@@ -286,16 +298,19 @@ Result<std::optional<HashEquivalence::Row>> HashEquivalence::row(const Task& tas
 Result<std::optional<std::string>> HashEquivalence::unihash(const Task& task) {
   LARDER_TRY_ASSIGN(auto found, row(task));
   if (!found) return std::optional<std::string>();
-  if (found->asked < today()) {
-    const std::lock_guard lock(writing_);
-    LARDER_TRY_ASSIGN(auto again, row(task));  // removed meanwhile it stays so
-    if (again) {
-      again->asked = today();
-      (void)state_->db->Put(rocksdb::WriteOptions(), state_->family(State::tasks), key_of(task),
-                            again->encode());  // for the sake of what is kept; not worth a failure
-    }
-  }
+  if (found->asked < today()) note_asked(task);
   return std::optional<std::string>(std::move(found->unihash));
+}
+
+// For the sake of what is kept: not worth a failure.
+void HashEquivalence::note_asked(const Task& task) {
+  const std::lock_guard lock(writing_);
+  auto again = row(task);  // removed meanwhile it stays so
+  if (!again || !*again) return;
+  (*again)->asked = today();
+  rocksdb::WriteBatch batch;
+  batch.Put(state_->family(State::tasks), key_of(task), (*again)->encode());
+  (void)write_more(batch);
 }
 
 Result<bool> HashEquivalence::has_unihash(std::string_view unihash) const {
@@ -330,6 +345,7 @@ Result<std::optional<HashEquivalence::OutputOfTask>> HashEquivalence::output(std
                                                                              Which which) const {
   std::optional<OutputOfTask> found;
   Result<void> outcome;
+  std::size_t seen = 0;
   const auto look_at = [&](std::string_view key) -> Result<void> {
     const auto names = split<4>(key);
     if (!names) return damaged("order of outputs");
@@ -354,7 +370,7 @@ Result<std::optional<HashEquivalence::OutputOfTask>> HashEquivalence::output(std
   LARDER_TRY(
       state_->each(State::by_outhash, joined({method, outhash}), [&](std::string_view key, std::string_view) {
         outcome = look_at(key);
-        return outcome.ok() && !found;
+        return outcome.ok() && !found && ++seen < k_most_seen;
       }));
   LARDER_TRY(outcome);
   return found;
@@ -364,6 +380,7 @@ Result<std::optional<HashEquivalence::OutputOfTask>> HashEquivalence::output(std
 Result<std::optional<std::string>> HashEquivalence::equivalent(const Output& output) const {
   std::optional<std::string> found;
   Result<void> outcome;
+  std::size_t seen = 0;
   const auto look_at = [&](std::string_view key) -> Result<void> {
     const auto names = split<4>(key);
     if (!names) return damaged("order of outputs");
@@ -375,7 +392,7 @@ Result<std::optional<std::string>> HashEquivalence::equivalent(const Output& out
   LARDER_TRY(state_->each(State::by_outhash, joined({output.task.method, output.outhash}),
                           [&](std::string_view key, std::string_view) {
                             outcome = look_at(key);
-                            return outcome.ok() && !found;
+                            return outcome.ok() && !found && ++seen < k_most_seen;
                           }));
   LARDER_TRY(outcome);
   return found;
@@ -418,11 +435,14 @@ Result<std::string> HashEquivalence::report(Output output, const std::string& pr
     if (!known) {
       LARDER_TRY_ASSIGN(auto other, equivalent(output));
       LARDER_TRY_ASSIGN(std::string mark, state_->mark());
-      known = Row{other ? std::move(*other) : proposed, std::move(mark), today()};
-      batch.Put(state_->family(State::tasks), key_of(output.task), known->encode());
+      known = Row{other ? std::move(*other) : proposed, std::move(mark), 0};
       batch.Put(state_->family(State::by_unihash), name_key(known->unihash, output.task), "");
     }
-    if (batch.Count() > 0) LARDER_TRY(write(batch));
+    if (known->asked < today()) {
+      known->asked = today();
+      batch.Put(state_->family(State::tasks), key_of(output.task), known->encode());
+    }
+    if (batch.Count() > 0) LARDER_TRY(write_more(batch));
     holds = std::move(known->unihash);
   }
   return holds;
@@ -433,16 +453,18 @@ Result<std::string> HashEquivalence::equate(const Task& task, const std::string&
   {
     const std::lock_guard lock(writing_);
     LARDER_TRY_ASSIGN(auto known, row(task));
-    if (known) {
-      holds = std::move(known->unihash);
-    } else {
+    rocksdb::WriteBatch batch;
+    if (!known) {
       LARDER_TRY_ASSIGN(std::string mark, state_->mark());
-      const Row fresh{proposed, std::move(mark), today()};
-      rocksdb::WriteBatch batch;
-      batch.Put(state_->family(State::tasks), key_of(task), fresh.encode());
+      known = Row{proposed, std::move(mark), 0};
       batch.Put(state_->family(State::by_unihash), name_key(proposed, task), "");
-      LARDER_TRY(write(batch));
     }
+    if (known->asked < today()) {
+      known->asked = today();
+      batch.Put(state_->family(State::tasks), key_of(task), known->encode());
+      LARDER_TRY(write_more(batch));
+    }
+    holds = std::move(known->unihash);
   }
   return holds;
 }
@@ -456,6 +478,14 @@ std::optional<std::string_view> wanted(const HashEquivalence::Where& where, std:
   const auto found = where.find(column);
   if (found == where.end()) return std::nullopt;
   return found->second;
+}
+
+// A key that can be none is nobody's.
+bool can_agree(const HashEquivalence::Where& where) {
+  constexpr std::array<std::string_view, 5> k_keys = {"method", "taskhash", "unihash", "outhash", "gc_mark"};
+  return std::ranges::all_of(k_keys, [&](std::string_view column) {
+    return HashEquivalence::can_be_key(wanted(where, column).value_or(""));
+  });
 }
 
 bool agrees(const HashEquivalence::Where& where, std::string_view column, std::string_view value) {
@@ -482,7 +512,7 @@ bool agrees(const HashEquivalence::Where& where, const HashEquivalence::Output& 
 
 Result<std::vector<HashEquivalence::Task>> HashEquivalence::tasks_where(const Where& where) const {
   std::vector<Task> found;
-  if (!speaks_of(where, {"method", "taskhash", "unihash", "gc_mark"})) return found;
+  if (!can_agree(where) || !speaks_of(where, {"method", "taskhash", "unihash", "gc_mark"})) return found;
   bool unreadable = false;
   const auto unihash = wanted(where, "unihash");
   if (unihash) {
@@ -518,8 +548,8 @@ Result<std::vector<HashEquivalence::Task>> HashEquivalence::tasks_where(const Wh
 
 Result<std::vector<std::string>> HashEquivalence::outputs_where(const Where& where) const {
   std::vector<std::string> found;
-  if (!speaks_of(where,
-                 {"method", "taskhash", "outhash", "owner", "PN", "PV", "PR", "task", "outhash_siginfo"}))
+  if (!can_agree(where) || !speaks_of(where, {"method", "taskhash", "outhash", "owner", "PN", "PV", "PR",
+                                              "task", "outhash_siginfo"}))
     return found;
   bool unreadable = false;
   const auto method = wanted(where, "method");

@@ -70,8 +70,11 @@ class HashEquivalence {
 
   // Creates the directory's content when it is empty. Errc::busy when another process has it open. Unless
   // `durability` is none, what was told before a call of sync() survives a power cut.
+  // `has_room` (null: always) says whether this many bytes may still be written.
+  using HasRoom = std::function<bool(std::uint64_t bytes)>;
   static Result<std::unique_ptr<HashEquivalence>> open(const std::filesystem::path& directory,
-                                                       const Clock& clock, Durability durability);
+                                                       const Clock& clock, Durability durability,
+                                                       HasRoom has_room = {});
   ~HashEquivalence();
 
   // Reading ------------------------------------------------------------------
@@ -81,7 +84,8 @@ class HashEquivalence {
   Result<bool> has_unihash(std::string_view unihash) const;
   // The oldest output of a task that has a unihash.
   Result<std::optional<OutputOfTask>> output_of(const Task& task) const;
-  // The oldest task with that output, of those that have a unihash, or of all.
+  // The oldest task with that output, of those that have a unihash, or of all. Of many outputs without a
+  // unihash (a sweep leaves them) only the first thousand are looked through.
   enum class Which : std::uint8_t { with_unihash, any };
   Result<std::optional<OutputOfTask>> output(std::string_view method, std::string_view outhash,
                                              Which which) const;
@@ -99,7 +103,8 @@ class HashEquivalence {
   Result<void> sync();
 
   // The unihash that holds for the output's task from now on: the one it has, or that of the oldest other
-  // task with this output, or `proposed`. `output.created` is set here. Errc::no_space.
+  // task with this output, or `proposed`. `output.created` is set here. Errc::no_space: nothing
+  // was stored.
   Result<std::string> report(Output output, const std::string& proposed);
   // Gives the task this unihash, unless it has one; the one that holds.
   Result<std::string> equate(const Task& task, const std::string& proposed);
@@ -133,13 +138,15 @@ class HashEquivalence {
  private:
   class State;
   struct Row;  // of a task
-  explicit HashEquivalence(std::unique_ptr<State> state, const Clock& clock, Durability durability);
+  HashEquivalence(std::unique_ptr<State> state, const Clock& clock, Durability durability, HasRoom has_room);
 
   Result<std::optional<Row>> row(const Task& task) const;
   Result<std::optional<std::string>> equivalent(const Output& output) const;
   Result<std::vector<Task>> tasks_where(const Where& where) const;
   Result<std::vector<std::string>> outputs_where(const Where& where) const;  // keys
+  void note_asked(const Task& task);
   Result<void> write(rocksdb::WriteBatch& batch);
+  Result<void> write_more(rocksdb::WriteBatch& batch);  // unless there is no room
   Result<std::uint64_t> remove_outputs(std::span<const std::string> keys);
   using Doomed = std::function<bool(const Row& row)>;
   Result<std::uint64_t> remove_tasks(std::span<const Task> tasks, const Doomed& doomed);
@@ -148,6 +155,7 @@ class HashEquivalence {
   const std::unique_ptr<State> state_;
   const Clock& clock_;
   const Durability durability_;
+  const HasRoom has_room_;
   std::mutex writing_;  // what is written depends on what was read
   std::int64_t last_created_ = 0;
 

@@ -1,17 +1,16 @@
 #include <fcntl.h>
 #include <rocksdb/cache.h>
-#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/statistics.h>
 #include <rocksdb/table.h>
 
-#include <cstdarg>
 #include <random>
 #include <utility>
 
 #include "common/descriptor.hpp"
 #include "server/store/index_state.hpp"
+#include "server/store/no_log.hpp"
 
 namespace larder {
 namespace {
@@ -37,11 +36,6 @@ std::optional<std::set<std::string>> decode_trusted(std::string_view text) {
   }
   return namespaces;
 }
-
-struct NoLog : rocksdb::Logger {
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
 
 std::uint32_t new_history() {
   std::random_device device;
@@ -103,12 +97,11 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& director
   options.create_missing_column_families = true;
   options.max_open_files = -1;  // filters stay in memory: a miss never reads
   options.max_background_jobs = 2;
-  options.keep_log_file_num = 2;
+  options.info_log = std::make_shared<NoLog>();
   options.max_total_wal_size = 64 << 20;  // bounds what a start has to replay
   if (medium == Medium::memory) {
     options.allow_fallocate = false;
     options.max_file_opening_threads = 1;  // there is nothing to wait for
-    options.info_log = std::make_shared<NoLog>();
   }
 
   std::vector<rocksdb::ColumnFamilyDescriptor> families;

@@ -46,7 +46,7 @@ class Index {
 
   // Creates the directory's content when it is empty. Errc::busy when another
   // process has it open. On disk it can be written to for a while after the disk is full; in memory, where
-  // tests have it, it takes no more room than it needs, keeps no log of what RocksDB does, and opens quickly.
+  // tests have it, it takes no more room than it needs, and opens quickly.
   enum class Medium { disk, memory };
   static Result<std::unique_ptr<Index>> open(const std::filesystem::path& directory, ByteSize cache,
                                              Medium medium = Medium::disk);

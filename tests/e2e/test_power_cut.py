@@ -1,45 +1,12 @@
 """A power cut on a real file system: the image of its disk, as it is the moment after the last answer."""
 import os
-import shutil
-import subprocess
 import threading
 
-from harness import LarderTest, wait_until
-
-MIB = 2**20
-
-
-def run(*command):
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          check=False).returncode == 0
+from disk_image import OnDiskImage
+from harness import wait_until
 
 
-class PowerCut(LarderTest):
-    def setUp(self):
-        if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
-            self.skipTest("needs root and mkfs.ext4")
-        self.place = self.temporary_directory()
-        self.image = os.path.join(self.place, "disk")
-        with open(self.image, "wb") as image:
-            image.truncate(512 * MIB)
-        if not run("mkfs.ext4", "-q", "-F", self.image):
-            self.skipTest("cannot make a file system")
-
-    def mount(self, image):
-        point = image + ".mounted"
-        os.mkdir(point)
-        # Nothing is written but what is synced, so that the copy is of one moment.
-        if not run("mount", "-o", "loop,commit=300", image, point):
-            self.skipTest("may not mount an image")
-        self.addCleanup(run, "umount", "-l", point)
-        return point
-
-    def cut(self):
-        """The disk as it is now, without what is in memory only."""
-        copy = os.path.join(self.place, "copy")
-        subprocess.run(["cp", "--sparse=always", self.image, copy], check=True)
-        return self.mount(copy)
-
+class PowerCut(OnDiskImage):
     def test_with_batch_what_was_acknowledged_is_there_and_whole(self):
         self.check("batch")
 

@@ -29,8 +29,8 @@ std::string heard(Shared& shared, const std::vector<std::string>& pieces, const 
   for (const std::string& piece : pieces) {
     Conversation::Turn turn = conversation.hear(piece, allowed);
     output += turn.output;
-    while (turn.login && !turn.over) {
-      turn = conversation.logged_in(allowed);
+    while ((turn.login || turn.more) && !turn.over) {
+      turn = turn.login ? conversation.logged_in(allowed) : conversation.go_on();
       output += turn.output;
     }
     demand(turn.troubles.empty(), "nothing a client says is trouble with the database");
@@ -59,7 +59,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string told = heard(shared, {said.substr(0, cut), said.substr(cut)}, writer);
   for (const std::string& each : {whole, told}) {
     for (const char c : each) demand(c == '\n' || (c >= ' ' && c < 127), "answers are lines of ASCII");
+    LineReader lines;
+    lines.feed(each);
+    while (const auto line = lines.next())
+      demand(!line->starts_with('{') || parse_message(*line), "an answer that begins as JSON is JSON");
   }
-  demand(shared.buffered == 0, "what is over takes no room");
+  demand(shared.of_writers.taken == 0 && shared.of_others.taken == 0, "what is over takes no room");
   return 0;
 }

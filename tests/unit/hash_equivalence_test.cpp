@@ -162,6 +162,28 @@ TEST_CASE("rows go by what their columns are", "[hashserv]") {
   }
 }
 
+TEST_CASE("a condition that no key can be holds for nothing", "[hashserv]") {
+  using namespace std::string_literals;
+  Bench bench;
+  bench.report(task(1), "one");
+  for (const char* column : {"method", "taskhash", "unihash", "outhash"}) {
+    const std::string key = column == "method"s ? "m" : column == "outhash"s ? "one" : hash(1);
+    CHECK(*bench.known->remove({{column, key + "\0m"s}}) == 0);
+    CHECK(*bench.known->remove({{column, key + "\0"s}}) == 0);
+  }
+  CHECK(bench.get(task(1)) == hash(1));
+}
+
+TEST_CASE("who reports what is known has asked for it", "[hashserv]") {
+  Bench bench;
+  bench.report(task(1), "one");
+  REQUIRE(bench.known->equate(task(2), hash(2)));
+  bench.clock.advance(10 * k_day);
+  bench.report(task(1), "one");
+  REQUIRE(bench.known->equate(task(2), hash(2)));
+  CHECK(bench.known->unasked(bench.clock.now() - k_day, 100, {})->empty());
+}
+
 TEST_CASE("a sweep leaves what is marked, and what is newer than the mark", "[hashserv]") {
   Bench bench;
   bench.report(task(1), "one");

@@ -122,7 +122,7 @@ TEST_CASE("the dialogue of a build, wherever it is cut", "[hashserv]") {
     REQUIRE(heard == wanted);
     REQUIRE(conversation.at_rest());
   }
-  CHECK(bench.shared->buffered == 0);
+  CHECK(bench.shared->of_writers.taken == 0);
 }
 
 TEST_CASE("what a client asks for, it hears", "[hashserv]") {
@@ -160,7 +160,7 @@ TEST_CASE("what a client asks for, it hears", "[hashserv]") {
         "\n[over]");
   CHECK(bench.say("{\"gc-sweep\": {\"mark\": \"a\"}}\n") == "{\"count\":1}\n");
   CHECK(bench.say("{\"remove\": {\"where\": {\"taskhash\": \"" + hash('1') + "\"}}}\n") == "{\"count\":2}\n");
-  CHECK(bench.say("{\"gc-mark-stream\": null}\nno JSON\n").ends_with("'no JSON'\"}}\n[over]"));
+  CHECK(bench.say("{\"gc-mark-stream\": null}\nno JSON\n").ends_with("A line is no JSON object\"}}\n[over]"));
 }
 
 TEST_CASE("only a unihash can be one", "[hashserv]") {
@@ -184,9 +184,16 @@ TEST_CASE("who may not report is told what would hold, and nothing is stored", "
   reader.read = true;
   CHECK(bench.say(report_of('2', "out"), reader) == mapping('2', '1'));
   CHECK(bench.say(report_of('3', "other"), reader) == mapping('3', '3'));
+  const std::string equate = R"({"report-equiv": {"method": "m", "taskhash": ")";
+  CHECK(bench.say(equate + hash('1') + R"(", "unihash": ")" + hash('9') + "\"}}\n", reader) ==
+        mapping('1', '1'));
+  CHECK(bench.say(equate + hash('4') + R"(", "unihash": ")" + hash('9') + "\"}}\n", reader) ==
+        mapping('4', '9'));
+  CHECK(bench.say(report_of('1', "another"), reader) == mapping('1', '1'));  // as it is called already
   CHECK(bench.known->count()->outhashes == 1);
-  for (const char* command : {"report-equiv", "remove", "gc-mark", "gc-sweep", "gc-status", "gc-mark-stream",
-                              "clean-unused", "get-db-usage", "get-db-query-columns", "reset-stats"}) {
+  CHECK(bench.known->count()->unihashes == 1);
+  for (const char* command : {"remove", "gc-mark", "gc-sweep", "gc-status", "gc-mark-stream", "clean-unused",
+                              "get-db-usage", "get-db-query-columns", "reset-stats"}) {
     const std::string heard =
         bench.say("{\"" + std::string(command) + "\": {\"where\": {\"method\": \"m\"}}}\n", reader);
     INFO(heard);
@@ -199,6 +206,70 @@ TEST_CASE("who may not report is told what would hold, and nothing is stored", "
     CHECK(bench.say("{\"" + std::string(command) + "\": {}}\n", Allowed()).find("@read") !=
           std::string::npos);
   CHECK(bench.say("{\"ping\": {}}\n", Allowed()) == "{\"alive\":true}\n");
+}
+
+TEST_CASE("a right that is taken away is gone in the middle of a stream", "[hashserv]") {
+  Bench bench;
+  for (const char* stream : {"get-stream", "exists-stream", "gc-mark-stream"}) {
+    Conversation conversation(*bench.shared);
+    CHECK(Bench::heard(conversation.hear(k_hello + ("{\"" + std::string(stream) + "\": null}\n"),
+                                         everything())) == "\"ok\"\n");
+    CHECK(Bench::heard(conversation.hear("m a\n", Allowed())) == "[over]");
+  }
+}
+
+TEST_CASE("large answers come a few at a time", "[hashserv]") {
+  Bench bench;
+  HashEquivalence::Output output;
+  output.task = {"m", hash('1')};
+  output.outhash = "out";
+  output.details[5] = std::string(100 << 10, 'a');
+  REQUIRE(bench.known->report(output, hash('1')));
+  std::string said = k_hello;
+  constexpr int k_questions = 100;
+  for (int i = 0; i < k_questions; ++i)
+    said += "{\"get-outhash\": {\"method\": \"m\", \"outhash\": \"out\"}}\n";
+  Conversation conversation(*bench.shared);
+  std::size_t bytes = 0;
+  int turns = 0;
+  for (auto turn = conversation.hear(said, everything());; turn = conversation.go_on()) {
+    CHECK(turn.output.size() < (500 << 10));
+    CHECK_FALSE(turn.over);
+    bytes += turn.output.size();
+    ++turns;
+    if (!turn.more) break;
+  }
+  CHECK(bytes > k_questions * (100 << 10));
+  CHECK(turns > 30);
+  CHECK(conversation.at_rest());
+}
+
+TEST_CASE("without room on the disk builds are answered, and nothing is stored", "[hashserv]") {
+  Bench bench;
+  bench.say(report_of('1', "out"));
+  bench.shared.reset();
+  bench.known.reset();
+  bool full = true;
+  auto opened = HashEquivalence::open(bench.directory.path(), bench.clock, Durability::batch,
+                                      [&full](std::uint64_t) { return !full; });
+  REQUIRE(opened);
+  bench.known = std::move(*opened);
+  bench.shared.emplace(*bench.known, bench.clock);
+  CHECK(bench.say(report_of('1', "another")) == mapping('1', '1'));
+  CHECK(bench.say(report_of('2', "out")) == mapping('2', '1'));
+  CHECK(bench.say(report_of('3', "third")) == mapping('3', '3'));
+  CHECK(bench.say(R"({"report-equiv": {"method": "m", "taskhash": "t", "unihash": ")" + hash('1') +
+                  "\"}}\n") == R"({"taskhash":"t","method":"m","unihash":")" + hash('1') + "\"}\n");
+  CHECK(bench.known->count()->outhashes == 1);
+  // It is told once, until there is room again.
+  Conversation conversation(*bench.shared);
+  CHECK(conversation.hear(k_hello + report_of('4', "x"), everything()).troubles.empty());
+  full = false;
+  CHECK(conversation.hear(report_of('4', "x"), everything()).troubles.empty());
+  full = true;
+  CHECK(conversation.hear(report_of('5', "y"), everything()).troubles.size() == 1);
+  CHECK(bench.say("{\"remove\": {\"where\": {\"method\": \"m\"}}}\n") ==
+        "{\"count\":4}\n");  // that makes room
 }
 
 TEST_CASE("what is said behind a login waits for it", "[hashserv]") {
@@ -240,11 +311,15 @@ TEST_CASE("a message that does not end is cut off, and its room given back", "[h
     CHECK(over);
     CHECK(chunks == k_longest_message / (32 << 10) + 1);
   }
-  CHECK(bench.shared->buffered == 0);
+  CHECK(bench.shared->of_writers.taken == 0);
 
-  bench.shared->buffered = k_most_buffered;  // others have it all
-  CHECK(bench.say("{\"chunk-stream\": null}\na\n") == "[over]");
-  CHECK(bench.shared->buffered == k_most_buffered);
+  // Others have all the room.
+  bench.shared->of_others.taken = bench.shared->of_others.together;
+  Allowed reader;
+  reader.read = true;
+  CHECK(bench.say("{\"chunk-stream\": null}\na\n", reader) == "[over]");
+  CHECK(bench.shared->of_others.taken == bench.shared->of_others.together);
+  CHECK(bench.say("{\"chunk-stream\": null}\n{\"ping\": 1}\n\n") == "{\"alive\":true}\n");
   CHECK(bench.say(std::string(k_longest_line + 1, ' ')) == "[over]");
 }
 

@@ -21,7 +21,9 @@ json::value understood(const std::string& sent) {
   reader.feed(sent);
   const auto lines = lines_of(reader);
   REQUIRE_FALSE(lines.empty());
-  if (!announces_chunks(lines.front())) {
+  const auto first = parse_message(lines.front());
+  REQUIRE(first);
+  if (!announces_chunks(*first)) {
     REQUIRE(lines.size() == 1);
     return json::parse(lines.front());
   }
@@ -85,8 +87,23 @@ TEST_CASE("short answers are a line, long ones are chunks that a line reader of 
 }
 
 TEST_CASE("what announces chunks", "[hashserv]") {
-  CHECK(announces_chunks("{\"chunk-stream\": null}"));
-  CHECK_FALSE(announces_chunks("{\"report\": {\"PN\": \"chunk-stream\"}}"));
-  CHECK_FALSE(announces_chunks("chunk-stream"));
-  CHECK_FALSE(announces_chunks("[\"chunk-stream\"]"));
+  const auto announces = [](std::string_view text) {
+    const auto message = parse_message(text);
+    return message && announces_chunks(*message);
+  };
+  CHECK(announces("{\"chunk-stream\": null}"));
+  CHECK_FALSE(announces("{\"report\": {\"PN\": \"chunk-stream\"}}"));
+  CHECK_FALSE(announces("chunk-stream"));
+  CHECK_FALSE(announces("[\"chunk-stream\"]"));
+}
+
+TEST_CASE("a message takes no more memory than its length allows for", "[hashserv]") {
+  CHECK(parse_message("{\"a\": \"" + std::string(16 << 20, 'a') + "\"}"));
+  CHECK(parse_message("{\"a\": \"" + std::string(100000, 'a') + "\\n\"}"));
+  CHECK_FALSE(parse_message("{\"a\": 1"));
+  CHECK_FALSE(parse_message(""));
+  std::string many = "[0";
+  for (int i = 0; i < 2'000'000; ++i) many += ",0";
+  CHECK_FALSE(parse_message(many + "]"));
+  CHECK_FALSE(parse_message(std::string(1000, '[')));
 }
