@@ -251,10 +251,14 @@ void raise_descriptor_limit(Config& config, spdlog::logger& log) {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
   const rlim_t allowed = descriptor_limit();
   if (fit_to_descriptors(config, allowed) == Fit::as_it_was) return;
+  const std::string askers =
+      config.hashserv.listen.empty()
+          ? std::string()
+          : " (and " + std::to_string(config.hashserv.max_connections) + " for hash equivalence)";
   log.warn(
-      "{} open files are allowed, enough for {} connections, {} FTP sessions and {} connections for hash "
-      "equivalence instead of http.max_connections, ftp.max_sessions and hashserv.max_connections",
-      allowed, config.http.max_connections, config.ftp.max_sessions, config.hashserv.max_connections);
+      "{} open files are allowed, enough for {} connections{} and {} FTP sessions instead of the configured "
+      "max_connections and max_sessions",
+      allowed, config.http.max_connections, askers, config.ftp.max_sessions);
 }
 
 // SIGHUP: logs are opened anew, and the configuration is read again. A wrong one changes nothing.
