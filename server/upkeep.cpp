@@ -90,7 +90,7 @@ void Upkeep::look(const std::stop_token& stop) {
 
 void Upkeep::keep_to_limits(const std::stop_token& stop) {
   trim_ledger();
-  forget_equivalences(stop);
+  keep_equivalences(stop);
   for (const NamespaceConfig& each : config_->namespaces) {
     if (stop.stop_requested()) return;
     keep_to_age(each, stop);
@@ -127,11 +127,16 @@ void Upkeep::trim_ledger() {
                human_duration(config_->ledger_keep));
 }
 
+void Upkeep::keep_equivalences(const std::stop_token& stop) {
+  if (equivalences_ == nullptr || !is_time("hash equivalence", k_between_equivalences)) return;
+  if (config_->hashserv.keep.count() > 0) forget_equivalences(stop);
+  const auto copied = equivalences_->back_up();
+  if (!copied) log_->error("{}", copied.error().message());
+}
+
 // In rounds: what was looked at in one is forgotten, or kept as if it had been asked for.
 void Upkeep::forget_equivalences(const std::stop_token& stop) {
   constexpr std::size_t k_round = 100'000;
-  if (equivalences_ == nullptr || config_->hashserv.keep.count() == 0) return;
-  if (!is_time("hash equivalence", k_between_equivalences)) return;
   const UnixSeconds before = clock_.now() - seconds(config_->hashserv.keep);
   std::uint64_t forgotten = 0;
   const auto go_on = [&]() -> Result<bool> {

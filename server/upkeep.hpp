@@ -61,6 +61,7 @@ class Upkeep {
   void settle_charges(const std::stop_token& stop);
   void keep_to_size(const NamespaceConfig& name_space, const std::stop_token& stop);
   void keep_to_age(const NamespaceConfig& name_space, const std::stop_token& stop);
+  void keep_equivalences(const std::stop_token& stop);
   void forget_equivalences(const std::stop_token& stop);
   void keep_disk_free(const std::stop_token& stop);
   // Whether that freed as much as is missing.

@@ -4,6 +4,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -467,6 +468,22 @@ Result<std::string> HashEquivalence::equate(const Task& task, const std::string&
     holds = std::move(known->unihash);
   }
   return holds;
+}
+
+Result<void> HashEquivalence::back_up() {
+  const std::filesystem::path place = state_->db->GetName() + ".backup";
+  const std::filesystem::path next = place.string() + ".new";
+  std::error_code failure;
+  std::filesystem::remove_all(next, failure);
+  rocksdb::Checkpoint* raw = nullptr;
+  auto status = rocksdb::Checkpoint::Create(state_->db.get(), &raw);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(next.string());
+  if (!status.ok()) return failed("back up", status);
+  std::filesystem::remove_all(place, failure);
+  std::filesystem::rename(next, place, failure);
+  if (failure) return posix_error("rename", next.string(), failure.value());
+  return {};
 }
 
 // ------------------------------------------------------------- cleaning up --

@@ -109,6 +109,10 @@ class HashEquivalence {
   // Gives the task this unihash, unless it has one; the one that holds.
   Result<std::string> equate(const Task& task, const std::string& proposed);
 
+  // Makes a copy in the directory beside its own that is called like it and ".backup", of one moment and with
+  // hard links, in the place of an earlier one.
+  Result<void> back_up();
+
   // Cleaning up -----------------------------------------------------------------
 
   // Outputs and unihashes to which all of `where` applies that is a column of theirs; neither, when none

@@ -234,6 +234,25 @@ TEST_CASE("what nobody asks for any more can be forgotten", "[hashserv]") {
   CHECK(bench.report(task(5), "one") == hash(1));
 }
 
+TEST_CASE("a copy is of one moment, and there is one", "[hashserv]") {
+  Bench bench;
+  bench.report(task(1), "one");
+  REQUIRE(bench.known->back_up());
+  bench.report(task(2), "one");
+  const auto copy = [&] {
+    auto opened =
+        HashEquivalence::open(bench.directory.path().string() + ".backup", bench.clock, Durability::batch);
+    REQUIRE(opened);
+    return std::move(*opened);
+  };
+  CHECK(*copy()->unihash(task(1)) == hash(1));
+  CHECK_FALSE(*copy()->unihash(task(2)));
+  REQUIRE(bench.known->back_up());
+  CHECK(*copy()->unihash(task(2)) == hash(1));
+  CHECK(bench.get(task(2)) == hash(1));
+  std::filesystem::remove_all(bench.directory.path().string() + ".backup");
+}
+
 TEST_CASE("a database is one daemon's", "[hashserv]") {
   Bench bench;
   CHECK(HashEquivalence::open(bench.directory.path(), bench.clock, Durability::batch).error().code() ==

@@ -276,7 +276,7 @@ TEST_CASE("hash equivalences go when nobody asks for them and nothing is stored 
     return "sstate-cache/aa/bb/sstate:a:t:1:r0:x86:14:" + std::string(64, digit) + "_package.tar.zst";
   };
   TemporaryDirectory directory(TemporaryDirectory::Where::in_memory);
-  auto known = HashEquivalence::open(directory.path(), bench.clock, Durability::none);
+  auto known = HashEquivalence::open(directory.path() / "known", bench.clock, Durability::none);
   REQUIRE(known);
   for (const char digit : {'1', '2', '3', '4'}) {
     const std::string hash(64, digit);
@@ -293,6 +293,7 @@ TEST_CASE("hash equivalences go when nobody asks for them and nothing is stored 
   const auto unihashes = [&] { return (*known)->count()->unihashes; };
   upkeep.look({});
   CHECK(unihashes() == 4);
+  CHECK(std::filesystem::exists(directory.path() / "known.backup" / "CURRENT"));
   bench.clock.advance(179 * k_day);
   REQUIRE((*known)->unihash({"m", std::string(64, '3')}));
   upkeep.look({});
