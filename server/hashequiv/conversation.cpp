@@ -238,7 +238,7 @@ void Conversation::give_back_room() {
   std::string().swap(chunks_);
 }
 
-Conversation::Turn Conversation::hear(std::string bytes, Allowed allowed) {
+Conversation::Turn Conversation::hear(const std::string& bytes, Allowed allowed) {
   allowed_ = std::move(allowed);
   reader_.feed(bytes);
   return go_on();

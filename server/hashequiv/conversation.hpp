@@ -87,7 +87,7 @@ class Conversation {
     std::vector<std::string> troubles;  // for the log
   };
   // Answers what `bytes` complete.
-  Turn hear(std::string bytes, Allowed allowed);
+  Turn hear(const std::string& bytes, Allowed allowed);
   Turn go_on();  // once the output of a turn with `more` has been sent
   Turn logged_in(Allowed allowed);
   Turn refuse_login();

@@ -50,14 +50,14 @@ class Bounded final : public json::memory_resource {
   explicit Bounded(std::size_t bytes) : left_(bytes) {}
 
  private:
-  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+  void* do_allocate(std::size_t bytes, std::size_t /*at most what new gives*/) override {
     if (bytes > left_) throw std::bad_alloc();
-    void* const memory = ::operator new(bytes, std::align_val_t(alignment));
+    void* const memory = ::operator new(bytes);
     left_ -= bytes;
     return memory;
   }
-  void do_deallocate(void* memory, std::size_t bytes, std::size_t alignment) override {
-    ::operator delete(memory, bytes, std::align_val_t(alignment));
+  void do_deallocate(void* memory, std::size_t bytes, std::size_t /*alignment*/) override {
+    ::operator delete(memory);
     left_ += bytes;
   }
   bool do_is_equal(const json::memory_resource& other) const noexcept override { return this == &other; }

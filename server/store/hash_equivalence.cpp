@@ -434,9 +434,9 @@ Result<std::string> HashEquivalence::report(Output output, const std::string& pr
       batch.Put(state_->family(State::meta), slice(k_last_key), std::to_string(output.created));
     }
     if (!known) {
-      LARDER_TRY_ASSIGN(auto other, equivalent(output));
+      LARDER_TRY_ASSIGN(const auto other, equivalent(output));
       LARDER_TRY_ASSIGN(std::string mark, state_->mark());
-      known = Row{other ? std::move(*other) : proposed, std::move(mark), 0};
+      known = Row{other.value_or(proposed), std::move(mark), 0};
       batch.Put(state_->family(State::by_unihash), name_key(known->unihash, output.task), "");
     }
     if (known->asked < today()) {
