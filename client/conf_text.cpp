@@ -63,7 +63,7 @@ constexpr std::string_view k_hash_equivalence_comment =
     "# With BB_SIGNATURE_HANDLER = \"OEEquivHash\" and a private BB_HASHSERVE = \"auto\" without upstream, "
     "hashes\n"
     "# differ from build to build and little will match: let all builds share one hash equivalence server.\n"
-    "# This one is it, too, with hashserv.listen in larderd.yaml.\n";
+    "# larderd can be that server: hashserv.listen in larderd.yaml.\n";
 
 std::string hash_equivalence(const ServerUrl& server, const api::Stat& stat) {
   if (stat.hashserv.port == 0) return std::string(k_hash_equivalence_comment);
@@ -76,7 +76,9 @@ std::string hash_equivalence(const ServerUrl& server, const api::Stat& stat) {
          "BB_HASHSERVE = \"" +
          at +
          "\"\n"
-         "# Only who may write is listened to. Where that takes a token, since scarthgap, in ~/.netrc:\n"
+         "# Only who may write is listened to. Where that takes a token, since scarthgap, in ~/.netrc, "
+         "beside a line\n"
+         "# without the port:\n"
          "#   machine " +
          at + " login " + (server.has_credentials() ? server.user : "USER") + " password PASS\n";
 }
@@ -111,7 +113,7 @@ std::string bitbake_lines(const ServerUrl& server, const api::Stat& stat) {
   const auto downloads = names_of_kind(stat, NamespaceKind::downloads);
   std::string text = "# From the larder at " + server.base + "\n" + host_warning(server) + "\n";
   if (sstate.empty())
-    text += "# This server has no namespace of kind sstate, so there is nothing for SSTATE_MIRRORS.\n";
+    text += "# This server shows you no namespace of kind sstate, so there is nothing for SSTATE_MIRRORS.\n";
   if (!sstate.empty()) text += sstate_mirrors(server, sstate);
   text += "\n";
   if (downloads.empty())
@@ -187,6 +189,14 @@ Result<void> choose_namespaces(api::Stat& stat, const std::vector<std::string>& 
   for (const api::NamespaceStat& each : stat.namespaces) {
     if (each.overlay.empty() && kinds.count(each.kind) == 0) chosen.push_back(each);
   }
+  // Who sees nothing of what the hashes are about may not ask for them, either.
+  const bool may_ask = std::any_of(stat.namespaces.begin(), stat.namespaces.end(), [&](const auto& each) {
+    return each.name == stat.hashserv.name_space || each.overlay == stat.hashserv.name_space;
+  });
+  const bool has_state = std::any_of(chosen.begin(), chosen.end(), [](const auto& each) {
+    return each.kind == name_of(NamespaceKind::sstate);
+  });
+  if (!may_ask || !has_state) stat.hashserv = {};
   stat.namespaces = std::move(chosen);
   return {};
 }

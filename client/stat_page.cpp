@@ -99,9 +99,10 @@ std::string stat_page(const std::string& server, const api::Stat& stat) {
                              (stat.connections == 1 ? " connection" : " connections") + ", generation " +
                              grouped(stat.generation));
   if (stat.hashserv.port != 0)
-    page += row("hashserv", "some " + grouped(stat.hashserv.unihashes) + " unihashes, " +
-                                grouped(stat.hashserv.requests) + " requests, port " +
-                                std::to_string(stat.hashserv.port));
+    page +=
+        row("hashserv", grouped(stat.hashserv.unihashes) + " unihashes, " + grouped(stat.hashserv.requests) +
+                            " requests, " + grouped(stat.hashserv.unkept) + " reports not kept, port " +
+                            std::to_string(stat.hashserv.port));
   const std::string certificate = certificate_of(stat);
   if (!certificate.empty()) page += row("tls", certificate);
   for (const api::NamespaceStat& each : stat.namespaces) page += namespace_part(each);

@@ -75,7 +75,11 @@ ScrubStat scrub_stat(const json::object& parent) {
 }
 
 json::object to_value(const HashservStat& stat) {
-  return {{"port", stat.port}, {"unihashes", stat.unihashes}, {"requests", stat.requests}};
+  return {{"port", stat.port},
+          {"namespace", stat.name_space},
+          {"unihashes", stat.unihashes},
+          {"requests", stat.requests},
+          {"unkept", stat.unkept}};
 }
 
 HashservStat hashserv_stat(const json::object& parent) {
@@ -83,8 +87,10 @@ HashservStat hashserv_stat(const json::object& parent) {
   const json::value* value = parent.if_contains("hashserv");
   if (value == nullptr || !value->is_object()) return stat;
   stat.port = count_at(value->get_object(), "port");
+  stat.name_space = text_at(value->get_object(), "namespace");
   stat.unihashes = count_at(value->get_object(), "unihashes");
   stat.requests = count_at(value->get_object(), "requests");
+  stat.unkept = count_at(value->get_object(), "unkept");
   return stat;
 }
 

@@ -62,8 +62,10 @@ struct NamespaceStat {
 // Of the hash equivalence server.
 struct HashservStat {
   std::uint64_t port = 0;       // of its first listener; 0: there is none, and nothing else has a meaning
-  std::uint64_t unihashes = 0;  // about; each stands for a task of one taskhash
-  std::uint64_t requests = 0;   // since the daemon started, lines of a stream included
+  std::string name_space;       // whose rights hold
+  std::uint64_t unihashes = 0;  // each stands for a task of one taskhash
+  std::uint64_t requests = 0;   // since the daemon started, lines of a stream included,
+  std::uint64_t unkept = 0;     // and of them reports of which nothing was kept
 };
 
 struct Stat {

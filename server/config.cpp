@@ -361,17 +361,23 @@ void check_hashserv(const Config& config, Checker& check) {
   const std::string name = hashserv_namespace(config);
   const auto found = std::ranges::find(config.namespaces, name, &NamespaceConfig::name);
   check.require(!name.empty(), "hashserv.listen", "needs a namespace of the kind sstate, and there is none");
-  check.require(name.empty() || (found != config.namespaces.end() && found->kind == NamespaceKind::sstate),
-                "hashserv.namespace", "is to name a namespace of the kind sstate, not '" + name + "'");
+  const bool fits =
+      found != config.namespaces.end() && found->kind == NamespaceKind::sstate && found->overlay.empty();
+  check.require(name.empty() || fits, "hashserv.namespace",
+                "is to name a namespace of the kind sstate that is no lane, not '" + name + "'");
 }
 
 void check_listeners(const Config& config, Checker& check) {
   check.require(!config.http.listen.empty() || !config.http.listen_tls.empty(), "http.listen",
                 "needs at least one address, or http.listen_tls");
-  std::set<std::string> seen;
+  std::map<std::string, std::string> seen;  // keys, by what they name
   const auto once = [&](const Endpoint& endpoint, const std::string& key) {
     if (endpoint.port == 0) return;  // the system picks one, another each time
-    check.require(seen.insert(to_string(endpoint)).second, key, "names " + to_string(endpoint) + " twice");
+    const std::string text = to_string(endpoint);
+    const auto [first, fresh] = seen.emplace(text, key);
+    check.require(fresh, key,
+                  first->second == key ? "names " + text + " twice"
+                                       : "names " + text + ", as " + first->second + " does");
   };
   for (const Endpoint& each : config.http.listen) once(each, "http.listen");
   for (const Endpoint& each : config.http.listen_tls) once(each, "http.listen_tls");

@@ -115,6 +115,10 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs, Sockets 
       const auto disk = raw->disk_space();
       return !disk || disk->free_bytes >= floor + bytes;
     };
+    LARDER_TRY_ASSIGN(const bool restored, HashEquivalence::restore(directory));
+    if (restored)
+      logs.main->warn("{} was not there: the copy {}.backup of it was put in its place", directory.string(),
+                      directory.string());
     auto opened = HashEquivalence::open(directory, k_clock, config.durability, has_room);
     if (!opened) return opened.error();
     store.equivalences = std::move(*opened);
@@ -206,7 +210,8 @@ Result<void> Daemon::listen_hashserv(std::vector<ListeningSocket> sockets) {
   hashserv_context_.emplace(hashequiv::Context{
       *equivalence_, pool_, config_, logs_.access, clock_,
       [this] { return ready_.load(std::memory_order_relaxed); }, access_,
-      [log = logs_.main](const std::string& message) { log->error("hash equivalence: {}", message); }});
+      [log = logs_.main](const std::string& message) { log->warn("hash equivalence: {}", message); },
+      [log = logs_.main](const std::string& message) { log->info("hash equivalence: {}", message); }});
   for (ListeningSocket& each : sockets) {
     const auto serve = [this](SessionSet& sessions, std::unique_ptr<Connection> connection,
                               Admission::Ticket ticket) {
@@ -263,8 +268,10 @@ void Daemon::complete_stat(api::Stat& stat) const {
   stat.failed_logins = access_.failures();
   if (!equivalence_) return;
   stat.hashserv.port = hashserv_.port(0);
+  stat.hashserv.name_space = hashserv_namespace(*config_);
   stat.hashserv.unihashes = equivalence_->known.unihashes();
   stat.hashserv.requests = equivalence_->statistics.ever();
+  stat.hashserv.unkept = equivalence_->unkept.load(std::memory_order_relaxed);
 }
 
 void Daemon::reconcile(std::stop_token stop) {

@@ -18,6 +18,8 @@ constexpr UnixSeconds k_between_ages = 60 * 60;
 constexpr UnixSeconds k_between_trash = 60;
 constexpr UnixSeconds k_between_ledger = 60 * 60;
 constexpr UnixSeconds k_between_equivalences = 24 * 60 * 60;
+constexpr UnixSeconds k_between_copies = 24 * 60 * 60;
+constexpr UnixSeconds k_between_looks_at_copies = 10 * 60;
 constexpr UnixSeconds k_between_charges = 30 * 60;  // it reads all names
 
 std::uint64_t share(ByteSize size, double of) {
@@ -128,8 +130,12 @@ void Upkeep::trim_ledger() {
 }
 
 void Upkeep::keep_equivalences(const std::stop_token& stop) {
-  if (equivalences_ == nullptr || !is_time("hash equivalence", k_between_equivalences)) return;
-  if (config_->hashserv.keep.count() > 0) forget_equivalences(stop);
+  if (equivalences_ == nullptr) return;
+  if (config_->hashserv.keep.count() > 0 && is_time("old hash equivalences", k_between_equivalences))
+    forget_equivalences(stop);
+  if (!is_time("copy of hash equivalences", k_between_looks_at_copies)) return;
+  const auto last = equivalences_->backed_up();
+  if (last && clock_.now() < *last + k_between_copies) return;
   const auto copied = equivalences_->back_up();
   if (!copied) log_->error("{}", copied.error().message());
 }

@@ -16,6 +16,7 @@ using std::chrono::steady_clock;
 constexpr std::string_view k_protocol = "OEHASHEQUIV";
 constexpr std::int64_t k_microseconds = 1'000'000;  // of a second
 constexpr std::size_t k_enough = 256 << 10;         // bytes of output
+constexpr std::size_t k_most_told = 200;            // bytes of a request, in the log
 
 enum class Needs : std::uint8_t { nothing, read, clean };
 
@@ -36,6 +37,10 @@ constexpr std::array<Command, 19> k_commands = {{
     {"gc-mark-stream", Needs::clean}, {"gc-sweep", Needs::clean},
     {"gc-status", Needs::clean},      {"clean-unused", Needs::clean},
 }};
+
+// Of bitbake-hashserv's own users.
+constexpr std::array<std::string_view, 7> k_of_users = {
+    "get-user", "get-all-users", "new-user", "set-user-perms", "refresh-token", "delete-user", "become-user"};
 
 // What is lacking for it, as the protocol calls it; empty: nothing.
 std::string_view lacking(Needs needs, const Allowed& allowed) {
@@ -346,6 +351,11 @@ void Conversation::on_message(std::string_view text, Turn& turn) {
     if (given) append_message(turn.output, *given);
     return;
   }
+  const json::object& object = message->get_object();
+  const bool is_of_users = std::ranges::any_of(k_of_users, [&](std::string_view each) {
+    return object.contains(json::string_view(each.data(), each.size()));
+  });
+  if (is_of_users) return refuse("Users are those of larder: see larderd token", turn);
   turn.over = true;
 }
 
@@ -444,7 +454,10 @@ Conversation::Answer Conversation::report(const json::object& request, Turn& tur
     turn.over = true;
     return std::nullopt;
   }
-  if (!allowed_.report) return what_would_hold(*task, *outhash, proposed, turn);
+  if (!allowed_.report) {
+    note_unkept(turn);
+    return what_would_hold(*task, *outhash, proposed, turn);
+  }
   HashEquivalence::Output output;
   output.task = *task;
   output.outhash = *outhash;
@@ -462,7 +475,28 @@ Conversation::Answer Conversation::report(const json::object& request, Turn& tur
 // Without room on the disk a build goes on as if it might not report; that is told once.
 void Conversation::note_failure(const Error& error, Turn& turn) {
   if (error.code() != Errc::no_space) return fail(error, turn);
+  shared_.unkept.fetch_add(1, std::memory_order_relaxed);
   if (!shared_.full.exchange(true)) turn.troubles.push_back(error.message());
+}
+
+// Once an hour: a build is not told, and somebody may wonder why nothing comes together.
+void Conversation::note_unkept(Turn& turn) {
+  constexpr UnixSeconds k_hour = 60 * 60;
+  shared_.unkept.fetch_add(1, std::memory_order_relaxed);
+  const UnixSeconds now = shared_.clock.now();
+  UnixSeconds next = shared_.next_warning.load(std::memory_order_relaxed);
+  if (now < next || !shared_.next_warning.compare_exchange_strong(next, now + k_hour)) return;
+  turn.troubles.push_back("a report is not kept, because " +
+                          (allowed_.owner.empty() ? "nobody in particular" : allowed_.owner) +
+                          " may not write; others are not told of for an hour");
+}
+
+void Conversation::note_cleaning(std::string_view command, const json::value& value, std::uint64_t count,
+                                 Turn& turn) {
+  std::string line(command);
+  line += " by " + (allowed_.owner.empty() ? "nobody in particular" : allowed_.owner);
+  line += ": " + std::to_string(count) + " rows, " + json::serialize(value).substr(0, k_most_told);
+  turn.news.push_back(std::move(line));
 }
 
 Conversation::Answer Conversation::what_would_hold(const HashEquivalence::Task& task,
@@ -490,7 +524,10 @@ Conversation::Answer Conversation::report_equiv(const json::object& request, Tur
     turn.over = true;
     return std::nullopt;
   }
-  if (!allowed_.report) return what_would_hold(*task, "", proposed, turn);
+  if (!allowed_.report) {
+    note_unkept(turn);
+    return what_would_hold(*task, "", proposed, turn);
+  }
   const auto holds = known_.equate(*task, proposed);
   if (!holds) note_failure(holds.error(), turn);
   if (turn.over) return std::nullopt;
@@ -511,7 +548,10 @@ Conversation::Answer Conversation::count_rows(Turn& turn) {
 Conversation::Answer Conversation::clean_up(std::string_view command, const json::object& request,
                                             Turn& turn) {
   const auto told = [&](const Result<std::uint64_t>& count) -> Answer {
-    if (count) return counted(*count);
+    if (count) {
+      note_cleaning(command, request, *count, turn);
+      return counted(*count);
+    }
     if (count.error().code() == Errc::invalid_argument)
       refuse(count.error().message(), turn);
     else

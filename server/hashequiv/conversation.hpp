@@ -61,8 +61,10 @@ struct Shared {
   const Clock& clock;
   Statistics statistics;
   Room of_writers{k_longest_message, 256 << 20};
-  Room of_others{4 << 20, 64 << 20};  // nothing of what they tell is kept
-  std::atomic<bool> full{false};      // the last report found no room on the disk
+  Room of_others{4 << 20, 64 << 20};         // nothing of what they tell is kept
+  std::atomic<bool> full{false};             // the last report found no room on the disk
+  std::atomic<std::uint64_t> unkept{0};      // reports
+  std::atomic<UnixSeconds> next_warning{0};  // of reports that are not kept for want of a right
 };
 
 class Conversation {
@@ -84,7 +86,8 @@ class Conversation {
     bool more = false;                  // there is more to be said: go_on()
     bool over = false;                  // the connection ends behind the output
     std::optional<Login> login;         // who is it? logged_in() or refuse_login() goes on
-    std::vector<std::string> troubles;  // for the log
+    std::vector<std::string> troubles;  // for the log: what is wrong,
+    std::vector<std::string> news;      // and what was done
   };
   // Answers what `bytes` complete.
   Turn hear(const std::string& bytes, Allowed allowed);
@@ -131,6 +134,9 @@ class Conversation {
   Answer clean_up(std::string_view command, const boost::json::object& request, Turn& turn);
   void refuse(std::string_view message, Turn& turn);
   void fail(const Error& error, Turn& turn);
+  void note_unkept(Turn& turn);
+  void note_cleaning(std::string_view command, const boost::json::value& value, std::uint64_t count,
+                     Turn& turn);
 
   Shared& shared_;
   HashEquivalence& known_;

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <vector>
 
@@ -84,7 +85,8 @@ void HashservSession::notice_dead_peers() {
 
 Task<bool> HashservSession::carry_on(Conversation::Turn& turn) {
   while (true) {
-    for (const std::string& each : turn.troubles) context_.warn(each);
+    for (const std::string& each : turn.troubles) context_.warn(connection_->peer_text() + ": " + each);
+    for (const std::string& each : turn.news) context_.tell(connection_->peer_text() + ": " + each);
     const bool sent = co_await send(turn.output);
     if (turn.over && sent) co_await connection_->finish_sending();
     if (!sent || turn.over) co_return false;
@@ -121,7 +123,11 @@ Allowed HashservSession::allowed() const {
   const std::string space = hashserv_namespace(*context_.config);
   const Permissions& may = visitor_.may();
   Allowed allowed;
-  allowed.read = may.may(Right::read, space);
+  // Who reads a lane reads what it overlays.
+  const auto reads = [&](const NamespaceConfig& each) {
+    return (each.name == space || each.overlay == space) && may.may(Right::read, each.name);
+  };
+  allowed.read = std::ranges::any_of(context_.config->namespaces, reads);
   allowed.report = may.may(Right::write, space);
   allowed.clean = may.may(Right::remove, space);
   allowed.owner = visitor_.identity().name;

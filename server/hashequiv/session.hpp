@@ -27,6 +27,7 @@ struct Context {
   std::function<bool()> ready;  // false: shutting down
   Authorizer& access;
   std::function<void(const std::string& message)> warn;
+  std::function<void(const std::string& message)> tell;
 };
 
 class HashservSession final : public Session {

@@ -64,10 +64,13 @@ void append_tls(std::string& out, const api::Stat& stat) {
 
 void append_hashserv(std::string& out, const api::HashservStat& stat) {
   if (stat.port == 0) return;
-  append_help(out, "larder_hashserv_unihashes", "gauge", "Tasks that have a unihash, about.");
+  append_help(out, "larder_hashserv_unihashes", "gauge", "Tasks that have a unihash.");
   append_value(out, "larder_hashserv_unihashes", stat.unihashes);
   append_help(out, "larder_hashserv_requests_total", "counter", "Requests for hash equivalence.");
   append_value(out, "larder_hashserv_requests_total", stat.requests);
+  append_help(out, "larder_hashserv_unkept_reports_total", "counter",
+              "Reports of which nothing was kept: no right to write, or no room.");
+  append_value(out, "larder_hashserv_unkept_reports_total", stat.unkept);
 }
 
 }  // namespace

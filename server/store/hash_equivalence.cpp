@@ -1,14 +1,18 @@
 #include "server/store/hash_equivalence.hpp"
 
+#include <fcntl.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <functional>
 
 #include "server/store/no_log.hpp"
@@ -20,6 +24,7 @@ namespace {
 constexpr char k_end = '\0';
 constexpr std::string_view k_version = "1";
 constexpr std::string_view k_mark_key = "gc-mark";
+constexpr std::string_view k_count_key = "tasks";
 constexpr std::string_view k_last_key = "last-created";  // so that order outlives clocks that go back
 constexpr std::size_t k_most_key = 512;                  // bytes of a field
 constexpr std::size_t k_most_seen = 1000;                // outputs, for one that has a unihash
@@ -243,7 +248,10 @@ Result<std::unique_ptr<HashEquivalence>> HashEquivalence::open(const std::filesy
     if (status.IsIOError() && text.find("ock") != std::string::npos)
       return Error(Errc::busy, "cannot open the hash equivalences in " + directory.string() +
                                    ": another larderd is using this data directory (" + text + ")");
-    return failed("open", status);
+    Error error = failed("open", status);
+    if (!status.IsCorruption() && !status.IsInvalidArgument()) return error;
+    return Error(error.code(), error.message() + ". Move " + directory.string() +
+                                   " away, and at the next start its copy of the last day takes its place");
   }
   state->db.reset(raw);
   std::copy(handles.begin(), handles.end(), state->handles.begin());
@@ -251,6 +259,8 @@ Result<std::unique_ptr<HashEquivalence>> HashEquivalence::open(const std::filesy
       new HashEquivalence(std::move(state), clock, durability, std::move(has_room)));
   LARDER_TRY_ASSIGN(const auto last, known->state_->get(State::meta, k_last_key));
   if (last) known->last_created_ = number_in<std::int64_t>(*last).value_or(0);
+  LARDER_TRY_ASSIGN(const auto tasks, known->state_->get(State::meta, k_count_key));
+  if (tasks) known->tasks_ = number_in<std::uint64_t>(*tasks).value_or(0);
   return known;
 }
 
@@ -258,16 +268,19 @@ UnixSeconds HashEquivalence::today() const {
   return clock_.now() / k_day * k_day;
 }
 
-Result<void> HashEquivalence::write(rocksdb::WriteBatch& batch) {
+Result<void> HashEquivalence::write(rocksdb::WriteBatch& batch, std::int64_t more_tasks) {
+  const std::uint64_t tasks = tasks_.load() + static_cast<std::uint64_t>(more_tasks);
+  if (more_tasks != 0) batch.Put(state_->family(State::meta), slice(k_count_key), std::to_string(tasks));
   LARDER_TRY(state_->write(batch));
+  tasks_ = tasks;
   written_.fetch_add(1);
   return {};
 }
 
-Result<void> HashEquivalence::write_more(rocksdb::WriteBatch& batch) {
+Result<void> HashEquivalence::write_more(rocksdb::WriteBatch& batch, std::int64_t more_tasks) {
   if (has_room_ && !has_room_(batch.GetDataSize()))
     return Error(Errc::no_space, "the disk is full: nothing is added to the hash equivalences");
-  return write(batch);
+  return write(batch, more_tasks);
 }
 
 Result<void> HashEquivalence::sync() {
@@ -412,17 +425,11 @@ Result<HashEquivalence::Counts> HashEquivalence::count() const {
   return counts;
 }
 
-std::uint64_t HashEquivalence::unihashes() const {
-  std::uint64_t about = 0;
-  (void)state_->db->GetIntProperty(state_->family(State::tasks), rocksdb::DB::Properties::kEstimateNumKeys,
-                                   &about);
-  return about;
-}
-
 Result<std::string> HashEquivalence::report(Output output, const std::string& proposed) {
   std::string holds;
   {
     const std::lock_guard lock(writing_);
+    std::int64_t fresh = 0;
     LARDER_TRY_ASSIGN(auto known, row(output.task));
     LARDER_TRY_ASSIGN(const auto reported, state_->get(State::outputs, key_of(output)));
     // Two may tell the same at once: who comes second has nothing to write, but to wait for the disk.
@@ -438,12 +445,13 @@ Result<std::string> HashEquivalence::report(Output output, const std::string& pr
       LARDER_TRY_ASSIGN(std::string mark, state_->mark());
       known = Row{other.value_or(proposed), std::move(mark), 0};
       batch.Put(state_->family(State::by_unihash), name_key(known->unihash, output.task), "");
+      fresh = 1;
     }
     if (known->asked < today()) {
       known->asked = today();
       batch.Put(state_->family(State::tasks), key_of(output.task), known->encode());
     }
-    if (batch.Count() > 0) LARDER_TRY(write_more(batch));
+    if (batch.Count() > 0) LARDER_TRY(write_more(batch, fresh));
     holds = std::move(known->unihash);
   }
   return holds;
@@ -453,25 +461,35 @@ Result<std::string> HashEquivalence::equate(const Task& task, const std::string&
   std::string holds = proposed;
   {
     const std::lock_guard lock(writing_);
+    std::int64_t fresh = 0;
     LARDER_TRY_ASSIGN(auto known, row(task));
     rocksdb::WriteBatch batch;
     if (!known) {
       LARDER_TRY_ASSIGN(std::string mark, state_->mark());
       known = Row{proposed, std::move(mark), 0};
       batch.Put(state_->family(State::by_unihash), name_key(proposed, task), "");
+      fresh = 1;
     }
     if (known->asked < today()) {
       known->asked = today();
       batch.Put(state_->family(State::tasks), key_of(task), known->encode());
-      LARDER_TRY(write_more(batch));
+      LARDER_TRY(write_more(batch, fresh));
     }
     holds = std::move(known->unihash);
   }
   return holds;
 }
 
+namespace {
+
+std::filesystem::path backup_of(const std::filesystem::path& directory) {
+  return directory.string() + ".backup";
+}
+
+}  // namespace
+
 Result<void> HashEquivalence::back_up() {
-  const std::filesystem::path place = state_->db->GetName() + ".backup";
+  const std::filesystem::path place = backup_of(state_->db->GetName());
   const std::filesystem::path next = place.string() + ".new";
   std::error_code failure;
   std::filesystem::remove_all(next, failure);
@@ -480,10 +498,28 @@ Result<void> HashEquivalence::back_up() {
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
   if (status.ok()) status = checkpoint->CreateCheckpoint(next.string());
   if (!status.ok()) return failed("back up", status);
-  std::filesystem::remove_all(place, failure);
-  std::filesystem::rename(next, place, failure);
-  if (failure) return posix_error("rename", next.string(), failure.value());
+  // There is always a whole one: they change places where there is one already.
+  if (::renameat2(AT_FDCWD, next.c_str(), AT_FDCWD, place.c_str(), RENAME_EXCHANGE) != 0 &&
+      ::rename(next.c_str(), place.c_str()) != 0)
+    return posix_error("rename", next.string(), errno);
+  std::filesystem::remove_all(next, failure);
   return {};
+}
+
+std::optional<UnixSeconds> HashEquivalence::backed_up() const {
+  struct stat status {};
+  if (::stat((backup_of(state_->db->GetName()) / "CURRENT").c_str(), &status) != 0) return std::nullopt;
+  return status.st_mtime;
+}
+
+Result<bool> HashEquivalence::restore(const std::filesystem::path& directory) {
+  std::error_code failure;
+  const std::filesystem::path copy = backup_of(directory);
+  if (std::filesystem::exists(directory, failure) || !std::filesystem::exists(copy / "CURRENT", failure))
+    return false;
+  std::filesystem::rename(copy, directory, failure);
+  if (failure) return posix_error("rename", copy.string(), failure.value());
+  return true;
 }
 
 // ------------------------------------------------------------- cleaning up --
@@ -616,14 +652,16 @@ Result<std::uint64_t> HashEquivalence::remove_tasks(std::span<const Task> tasks,
     tasks = tasks.subspan(step.size());
     const std::lock_guard lock(writing_);
     rocksdb::WriteBatch batch;
+    std::int64_t gone = 0;
     for (const Task& task : step) {
       LARDER_TRY_ASSIGN(const auto known, row(task));
       if (!known || !doomed(*known)) continue;
       batch.Delete(state_->family(State::tasks), key_of(task));
       batch.Delete(state_->family(State::by_unihash), name_key(known->unihash, task));
-      ++count;
+      ++gone;
     }
-    LARDER_TRY(write(batch));
+    LARDER_TRY(write(batch, -gone));
+    count += static_cast<std::uint64_t>(gone);
   }
   return count;
 }
@@ -688,13 +726,22 @@ Result<std::uint64_t> HashEquivalence::sweep(const std::string& mark) {
   if (current.empty() || mark != current)
     return Error(Errc::invalid_argument, "'" + mark + "' is not the current mark. Refusing to sweep");
   std::vector<Task> unmarked;
+  std::size_t all = 0;
   LARDER_TRY(state_->each(State::tasks, "", [&](std::string_view key, std::string_view value) {
+    ++all;
     const auto names = split<2>(key);
     const auto known = Row::decode(value);
     if (names && known && known->mark != mark)
       unmarked.push_back({std::string((*names)[0]), std::string((*names)[1])});
     return true;
   }));
+  if (unmarked.size() == all && all > 0)
+    return Error(Errc::invalid_argument,
+                 "nothing is marked with '" + mark + "', so that nothing would be left. Refusing to sweep");
+  if (!unmarked.empty()) {
+    const auto copied = back_up();
+    if (!copied && copied.error().code() != Errc::no_space) return copied.error();  // a sweep makes room
+  }
   LARDER_TRY_ASSIGN(const std::uint64_t count,
                     remove_tasks(unmarked, [&](const Row& known) { return known.mark != mark; }));
   {

@@ -95,7 +95,7 @@ class HashEquivalence {
     std::uint64_t outhashes = 0;
   };
   Result<Counts> count() const;
-  std::uint64_t unihashes() const;  // about, at once
+  std::uint64_t unihashes() const { return tasks_.load(std::memory_order_relaxed); }  // at once
 
   // Telling -------------------------------------------------------------------
 
@@ -112,6 +112,10 @@ class HashEquivalence {
   // Makes a copy in the directory beside its own that is called like it and ".backup", of one moment and with
   // hard links, in the place of an earlier one.
   Result<void> back_up();
+  std::optional<UnixSeconds> backed_up() const;  // when; nothing: never
+  // Before it is opened: puts the copy in the place of a directory that is not there. False: there was no
+  // need to, or no copy.
+  static Result<bool> restore(const std::filesystem::path& directory);
 
   // Cleaning up -----------------------------------------------------------------
 
@@ -129,7 +133,7 @@ class HashEquivalence {
     std::optional<std::string> mark;
   };
   Result<MarkStatus> mark_status() const;
-  // Errc::invalid_argument: that is not the current mark.
+  // Makes a copy first. Errc::invalid_argument: that is not the current mark, or nothing has it.
   Result<std::uint64_t> sweep(const std::string& mark);
   // Unihashes of tasks nobody has asked for since `before`, at most `most`.
   Result<std::unordered_set<std::string>> unasked(UnixSeconds before, std::size_t most,
@@ -149,8 +153,9 @@ class HashEquivalence {
   Result<std::vector<Task>> tasks_where(const Where& where) const;
   Result<std::vector<std::string>> outputs_where(const Where& where) const;  // keys
   void note_asked(const Task& task);
-  Result<void> write(rocksdb::WriteBatch& batch);
-  Result<void> write_more(rocksdb::WriteBatch& batch);  // unless there is no room
+  Result<void> write(rocksdb::WriteBatch& batch, std::int64_t more_tasks = 0);
+  // Unless there is no room.
+  Result<void> write_more(rocksdb::WriteBatch& batch, std::int64_t more_tasks = 0);
   Result<std::uint64_t> remove_outputs(std::span<const std::string> keys);
   using Doomed = std::function<bool(const Row& row)>;
   Result<std::uint64_t> remove_tasks(std::span<const Task> tasks, const Doomed& doomed);
@@ -162,6 +167,7 @@ class HashEquivalence {
   const HasRoom has_room_;
   std::mutex writing_;  // what is written depends on what was read
   std::int64_t last_created_ = 0;
+  std::atomic<std::uint64_t> tasks_{0};  // changed with writing_ held
 
   std::mutex syncing_;
   std::condition_variable synced_;

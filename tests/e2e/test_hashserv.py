@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -142,7 +143,7 @@ class Protocol(HashservTest):
             client.report(70, "seventy")
         page = self.server.client("conf").stdout
         self.assertIn('\nBB_HASHSERVE = "127.0.0.1:%d"\n' % self.port(), page)
-        self.assertRegex(self.server.client("stat").stdout, r"hashserv .* requests, port %d" % self.port())
+        self.assertRegex(self.server.client("stat").stdout, r"hashserv .* reports not kept, port %d" % self.port())
         stat = self.server.stat()["hashserv"]
         self.assertGreaterEqual(stat["unihashes"], 1)
         self.assertGreaterEqual(stat["requests"], 1)
@@ -178,6 +179,24 @@ class Keeping(HashservTest):
         self.assertEqual(server.stat()["hashserv"]["port"], 0)
         self.assertNotIn("\nBB_HASHSERVE", server.client("conf").stdout)
         self.assertNotIn("larder_hashserv", server.get("/-/metrics").body.decode())
+
+    def test_the_copy_takes_the_place_of_what_was_lost(self):
+        server = self.own_server(HASHSERV)
+        copy = os.path.join(server.data, "hashequiv.backup")
+        with self.connect(server) as client:
+            client.report(1, "out")
+            wait_until(lambda: os.path.exists(os.path.join(copy, "CURRENT")), "the first copy is made")
+            # It is of a moment before or behind the report; a sweep makes another one.
+            client.report(2, "out")
+            client.ask("gc-mark", {"mark": "a", "where": {"taskhash": unihash(1)}})
+            self.assertEqual(client.ask("gc-sweep", {"mark": "a"}), {"count": 1})
+        self.assertEqual(server.stop(), 0)
+        shutil.rmtree(os.path.join(server.data, "hashequiv"))
+        server.start()
+        self.assertIn("hashequiv.backup of it was put in its place", server.log())
+        with self.connect(server) as client:
+            self.assertEqual([client.get(1), client.get(2)], [unihash(1), unihash(1)])
+        self.assertEqual(server.stop(), 0)
 
     def test_the_access_log_has_a_line_for_each_connection(self):
         log = os.path.join(self.temporary_directory(), "access")
@@ -258,9 +277,17 @@ class Rights(HashservTest):
         done = cls.offline("create", "--name", name, "--can", rights, *options)
         return re.search(r"larder_\w+", done.stdout).group()
 
+    def token_of(self, server, name, space):
+        """Made before it is asked for: the daemon looks every second."""
+        token = re.search(r"larder_\w+", self.offline("create", "--name", name, "--can", "read,write", "--namespace", space,
+                                                      server=server).stdout).group()
+        wait_until(lambda: server.get("/-/v1/stat", {"Authorization": "Bearer " + token}).status == 200, "the token works")
+        return token
+
     @classmethod
-    def offline(cls, *arguments):
-        return subprocess.run([harness.LARDERD, "--config", os.path.join(cls.server.work, "larderd.yaml"), "--data", cls.server.data,
+    def offline(cls, *arguments, server=None):
+        server = server or cls.server
+        return subprocess.run([harness.LARDERD, "--config", os.path.join(server.work, "larderd.yaml"), "--data", server.data,
                                "token", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, timeout=60, check=True)
 
@@ -292,6 +319,7 @@ class Rights(HashservTest):
             self.assertEqual(client.report(2, "by ci", owner="somebody"), unihash(2))
             self.assertEqual(client.ask("get", {"taskhash": unihash(2), "method": "m", "all": True})["owner"], "ci")
             self.assertIn("ci is not allowed", client.ask("gc-status", {})["invoke-error"]["message"])
+        self.assertEqual(self.server.stat()["hashserv"]["unihashes"], 1)
         elsewhere = self.token("elsewhere", "read,write", "--namespace", "downloads")
         self.wait_for(elsewhere)
         with self.connect() as client:
@@ -301,6 +329,24 @@ class Rights(HashservTest):
         with self.connect() as client:
             self.assertEqual(self.log_in(client, self.admin)["permissions"], ["@db-admin", "@read", "@report"])
             self.assertEqual(client.ask("remove", {"where": {"taskhash": unihash(2)}}), {"count": 2})
+
+    def test_who_has_a_lane_may_ask_and_is_not_listened_to(self):
+        self.own_server({**HASHSERV, "write": "nobody", "access": {"anonymous": {"read": "none"}}, "namespaces": [
+            {"name": "sstate-cache", "kind": "sstate"}, {"name": "sstate-pr", "kind": "sstate", "overlay": "sstate-cache"},
+            {"name": "other", "kind": "generic"}]})
+        lane, other = self.token_of(self.server, "lane", "sstate-pr"), self.token_of(self.server, "other", "other")
+        with self.connect() as client:
+            self.assertIn("@read", client.ask("get", {"taskhash": "t", "method": "m"})["invoke-error"]["message"])
+        for token, permissions in ((lane, ["@read"]), (other, [])):
+            with self.connect() as client:
+                self.assertEqual(wait_until(lambda: self.log_in(client, token), "an answer")["permissions"], permissions)
+        os.environ["LARDER_TOKEN"] = lane
+        try:
+            self.assertIn("\nBB_HASHSERVE", self.server.client("conf", "--namespace", "sstate-pr").stdout)
+            os.environ["LARDER_TOKEN"] = other
+            self.assertNotIn("\nBB_HASHSERVE", self.server.client("conf").stdout)
+        finally:
+            del os.environ["LARDER_TOKEN"]
 
     def test_a_wrong_one_is_refused_and_counted(self):
         before = self.server.stat()["failed_logins"]
@@ -359,6 +405,13 @@ class Importing(HashservTest):
             row = client.ask("get-outhash", {"method": "m", "outhash": "import", "taskhash": ""})
             self.assertEqual(row, {"chunk-stream": None})
         self.assertEqual(self.run_it(file, at), page)
+
+    def test_what_is_not_kept_is_no_success(self):
+        self.own_server({**HASHSERV, "write": "nobody"})
+        file = self.database("""CREATE TABLE unihashes_v3 (id INTEGER PRIMARY KEY, method TEXT, taskhash TEXT, unihash TEXT);
+                                INSERT INTO unihashes_v3 VALUES (1, 'm', '%s', '%s');""" % (unihash(1), unihash(2)))
+        self.assertIn("0 of 1 were kept", self.run_it(file, "127.0.0.1:%d" % self.port(), expect=1))
+        self.assertIn("no hash equivalence server", self.run_it(file, "127.0.0.1:%d" % self.server.port, expect=1))
 
     def test_what_dunfell_has_kept(self):
         file = self.database("""

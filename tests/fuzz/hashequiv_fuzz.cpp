@@ -14,7 +14,7 @@ namespace {
 
 struct World {
   World() {
-    auto opened = HashEquivalence::open(directory.path(), clock, Durability::none);
+    auto opened = HashEquivalence::open(directory.path() / "known", clock, Durability::none);
     demand(opened.ok(), "a database can be made");
     known = std::move(*opened);
   }

@@ -184,14 +184,24 @@ TEST_CASE("where hash equivalence is served, builds are pointed at it", "[client
   };
   CHECK_THAT(text("http://cache:8480"), !Contains("\nBB_HASHSERVE") && Contains("hashserv.listen"));
   CHECK_THAT(stat_page("x", stat), !Contains("unihashes"));
-  stat.hashserv = {8686, 12345, 67};
+  stat.hashserv = {8686, "sstate-cache", 12345, 67, 8};
   CHECK_THAT(text("http://cache:8480"), Contains("\nBB_HASHSERVE = \"cache:8686\"\n") &&
                                             Contains("\nBB_SIGNATURE_HANDLER = \"OEEquivHash\"\n"));
   CHECK_THAT(text("http://[fd00::1]:8480"), Contains("\nBB_HASHSERVE = \"[fd00::1]:8686\"\n"));
   CHECK_THAT(text("http://ci:hunter2@cache"), Contains("machine cache:8686 login ci password PASS"));
   CHECK_THAT(conf_text(ConfFormat::kas, server_at("http://cache"), stat), Contains("    BB_HASHSERVE = "));
   CHECK_THAT(conf_text(ConfFormat::buildroot, server_at("http://cache"), stat), !Contains("BB_HASHSERVE"));
-  CHECK_THAT(stat_page("x", stat), Contains("some 12,345 unihashes, 67 requests, port 8686"));
+  CHECK_THAT(stat_page("x", stat), Contains("12,345 unihashes, 67 requests, 8 reports not kept, port 8686"));
+  const auto chosen = [&](const std::vector<std::string>& names, const std::string& about) {
+    api::Stat of = stat;
+    of.hashserv.name_space = about;
+    REQUIRE(choose_namespaces(of, names));
+    return conf_text(ConfFormat::local_conf, server_at("http://cache"), of);
+  };
+  CHECK_THAT(chosen({}, "sstate-cache"), Contains("\nBB_HASHSERVE"));
+  CHECK_THAT(chosen({}, "hidden"), !Contains("\nBB_HASHSERVE"));  // who sees nothing of it may not ask
+  stat.namespaces.back().overlay = "hidden";
+  CHECK_THAT(chosen({}, "hidden"), Contains("\nBB_HASHSERVE"));
 }
 
 TEST_CASE("credentials never reach the configuration", "[client][conf]") {

@@ -31,7 +31,7 @@ struct Bench {
   Bench() { open(); }
   void open() {
     known.reset();
-    auto opened = HashEquivalence::open(directory.path(), clock, Durability::batch);
+    auto opened = HashEquivalence::open(directory.path() / "known", clock, Durability::batch);
     REQUIRE(opened);
     known = std::move(*opened);
   }
@@ -191,6 +191,8 @@ TEST_CASE("a sweep leaves what is marked, and what is newer than the mark", "[ha
   bench.report(task(3), "one");
   CHECK(bench.known->sweep("now").error().code() == Errc::invalid_argument);
   CHECK(bench.known->sweep("").error().code() == Errc::invalid_argument);
+  CHECK(*bench.known->mark("then", {}) == 0);
+  CHECK(bench.known->sweep("then").error().code() == Errc::invalid_argument);  // nothing would be left
   CHECK(*bench.known->mark("now", {{"unihash", hash(1)}}) == 2);
   bench.report(task(4), "four");
   auto status = bench.known->mark_status();
@@ -202,6 +204,16 @@ TEST_CASE("a sweep leaves what is marked, and what is newer than the mark", "[ha
   CHECK(bench.get(task(3)) == hash(1));
   CHECK(bench.get(task(4)) == hash(4));
   CHECK_FALSE(bench.known->mark_status()->mark);
+  CHECK(bench.known->unihashes() == 3);
+  bench.open();
+  CHECK(bench.known->unihashes() == 3);
+  bench.known.reset();  // what was swept is in the copy that was made before
+  const auto before =
+      HashEquivalence::open(bench.directory.path() / "known.backup", bench.clock, Durability::none);
+  REQUIRE(before);
+  CHECK((*before)->unihashes() == 4);
+  CHECK(*(*before)->unihash(task(2)) == hash(2));
+  bench.open();
 
   // The output of what was swept is of no use any more, once it is old enough.
   const std::int64_t now = bench.clock.now() * 1'000'000;
@@ -241,7 +253,7 @@ TEST_CASE("a copy is of one moment, and there is one", "[hashserv]") {
   bench.report(task(2), "one");
   const auto copy = [&] {
     auto opened =
-        HashEquivalence::open(bench.directory.path().string() + ".backup", bench.clock, Durability::batch);
+        HashEquivalence::open(bench.directory.path() / "known.backup", bench.clock, Durability::batch);
     REQUIRE(opened);
     return std::move(*opened);
   };
@@ -250,13 +262,32 @@ TEST_CASE("a copy is of one moment, and there is one", "[hashserv]") {
   REQUIRE(bench.known->back_up());
   CHECK(*copy()->unihash(task(2)) == hash(1));
   CHECK(bench.get(task(2)) == hash(1));
-  std::filesystem::remove_all(bench.directory.path().string() + ".backup");
+}
+
+TEST_CASE("the copy takes the place of what is lost, and of nothing else", "[hashserv]") {
+  Bench bench;
+  const auto place = bench.directory.path() / "known";
+  CHECK_FALSE(bench.known->backed_up());
+  bench.report(task(1), "one");
+  REQUIRE(bench.known->back_up());
+  CHECK(bench.known->backed_up());
+  CHECK_FALSE(*HashEquivalence::restore(place));
+  bench.known.reset();
+  std::filesystem::remove_all(place);
+  CHECK(*HashEquivalence::restore(place));
+  bench.open();
+  CHECK(bench.get(task(1)) == hash(1));
+  CHECK_FALSE(bench.known->backed_up());
+  bench.known.reset();
+  std::filesystem::remove_all(place);
+  CHECK_FALSE(*HashEquivalence::restore(place));  // there is none any more
 }
 
 TEST_CASE("a database is one daemon's", "[hashserv]") {
   Bench bench;
-  CHECK(HashEquivalence::open(bench.directory.path(), bench.clock, Durability::batch).error().code() ==
-        Errc::busy);
+  CHECK(HashEquivalence::open(bench.directory.path() / "known", bench.clock, Durability::batch)
+            .error()
+            .code() == Errc::busy);
 }
 
 TEST_CASE("what a key can be", "[hashserv]") {

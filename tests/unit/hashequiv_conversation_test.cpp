@@ -33,7 +33,7 @@ Allowed everything() {
 
 struct Bench {
   Bench() {
-    auto opened = HashEquivalence::open(directory.path(), clock, Durability::none);
+    auto opened = HashEquivalence::open(directory.path() / "known", clock, Durability::none);
     REQUIRE(opened);
     known = std::move(*opened);
     shared.emplace(*known, clock);
@@ -85,7 +85,7 @@ TEST_CASE("who does not speak the protocol is not answered", "[hashserv]") {
 TEST_CASE("what is no request ends the connection without a word", "[hashserv]") {
   Bench bench;
   for (const char* said :
-       {"{}", "[]", "null", "1", "{\"get\": ", "{\"become-user\": {}}", "{\"get\": {}}", "{\"get\": null}",
+       {"{}", "[]", "null", "1", "{\"get\": ", "{\"get\": {}}", "{\"get\": null}",
         "{\"get\": {\"method\": 1, \"taskhash\": \"a\"}}",
         "{\"get\": {\"method\": \"a\\u0000\", \"taskhash\": \"a\"}}",
         "{\"report-equiv\": {\"unihash\": "
@@ -159,7 +159,17 @@ TEST_CASE("what a client asks for, it hears", "[hashserv]") {
         R"({"invoke-error":{"message":"'b' is not the current mark. Refusing to sweep"}})"
         "\n[over]");
   CHECK(bench.say("{\"gc-sweep\": {\"mark\": \"a\"}}\n") == "{\"count\":1}\n");
-  CHECK(bench.say("{\"remove\": {\"where\": {\"taskhash\": \"" + hash('1') + "\"}}}\n") == "{\"count\":2}\n");
+  Allowed cleaner = everything();
+  cleaner.owner = "anna";
+  Conversation conversation(*bench.shared);
+  const auto turn = conversation.hear(
+      k_hello + ("{\"remove\": {\"where\": {\"taskhash\": \"" + hash('1') + "\"}}}\n"), cleaner);
+  CHECK(turn.output == "{\"count\":2}\n");
+  REQUIRE(turn.news.size() == 1);
+  CHECK(turn.news.front().starts_with("remove by anna: 2 rows, {\"where\":"));
+  for (const char* command : {"new-user", "get-user", "get-all-users", "set-user-perms", "refresh-token",
+                              "delete-user", "become-user"})
+    CHECK(bench.say("{\"" + std::string(command) + "\": {}}\n").find("larderd token") != std::string::npos);
   CHECK(bench.say("{\"gc-mark-stream\": null}\nno JSON\n").ends_with("A line is no JSON object\"}}\n[over]"));
 }
 
@@ -192,6 +202,13 @@ TEST_CASE("who may not report is told what would hold, and nothing is stored", "
   CHECK(bench.say(report_of('1', "another"), reader) == mapping('1', '1'));  // as it is called already
   CHECK(bench.known->count()->outhashes == 1);
   CHECK(bench.known->count()->unihashes == 1);
+  CHECK(bench.shared->unkept == 5);
+  Conversation conversation(*bench.shared);
+  CHECK(conversation.hear(k_hello + report_of('5', "x"), reader)
+            .troubles.empty());  // it was told within this hour
+  bench.clock.advance(3601);
+  CHECK(conversation.hear(report_of('5', "x"), reader).troubles.size() == 1);
+  CHECK(conversation.hear(report_of('5', "x"), reader).troubles.empty());
   for (const char* command : {"remove", "gc-mark", "gc-sweep", "gc-status", "gc-mark-stream", "clean-unused",
                               "get-db-usage", "get-db-query-columns", "reset-stats"}) {
     const std::string heard =
@@ -250,7 +267,7 @@ TEST_CASE("without room on the disk builds are answered, and nothing is stored",
   bench.shared.reset();
   bench.known.reset();
   bool full = true;
-  auto opened = HashEquivalence::open(bench.directory.path(), bench.clock, Durability::batch,
+  auto opened = HashEquivalence::open(bench.directory.path() / "known", bench.clock, Durability::batch,
                                       [&full](std::uint64_t) { return !full; });
   REQUIRE(opened);
   bench.known = std::move(*opened);
@@ -262,6 +279,7 @@ TEST_CASE("without room on the disk builds are answered, and nothing is stored",
                   "\"}}\n") == R"({"taskhash":"t","method":"m","unihash":")" + hash('1') + "\"}\n");
   CHECK(bench.known->count()->outhashes == 1);
   // It is told once, until there is room again.
+  CHECK(bench.shared->unkept == 4);
   Conversation conversation(*bench.shared);
   CHECK(conversation.hear(k_hello + report_of('4', "x"), everything()).troubles.empty());
   full = false;
