@@ -17,7 +17,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t k_long_jobs = 4;  // at a time: prunes, snapshots, checks that people ask for
+constexpr std::size_t k_equivalence_threads = 4;  // of its own: no upload waits for who asks for much
+constexpr std::size_t k_long_jobs = 4;            // at a time: prunes, snapshots, checks that people ask for
 
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
@@ -109,11 +110,10 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Logs logs, Sockets 
     if (hashserv_namespace(config).empty())
       return Error(Errc::invalid_argument,
                    "hash equivalence needs a namespace of the kind sstate, and there is none");
-    // The same floor as for uploads: what is left is for those who make room.
-    const auto has_room = [raw = store.store.get(),
-                           floor = config.free_space_floor.bytes](std::uint64_t bytes) {
+    // Nothing that is stored has to go for the sake of hashes.
+    const auto has_room = [raw = store.store.get(), floor = config.free_space_floor](std::uint64_t bytes) {
       const auto disk = raw->disk_space();
-      return !disk || disk->free_bytes >= floor + bytes;
+      return !disk || (disk->free_bytes >= floor.bytes + bytes && bytes_to_free(*disk, floor, 0) == 0);
     };
     LARDER_TRY_ASSIGN(const bool restored, HashEquivalence::restore(directory));
     if (restored)
@@ -207,8 +207,9 @@ Result<void> Daemon::listen(Sockets sockets) {
 Result<void> Daemon::listen_hashserv(std::vector<ListeningSocket> sockets) {
   if (!store_.equivalences) return {};
   equivalence_.emplace(*store_.equivalences, clock_);
+  equivalence_pool_.emplace(k_equivalence_threads);
   hashserv_context_.emplace(hashequiv::Context{
-      *equivalence_, pool_, config_, logs_.access, clock_,
+      *equivalence_, *equivalence_pool_, config_, logs_.access, clock_,
       [this] { return ready_.load(std::memory_order_relaxed); }, access_,
       [log = logs_.main](const std::string& message) { log->warn("hash equivalence: {}", message); },
       [log = logs_.main](const std::string& message) { log->info("hash equivalence: {}", message); }});
@@ -398,6 +399,7 @@ Result<void> Daemon::stop() {
   }
   jobs_.stop();
   pool_.stop();
+  if (equivalence_pool_) equivalence_pool_->stop();
   loops_.stop();
   if (reconciler_.joinable()) reconciler_.join();
   if (loader_.joinable()) loader_.join();

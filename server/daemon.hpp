@@ -106,6 +106,7 @@ class Daemon {
   SessionServer http_;
   ftp::Context ftp_context_;
   SessionServer ftp_;
+  std::optional<DiskPool> equivalence_pool_;
   std::optional<hashequiv::Shared> equivalence_;
   std::optional<hashequiv::Context> hashserv_context_;
   SessionServer hashserv_;

@@ -16,7 +16,8 @@ using std::chrono::steady_clock;
 constexpr std::string_view k_protocol = "OEHASHEQUIV";
 constexpr std::int64_t k_microseconds = 1'000'000;  // of a second
 constexpr std::size_t k_enough = 256 << 10;         // bytes of output
-constexpr std::size_t k_most_told = 200;            // bytes of a request, in the log
+constexpr std::chrono::milliseconds k_long_enough(20);
+constexpr std::size_t k_most_told = 200;  // bytes of a request, in the log
 
 enum class Needs : std::uint8_t { nothing, read, clean };
 
@@ -231,6 +232,33 @@ std::uint64_t Statistics::ever() const {
   return ever_;
 }
 
+// -------------------------------------------------------------------- room --
+
+bool Room::take(const std::string& peer, std::size_t bytes) {
+  constexpr std::uint64_t k_share = 4;
+  const std::lock_guard lock(mutex_);
+  std::uint64_t& mine = by_peer_[peer];
+  const bool fits = taken_ + bytes <= bytes_ && mine + bytes <= bytes_ / k_share;
+  if (fits) {
+    taken_ += bytes;
+    mine += bytes;
+  }
+  if (mine == 0) by_peer_.erase(peer);
+  return fits;
+}
+
+void Room::give_back(const std::string& peer, std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  taken_ -= bytes;
+  const auto mine = by_peer_.find(peer);
+  if (mine != by_peer_.end() && (mine->second -= bytes) == 0) by_peer_.erase(mine);
+}
+
+std::uint64_t Room::taken() const {
+  const std::lock_guard lock(mutex_);
+  return taken_;
+}
+
 // ----------------------------------------------------------------- framing --
 
 Conversation::~Conversation() {
@@ -238,7 +266,7 @@ Conversation::~Conversation() {
 }
 
 void Conversation::give_back_room() {
-  if (room_ != nullptr) room_->taken.fetch_sub(chunks_.size(), std::memory_order_relaxed);
+  if (room_ != nullptr) room_->give_back(peer_, chunks_.size());
   room_ = nullptr;
   std::string().swap(chunks_);
 }
@@ -255,15 +283,18 @@ Conversation::Turn Conversation::go_on() {
   return turn;
 }
 
-// As much as is sent in one go: what a peer asks for in a few bytes can be large.
+// As much as is sent in one go, and no longer than others can wait: what a peer asks for in a few bytes can
+// be large, and take its time.
 void Conversation::proceed(Turn& turn) {
   const bool may_stream = (state_ != State::get_stream && state_ != State::exists_stream) || allowed_.read;
   if (!may_stream || (state_ == State::mark_stream && !allowed_.clean)) turn.over = true;
+  const auto begin = steady_clock::now();
   while (!turn.over && !turn.login && !turn.more) {
     const auto line = reader_.next();
     if (!line) break;
     on_line(*line, turn);
-    turn.more = turn.output.size() >= k_enough;
+    if (state_ != State::chunks) ++heard_;
+    turn.more = turn.output.size() >= k_enough || steady_clock::now() - begin >= k_long_enough;
   }
   reader_.forget_taken();
   if (!turn.login && !turn.more && reader_.endless()) turn.over = true;
@@ -320,10 +351,14 @@ void Conversation::take_chunk(std::string_view line, Turn& turn) {
     return give_back_room();
   }
   if (room_ == nullptr) room_ = allowed_.report ? &shared_.of_writers : &shared_.of_others;
-  const std::uint64_t all = room_->taken.fetch_add(line.size(), std::memory_order_relaxed) + line.size();
-  chunks_.append(line);
-  if (all > room_->together) turn.troubles.emplace_back("too many long messages at a time: one was cut off");
-  turn.over = chunks_.size() > room_->message || all > room_->together;
+  turn.over = chunks_.size() + line.size() > k_longest_message;
+  if (turn.over) return;
+  if (room_->take(peer_, line.size())) {
+    chunks_.append(line);
+  } else {
+    turn.troubles.emplace_back("too many long messages at a time: one was cut off");
+    turn.over = true;
+  }
 }
 
 void Conversation::on_message(std::string_view text, Turn& turn) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -47,11 +48,20 @@ struct Allowed {
   std::string owner;    // who it is, for what they report; empty: nobody in particular
 };
 
-// Room for messages that are not complete, for all peers of a kind.
-struct Room {
-  std::size_t message = 0;     // bytes of one
-  std::uint64_t together = 0;  // bytes of all; who goes beyond is cut off
-  std::atomic<std::uint64_t> taken{0};
+// Room for messages that are not complete, for all peers of a kind: a quarter of it for one address.
+// Thread-safe.
+class Room {
+ public:
+  explicit Room(std::uint64_t bytes) : bytes_(bytes) {}
+  bool take(const std::string& peer, std::size_t bytes);  // false: there is not as much, and none is taken
+  void give_back(const std::string& peer, std::size_t bytes);
+  std::uint64_t taken() const;
+
+ private:
+  const std::uint64_t bytes_;
+  mutable std::mutex mutex_;
+  std::uint64_t taken_ = 0;
+  std::map<std::string, std::uint64_t> by_peer_;
 };
 
 // What all conversations share.
@@ -60,8 +70,9 @@ struct Shared {
   HashEquivalence& known;
   const Clock& clock;
   Statistics statistics;
-  Room of_writers{k_longest_message, 256 << 20};
-  Room of_others{4 << 20, 64 << 20};         // nothing of what they tell is kept
+  Room of_writers{256 << 20};
+  Room of_others{128 << 20};                 // nothing of what they tell is kept
+  std::atomic<std::uint64_t> sending{0};     // bytes of answers that are on their way
   std::atomic<bool> full{false};             // the last report found no room on the disk
   std::atomic<std::uint64_t> unkept{0};      // reports
   std::atomic<UnixSeconds> next_warning{0};  // of reports that are not kept for want of a right
@@ -69,7 +80,8 @@ struct Shared {
 
 class Conversation {
  public:
-  explicit Conversation(Shared& shared) : shared_(shared), known_(shared.known) {}
+  Conversation(Shared& shared, std::string peer)
+      : shared_(shared), known_(shared.known), peer_(std::move(peer)) {}
   ~Conversation();
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
@@ -96,6 +108,7 @@ class Conversation {
   Turn refuse_login();
 
   bool greeted() const { return state_ != State::protocol && state_ != State::headers; }
+  std::uint64_t heard() const { return heard_; }  // lines and messages that were complete
   // Nothing was begun that has no answer yet.
   bool at_rest() const { return reader_.buffered() == 0 && state_ != State::chunks; }
 
@@ -140,6 +153,8 @@ class Conversation {
 
   Shared& shared_;
   HashEquivalence& known_;
+  const std::string peer_;
+  std::uint64_t heard_ = 0;
   LineReader reader_;
   State state_ = State::protocol;
   Allowed allowed_;

@@ -12,7 +12,7 @@ namespace larder::hashequiv {
 
 inline constexpr std::size_t k_longest_line = 64 << 10;  // bytes that a peer may send in one
 inline constexpr std::size_t k_longest_message =
-    16 << 20;  // bytes; outhash_siginfo lists each file of an output
+    8 << 20;  // bytes; outhash_siginfo lists each file of an output
 
 // Lines out of what comes in pieces.
 class LineReader {

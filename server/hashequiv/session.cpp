@@ -11,8 +11,10 @@
 namespace larder::hashequiv {
 namespace {
 
-constexpr std::size_t k_read = 64 << 10;   // bytes at a time
-constexpr std::size_t k_piece = 64 << 10;  // bytes between two looks at the time
+constexpr std::size_t k_read = 64 << 10;             // bytes at a time
+constexpr std::size_t k_piece = 64 << 10;            // bytes between two looks at the time
+constexpr std::size_t k_large = 1 << 20;             // bytes of an answer
+constexpr std::uint64_t k_most_sending = 256 << 20;  // of all of them
 constexpr std::chrono::seconds k_longest_greeting(60);
 constexpr std::chrono::minutes k_longest_message_time(2);
 
@@ -23,7 +25,7 @@ HashservSession::HashservSession(Context& context, SessionSet& sessions,
     : context_(context),
       sessions_(sessions),
       connection_(std::move(connection)),
-      conversation_(context.shared),
+      conversation_(context.shared, connection_->peer_text()),
       started_(std::chrono::steady_clock::now()) {
   const std::uint64_t version = context_.access.version();
   visitor_.is(context_.access.without_credentials("", origin()), "", version);
@@ -42,14 +44,17 @@ Task<void> HashservSession::serve(Context& context, SessionSet& sessions,
 Task<void> HashservSession::run() {
   notice_dead_peers();
   std::vector<char> input;
-  SteadyTime began;  // what is half said
+  SteadyTime began = started_;  // to say what is not complete yet
+  std::uint64_t heard = 0;
+  bool rested = true;
   while (context_.ready() && !sessions_.draining()) {
     const SteadyTime now = std::chrono::steady_clock::now();
-    if (!idle_ && !conversation_.at_rest() && began == SteadyTime()) began = now;
-    if (conversation_.at_rest()) began = SteadyTime();
-    idle_ = conversation_.at_rest();
+    if (rested || conversation_.heard() != heard) began = now;
+    heard = conversation_.heard();
+    rested = conversation_.at_rest();
+    idle_ = true;  // what is half said, the client says again elsewhere
     const SteadyTime patience = !conversation_.greeted() ? started_ + k_longest_greeting
-                                : idle_                  ? now + context_.config->hashserv.idle_timeout
+                                : rested                 ? now + context_.config->hashserv.idle_timeout
                                                          : began + k_longest_message_time;
     connection_->set_deadline(patience);
     input.resize(k_read);
@@ -87,7 +92,9 @@ Task<bool> HashservSession::carry_on(Conversation::Turn& turn) {
   while (true) {
     for (const std::string& each : turn.troubles) context_.warn(connection_->peer_text() + ": " + each);
     for (const std::string& each : turn.news) context_.tell(connection_->peer_text() + ": " + each);
+    if (!fits(turn.output.size())) co_return false;
     const bool sent = co_await send(turn.output);
+    context_.shared.sending.fetch_sub(turn.output.size(), std::memory_order_relaxed);
     if (turn.over && sent) co_await connection_->finish_sending();
     if (!sent || turn.over) co_return false;
     if (turn.login) {
@@ -98,6 +105,15 @@ Task<bool> HashservSession::carry_on(Conversation::Turn& turn) {
     if (!context_.ready() || sessions_.draining()) co_return false;
     turn = co_await context_.pool.run(&Conversation::go_on, &conversation_);
   }
+}
+
+// Large answers that nobody reads would take all memory; small ones always go.
+bool HashservSession::fits(std::size_t bytes) {
+  const std::uint64_t all = context_.shared.sending.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  if (bytes < k_large || all <= k_most_sending) return true;
+  context_.shared.sending.fetch_sub(bytes, std::memory_order_relaxed);
+  context_.warn(connection_->peer_text() + ": too many large answers are on their way: one was cut off");
+  return false;
 }
 
 Task<bool> HashservSession::send(std::string_view output) {
@@ -136,10 +152,21 @@ Allowed HashservSession::allowed() const {
 
 // ------------------------------------------------------------------- login --
 
+// Unless the daemon ends meanwhile.
 Task<void> HashservSession::pause(std::chrono::milliseconds time) {
+  constexpr std::chrono::milliseconds k_step(100);
+  const SteadyTime end = std::chrono::steady_clock::now() + time;
+  for (SteadyTime now = std::chrono::steady_clock::now(); now < end && context_.ready();
+       now = std::chrono::steady_clock::now()) {
+    const SteadyTime next = std::min(end, now + k_step);
+    co_await pause_until(next);
+  }
+}
+
+Task<void> HashservSession::pause_until(SteadyTime end) {
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
                              LoopExecutor>
-      timer(connection_->socket().get_executor(), time);
+      timer(connection_->socket().get_executor(), end);
   const auto [error] = co_await timer.async_wait(k_as_outcome);
   (void)error;
 }

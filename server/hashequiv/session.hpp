@@ -48,8 +48,10 @@ class HashservSession final : public Session {
   void notice_dead_peers();
   Task<void> log_in(Conversation::Turn& turn);  // and what comes of it
   Task<Authorizer::Recognition> recognise(const Credentials& credentials);
-  Task<bool> still_known();  // the token was not revoked meanwhile, and the rules are those in force
+  Task<bool> still_known();      // the token was not revoked meanwhile, and the rules are those in force
+  bool fits(std::size_t bytes);  // true: taken into account
   Task<void> pause(std::chrono::milliseconds time);
+  Task<void> pause_until(SteadyTime end);
   Allowed allowed() const;
   Origin origin() const;
   void write_log() const;

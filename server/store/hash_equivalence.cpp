@@ -28,6 +28,7 @@ constexpr std::string_view k_count_key = "tasks";
 constexpr std::string_view k_last_key = "last-created";  // so that order outlives clocks that go back
 constexpr std::size_t k_most_key = 512;                  // bytes of a field
 constexpr std::size_t k_most_seen = 1000;                // outputs, for one that has a unihash
+constexpr std::uint64_t k_most_removed = 10'000;         // rows passed over on the way to one
 constexpr std::size_t k_step = 1024;                     // rows changed together
 constexpr UnixSeconds k_day = 24 * 60 * 60;
 constexpr std::int64_t k_microseconds = 1'000'000;  // of a second
@@ -190,11 +191,14 @@ class HashEquivalence::State {
   // Rows whose key begins with `prefix`, until `visit` returns false.
   using Visitor = std::function<bool(std::string_view key, std::string_view value)>;
   Result<void> each(Family which, std::string_view prefix, const Visitor& visit) const {
-    std::unique_ptr<rocksdb::Iterator> row(db->NewIterator(rocksdb::ReadOptions(), family(which)));
+    rocksdb::ReadOptions options;
+    // Of one output or task: there may be many that were removed before the first that is there.
+    if (!prefix.empty()) options.max_skippable_internal_keys = k_most_removed;
+    std::unique_ptr<rocksdb::Iterator> row(db->NewIterator(options, family(which)));
     for (row->Seek(slice(prefix)); row->Valid() && view(row->key()).starts_with(prefix); row->Next()) {
       if (!visit(view(row->key()), view(row->value()))) break;
     }
-    if (!row->status().ok()) return failed("read", row->status());
+    if (!row->status().ok() && !row->status().IsIncomplete()) return failed("read", row->status());
     return {};
   }
 
@@ -342,11 +346,12 @@ Result<std::optional<HashEquivalence::OutputOfTask>> HashEquivalence::output_of(
   if (!known) return std::optional<OutputOfTask>();
   std::optional<Output> oldest;
   bool unreadable = false;
+  std::size_t seen = 0;
   LARDER_TRY(state_->each(State::outputs, key_of(task), [&](std::string_view key, std::string_view value) {
     auto output = decode_output(key, value);
     if (!output) unreadable = true;
     if (output && (!oldest || output->created < oldest->created)) oldest = std::move(output);
-    return true;
+    return ++seen < k_most_seen;
   }));
   if (unreadable && !oldest) return damaged("output of " + task.taskhash);
   if (!oldest) return std::optional<OutputOfTask>();
@@ -489,6 +494,7 @@ std::filesystem::path backup_of(const std::filesystem::path& directory) {
 }  // namespace
 
 Result<void> HashEquivalence::back_up() {
+  const std::lock_guard alone(backing_up_);
   const std::filesystem::path place = backup_of(state_->db->GetName());
   const std::filesystem::path next = place.string() + ".new";
   std::error_code failure;
@@ -618,6 +624,7 @@ Result<std::vector<std::string>> HashEquivalence::outputs_where(const Where& whe
 }
 
 Result<std::uint64_t> HashEquivalence::remove(const Where& where) {
+  const std::lock_guard alone(cleaning_);
   LARDER_TRY_ASSIGN(const std::vector<std::string> outputs, outputs_where(where));
   LARDER_TRY_ASSIGN(const std::vector<Task> tasks, tasks_where(where));
   LARDER_TRY_ASSIGN(std::uint64_t count, remove_outputs(outputs));
@@ -667,6 +674,7 @@ Result<std::uint64_t> HashEquivalence::remove_tasks(std::span<const Task> tasks,
 }
 
 Result<std::uint64_t> HashEquivalence::remove_unused_outputs(std::int64_t before) {
+  const std::lock_guard alone(cleaning_);
   std::vector<std::string> old;
   LARDER_TRY(state_->each(State::outputs, "", [&](std::string_view key, std::string_view value) {
     const auto output = decode_output(key, value);
@@ -684,6 +692,7 @@ Result<std::uint64_t> HashEquivalence::remove_unused_outputs(std::int64_t before
 }
 
 Result<std::uint64_t> HashEquivalence::mark(const std::string& mark, const Where& where) {
+  const std::lock_guard alone(cleaning_);
   {
     const std::lock_guard lock(writing_);
     rocksdb::WriteBatch batch;
@@ -722,6 +731,7 @@ Result<HashEquivalence::MarkStatus> HashEquivalence::mark_status() const {
 }
 
 Result<std::uint64_t> HashEquivalence::sweep(const std::string& mark) {
+  const std::lock_guard alone(cleaning_);
   LARDER_TRY_ASSIGN(const std::string current, state_->mark());
   if (current.empty() || mark != current)
     return Error(Errc::invalid_argument, "'" + mark + "' is not the current mark. Refusing to sweep");
@@ -782,6 +792,7 @@ Result<void> HashEquivalence::keep(const std::unordered_set<std::string>& unihas
 
 Result<std::uint64_t> HashEquivalence::forget(const std::unordered_set<std::string>& unihashes,
                                               UnixSeconds before) {
+  const std::lock_guard alone(cleaning_);
   std::uint64_t count = 0;
   for (const std::string& unihash : unihashes) {
     LARDER_TRY_ASSIGN(const std::vector<Task> tasks, tasks_where({{"unihash", unihash}}));

@@ -82,7 +82,7 @@ class HashEquivalence {
   // Notes that it was asked for, once a day.
   Result<std::optional<std::string>> unihash(const Task& task);
   Result<bool> has_unihash(std::string_view unihash) const;
-  // The oldest output of a task that has a unihash.
+  // The oldest output of a task that has a unihash; of the first thousand, where it has more.
   Result<std::optional<OutputOfTask>> output_of(const Task& task) const;
   // The oldest task with that output, of those that have a unihash, or of all. Of many outputs without a
   // unihash (a sweep leaves them) only the first thousand are looked through.
@@ -165,7 +165,9 @@ class HashEquivalence {
   const Clock& clock_;
   const Durability durability_;
   const HasRoom has_room_;
-  std::mutex writing_;  // what is written depends on what was read
+  std::mutex writing_;   // what is written depends on what was read
+  std::mutex cleaning_;  // taken before it: marks, sweeps and removals do not mix
+  std::mutex backing_up_;
   std::int64_t last_created_ = 0;
   std::atomic<std::uint64_t> tasks_{0};  // changed with writing_ held
 

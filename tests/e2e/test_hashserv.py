@@ -123,6 +123,15 @@ class Protocol(HashservTest):
                 chunks.append(line)
             self.assertEqual(json.loads("".join(chunks))["outhash_siginfo"], siginfo)
 
+    def test_a_line_that_ends_in_the_next_piece_again_and_again(self):
+        with self.connect() as client:
+            client.send('{"get-stream": null}')
+            self.assertEqual(client.receive(), '"ok"')
+            client.socket.sendall(b"m ")
+            for i in range(50):
+                client.socket.sendall(b"%064x\nm " % i)
+                self.assertIsNotNone(client.receive())
+
     def test_strangers_are_left_alone(self):
         for said in (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"OEHASHEQUIV 2.0\n\n", b"\x16\x03\x01\x00\xa5\x01\x00", b"x" * 100000):
             with Connection(self.port(), greet=False) as stranger:
@@ -172,6 +181,16 @@ class Keeping(HashservTest):
             self.assertEqual(client.ask("ping"), {"alive": True})
             self.assertEqual(server.stop(), 0)
             self.assertIsNone(client.receive())
+
+    def test_a_stop_does_not_wait_for_half_a_message(self):
+        server = self.own_server(HASHSERV)
+        with self.connect(server) as half, self.connect(server) as chunks:
+            half.socket.sendall(b'{"ping"')
+            chunks.send('{"chunk-stream": null}', '{"a"')
+            with self.connect(server) as client:  # the others have been heard by now, or will be before they end
+                self.assertEqual(client.ask("ping"), {"alive": True})
+            self.assertEqual(server.stop(), 0)
+        self.assertNotIn("are cut off", server.log())
 
     def test_without_a_listener_nothing_of_it_is_there(self):
         server = self.own_server()
@@ -387,18 +406,19 @@ class Importing(HashservTest):
             CREATE TABLE outhashes_v2 (id INTEGER PRIMARY KEY, method TEXT, taskhash TEXT, outhash TEXT, created DATETIME,
                                        owner TEXT, PN TEXT, PV TEXT, PR TEXT, task TEXT, outhash_siginfo TEXT);
             INSERT INTO unihashes_v3 VALUES (1, 'm', '%s', '%s', ''), (2, 'm', '%s', '%s', ''), (3, 'm', '%s', '%s', ''),
-                                            (4, 'm', 'x', 'no unihash', ''), (5, 'm', NULL, NULL, '');
+                                            (4, 'm', 'x', 'no unihash', ''), (5, 'm', NULL, NULL, ''),
+                                            (6, X'ff', 'x', 'no unihash', '');
             INSERT INTO outhashes_v2 VALUES (1, 'm', '%s', 'import', '2026-02-01', NULL, 'late', NULL, NULL, NULL, NULL),
                                             (2, 'm', '%s', 'import', '2026-01-01', NULL, 'early', NULL, NULL, NULL, '%s');
             """ % (unihash(201), unihash(999), unihash(202), unihash(202), unihash(203), unihash(999),
-                   unihash(201), unihash(202), "a line of it  " * 5000))
+                   unihash(201), unihash(202), " " * 80000 + "x" + " " * 40000))
         at = "127.0.0.1:%d" % self.port()
         with self.connect() as client:
             client.report(203, "known before")
         page = self.run_it(file, at)
         self.assertIn("2 unihashes and 2 outputs are known", page)
         self.assertIn("1 tasks have another unihash there", page)
-        self.assertIn("2 rows were left out", page)
+        self.assertIn("3 rows were left out", page)
         with self.connect() as client:
             self.assertEqual([client.get(i) for i in (201, 202, 203)], [unihash(999), unihash(202), unihash(203)])
             self.assertEqual(client.report(204, "import"), unihash(202))  # of the older one

@@ -24,7 +24,7 @@ struct World {
 };
 
 std::string heard(Shared& shared, const std::vector<std::string>& pieces, const Allowed& allowed) {
-  Conversation conversation(shared);
+  Conversation conversation(shared, "peer");
   std::string output;
   for (const std::string& piece : pieces) {
     Conversation::Turn turn = conversation.hear(piece, allowed);
@@ -64,6 +64,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     while (const auto line = lines.next())
       demand(!line->starts_with('{') || parse_message(*line), "an answer that begins as JSON is JSON");
   }
-  demand(shared.of_writers.taken == 0 && shared.of_others.taken == 0, "what is over takes no room");
+  demand(shared.of_writers.taken() == 0 && shared.of_others.taken() == 0, "what is over takes no room");
   return 0;
 }

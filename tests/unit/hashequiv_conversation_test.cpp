@@ -40,7 +40,7 @@ struct Bench {
   }
   // What is heard behind the greeting; "[over]" at its end when the connection is.
   std::string say(const std::string& text, const Allowed& allowed = everything()) {
-    Conversation conversation(*shared);
+    Conversation conversation(*shared, "peer");
     return heard(conversation.hear(k_hello + text, allowed));
   }
   static std::string heard(const Conversation::Turn& turn) {
@@ -76,7 +76,7 @@ TEST_CASE("who does not speak the protocol is not answered", "[hashserv]") {
       {"\n", "[over]"},
   };
   for (const Example& each : examples) {
-    Conversation conversation(*bench.shared);
+    Conversation conversation(*bench.shared, "peer");
     INFO(each.said);
     CHECK(Bench::heard(conversation.hear(each.said, everything())) == each.heard);
   }
@@ -110,7 +110,7 @@ TEST_CASE("the dialogue of a build, wherever it is cut", "[hashserv]") {
   Bench bench;
   for (std::size_t cut = 0; cut <= said.size(); ++cut) {
     REQUIRE(bench.known->remove({{"method", "m"}}));
-    Conversation conversation(*bench.shared);
+    Conversation conversation(*bench.shared, "peer");
     std::string heard;
     for (const std::string& piece : {said.substr(0, cut), said.substr(cut)}) {
       const auto turn = conversation.hear(piece, everything());
@@ -122,7 +122,7 @@ TEST_CASE("the dialogue of a build, wherever it is cut", "[hashserv]") {
     REQUIRE(heard == wanted);
     REQUIRE(conversation.at_rest());
   }
-  CHECK(bench.shared->of_writers.taken == 0);
+  CHECK(bench.shared->of_writers.taken() == 0);
 }
 
 TEST_CASE("what a client asks for, it hears", "[hashserv]") {
@@ -161,7 +161,7 @@ TEST_CASE("what a client asks for, it hears", "[hashserv]") {
   CHECK(bench.say("{\"gc-sweep\": {\"mark\": \"a\"}}\n") == "{\"count\":1}\n");
   Allowed cleaner = everything();
   cleaner.owner = "anna";
-  Conversation conversation(*bench.shared);
+  Conversation conversation(*bench.shared, "peer");
   const auto turn = conversation.hear(
       k_hello + ("{\"remove\": {\"where\": {\"taskhash\": \"" + hash('1') + "\"}}}\n"), cleaner);
   CHECK(turn.output == "{\"count\":2}\n");
@@ -203,7 +203,7 @@ TEST_CASE("who may not report is told what would hold, and nothing is stored", "
   CHECK(bench.known->count()->outhashes == 1);
   CHECK(bench.known->count()->unihashes == 1);
   CHECK(bench.shared->unkept == 5);
-  Conversation conversation(*bench.shared);
+  Conversation conversation(*bench.shared, "peer");
   CHECK(conversation.hear(k_hello + report_of('5', "x"), reader)
             .troubles.empty());  // it was told within this hour
   bench.clock.advance(3601);
@@ -228,7 +228,7 @@ TEST_CASE("who may not report is told what would hold, and nothing is stored", "
 TEST_CASE("a right that is taken away is gone in the middle of a stream", "[hashserv]") {
   Bench bench;
   for (const char* stream : {"get-stream", "exists-stream", "gc-mark-stream"}) {
-    Conversation conversation(*bench.shared);
+    Conversation conversation(*bench.shared, "peer");
     CHECK(Bench::heard(conversation.hear(k_hello + ("{\"" + std::string(stream) + "\": null}\n"),
                                          everything())) == "\"ok\"\n");
     CHECK(Bench::heard(conversation.hear("m a\n", Allowed())) == "[over]");
@@ -246,7 +246,7 @@ TEST_CASE("large answers come a few at a time", "[hashserv]") {
   constexpr int k_questions = 100;
   for (int i = 0; i < k_questions; ++i)
     said += "{\"get-outhash\": {\"method\": \"m\", \"outhash\": \"out\"}}\n";
-  Conversation conversation(*bench.shared);
+  Conversation conversation(*bench.shared, "peer");
   std::size_t bytes = 0;
   int turns = 0;
   for (auto turn = conversation.hear(said, everything());; turn = conversation.go_on()) {
@@ -280,7 +280,7 @@ TEST_CASE("without room on the disk builds are answered, and nothing is stored",
   CHECK(bench.known->count()->outhashes == 1);
   // It is told once, until there is room again.
   CHECK(bench.shared->unkept == 4);
-  Conversation conversation(*bench.shared);
+  Conversation conversation(*bench.shared, "peer");
   CHECK(conversation.hear(k_hello + report_of('4', "x"), everything()).troubles.empty());
   full = false;
   CHECK(conversation.hear(report_of('4', "x"), everything()).troubles.empty());
@@ -292,7 +292,7 @@ TEST_CASE("without room on the disk builds are answered, and nothing is stored",
 
 TEST_CASE("what is said behind a login waits for it", "[hashserv]") {
   Bench bench;
-  Conversation conversation(*bench.shared);
+  Conversation conversation(*bench.shared, "peer");
   const std::string said = k_hello +
                            std::string("{\"auth\": {\"username\": \"ci\", \"token\": \"secret\"}}\n") +
                            report_of('1', "out");
@@ -318,7 +318,7 @@ TEST_CASE("what is said behind a login waits for it", "[hashserv]") {
 TEST_CASE("a message that does not end is cut off, and its room given back", "[hashserv]") {
   Bench bench;
   {
-    Conversation conversation(*bench.shared);
+    Conversation conversation(*bench.shared, "peer");
     std::string said = k_hello + std::string("{\"chunk-stream\": null}\n");
     const std::string chunk = std::string(32 << 10, 'a') + "\n";
     bool over = false;
@@ -329,16 +329,33 @@ TEST_CASE("a message that does not end is cut off, and its room given back", "[h
     CHECK(over);
     CHECK(chunks == k_longest_message / (32 << 10) + 1);
   }
-  CHECK(bench.shared->of_writers.taken == 0);
+  CHECK(bench.shared->of_writers.taken() == 0);
 
   // Others have all the room.
-  bench.shared->of_others.taken = bench.shared->of_others.together;
+  constexpr std::size_t k_piece = 1 << 20;
+  int pieces = 0;
+  while (bench.shared->of_others.take("peer " + std::to_string(pieces % 10), k_piece)) ++pieces;
+  const std::uint64_t taken = bench.shared->of_others.taken();
+  CHECK(taken == 128 << 20);
   Allowed reader;
   reader.read = true;
-  CHECK(bench.say("{\"chunk-stream\": null}\na\n", reader) == "[over]");
-  CHECK(bench.shared->of_others.taken == bench.shared->of_others.together);
+  const std::string long_one(4000, ' ');
+  CHECK(bench.say("{\"chunk-stream\": null}\n" + long_one + "a\n", reader) == "[over]");
+  CHECK(bench.shared->of_others.taken() == taken);
   CHECK(bench.say("{\"chunk-stream\": null}\n{\"ping\": 1}\n\n") == "{\"alive\":true}\n");
   CHECK(bench.say(std::string(k_longest_line + 1, ' ')) == "[over]");
+}
+
+TEST_CASE("one address has a quarter of the room", "[hashserv]") {
+  Room room(400);
+  CHECK(room.take("a", 60));
+  CHECK_FALSE(room.take("a", 60));
+  CHECK(room.take("a", 40));
+  for (const char* peer : {"b", "c", "d"}) CHECK(room.take(peer, 100));
+  CHECK_FALSE(room.take("e", 1));
+  room.give_back("a", 100);
+  CHECK(room.take("e", 100));
+  CHECK(room.taken() == 400);
 }
 
 TEST_CASE("requests are counted and timed", "[hashserv]") {
