@@ -133,6 +133,7 @@ void Upkeep::keep_equivalences(const std::stop_token& stop) {
   if (equivalences_ == nullptr) return;
   if (config_->hashserv.keep.count() > 0 && is_time("old hash equivalences", k_between_equivalences))
     forget_equivalences(stop);
+  if (equivalences_->unihashes() == 0) return;  // an earlier copy is worth more
   if (!is_time("copy of hash equivalences", k_between_looks_at_copies)) return;
   const auto last = equivalences_->backed_up();
   if (last && clock_.now() < *last + k_between_copies) return;
