@@ -54,6 +54,17 @@ TEST_CASE("the shipped configuration is the default configuration", "[config]") 
   CHECK(result.config == Config{});
 }
 
+TEST_CASE("hash equivalence is about the first shared state that is no lane, or what is named", "[config]") {
+  const auto about = [](std::string_view yaml) {
+    return hashserv_namespace(parsed_and_checked(yaml).config);
+  };
+  CHECK(about("") == "sstate-cache");
+  CHECK(about("namespaces: [{name: b, kind: sstate, overlay: a}, {name: a, kind: sstate}]\n") == "a");
+  CHECK(about("namespaces: [{name: a, kind: sstate}, {name: c, kind: sstate}]\nhashserv: {namespace: c}\n") ==
+        "c");
+  CHECK(about("namespaces: [{name: a, kind: generic}]\n").empty());
+}
+
 TEST_CASE("the shipped configuration names every key", "[config]") {
   const YAML::Node shipped = YAML::LoadFile(k_shipped);
   for (const auto& key : config_keys()) {
@@ -251,7 +262,22 @@ TEST_CASE("what a configuration cannot be is said in one line", "[config]") {
       {"http:\n  max_connections: 10\n  max_connections_per_address: 11\n",
        "f.yaml:3: http.max_connections_per_address is larger than http.max_connections (10)"},
       {"ftp: {listen: ['*:1', ':1']}\n", "f.yaml:1: ftp.listen names *:1 twice"},
-      {"http: {listen: ':1'}\nftp: {listen: ':1'}\n", "f.yaml:2: ftp.listen names *:1 twice"},
+      {"http: {listen: ':1'}\nftp: {listen: ':1'}\n", "f.yaml:2: ftp.listen names *:1, as http.listen does"},
+      {"hashserv: {listen: ':8480'}\n", "f.yaml:1: hashserv.listen names *:8480, as http.listen does"},
+      {"hashserv: {listen: [':1', ':1']}\n", "f.yaml:1: hashserv.listen names *:1 twice"},
+      {"hashserv: {keep: 23h}\n",
+       "f.yaml:1: hashserv.keep must be 1d or more, or 0: what was asked for is noted by the day"},
+      {"hashserv: {idle_timeout: 0}\n", "f.yaml:1: hashserv.idle_timeout must be more than 0"},
+      {"hashserv: {max_connections: 10}\n",
+       "larderd: hashserv.max_connections_per_address is larger than hashserv.max_connections (10)"},
+      {"hashserv: {namespace: downloads}\n",
+       "f.yaml:1: hashserv.namespace is to name a namespace of the kind sstate that is no lane, not "
+       "'downloads'"},
+      {"namespaces: [{name: a, kind: sstate}, {name: b, kind: sstate, overlay: a}]\nhashserv: {namespace: "
+       "b}\n",
+       "f.yaml:2: hashserv.namespace is to name a namespace of the kind sstate that is no lane, not 'b'"},
+      {"namespaces: [{name: a, kind: generic}]\nhashserv: {listen: ':1'}\n",
+       "f.yaml:2: hashserv.listen needs a namespace of the kind sstate, and there is none"},
       {"ftp: {listen: ':1 as here'}\n", "f.yaml:1: ftp.listen needs an IPv4 address behind 'as', not 'here'"},
       {"ftp: {passive_ports: 20-30}\n",
        "f.yaml:1: ftp.passive_ports must be 1024 or more: lower ports belong to the system's own services"},
