@@ -294,7 +294,8 @@ void Conversation::proceed(Turn& turn) {
     if (!line) break;
     on_line(*line, turn);
     if (state_ != State::chunks) ++heard_;
-    turn.more = turn.output.size() >= k_enough || steady_clock::now() - begin >= k_long_enough;
+    const bool enough = turn.output.size() >= k_enough || steady_clock::now() - begin >= k_long_enough;
+    turn.more = enough && !turn.over && !turn.login;
   }
   reader_.forget_taken();
   if (!turn.login && !turn.more && reader_.endless()) turn.over = true;

@@ -31,6 +31,22 @@ Allowed everything() {
   return allowed;
 }
 
+// With all that comes of it: a turn ends when it has taken long enough.
+Conversation::Turn finish(Conversation& conversation, Conversation::Turn turn) {
+  while (turn.more) {
+    Conversation::Turn next = conversation.go_on();
+    next.output.insert(0, turn.output);
+    next.troubles.insert(next.troubles.begin(), turn.troubles.begin(), turn.troubles.end());
+    next.news.insert(next.news.begin(), turn.news.begin(), turn.news.end());
+    turn = std::move(next);
+  }
+  return turn;
+}
+
+Conversation::Turn hear(Conversation& conversation, const std::string& text, const Allowed& allowed) {
+  return finish(conversation, conversation.hear(text, allowed));
+}
+
 struct Bench {
   Bench() {
     auto opened = HashEquivalence::open(directory.path() / "known", clock, Durability::none);
@@ -41,7 +57,7 @@ struct Bench {
   // What is heard behind the greeting; "[over]" at its end when the connection is.
   std::string say(const std::string& text, const Allowed& allowed = everything()) {
     Conversation conversation(*shared, "peer");
-    return heard(conversation.hear(k_hello + text, allowed));
+    return heard(hear(conversation, k_hello + text, allowed));
   }
   static std::string heard(const Conversation::Turn& turn) {
     return turn.output + (turn.over ? "[over]" : "");
@@ -78,7 +94,7 @@ TEST_CASE("who does not speak the protocol is not answered", "[hashserv]") {
   for (const Example& each : examples) {
     Conversation conversation(*bench.shared, "peer");
     INFO(each.said);
-    CHECK(Bench::heard(conversation.hear(each.said, everything())) == each.heard);
+    CHECK(Bench::heard(hear(conversation, each.said, everything())) == each.heard);
   }
 }
 
@@ -113,7 +129,7 @@ TEST_CASE("the dialogue of a build, wherever it is cut", "[hashserv]") {
     Conversation conversation(*bench.shared, "peer");
     std::string heard;
     for (const std::string& piece : {said.substr(0, cut), said.substr(cut)}) {
-      const auto turn = conversation.hear(piece, everything());
+      const auto turn = hear(conversation, piece, everything());
       heard += turn.output;
       REQUIRE_FALSE(turn.over);
       REQUIRE(turn.troubles.empty());
@@ -162,8 +178,9 @@ TEST_CASE("what a client asks for, it hears", "[hashserv]") {
   Allowed cleaner = everything();
   cleaner.owner = "anna";
   Conversation conversation(*bench.shared, "peer");
-  const auto turn = conversation.hear(
-      k_hello + ("{\"remove\": {\"where\": {\"taskhash\": \"" + hash('1') + "\"}}}\n"), cleaner);
+  const auto turn =
+      hear(conversation, k_hello + ("{\"remove\": {\"where\": {\"taskhash\": \"" + hash('1') + "\"}}}\n"),
+           cleaner);
   CHECK(turn.output == "{\"count\":2}\n");
   REQUIRE(turn.news.size() == 1);
   CHECK(turn.news.front().starts_with("remove by anna: 2 rows, {\"where\":"));
@@ -204,11 +221,11 @@ TEST_CASE("who may not report is told what would hold, and nothing is stored", "
   CHECK(bench.known->count()->unihashes == 1);
   CHECK(bench.shared->unkept == 5);
   Conversation conversation(*bench.shared, "peer");
-  CHECK(conversation.hear(k_hello + report_of('5', "x"), reader)
+  CHECK(hear(conversation, k_hello + report_of('5', "x"), reader)
             .troubles.empty());  // it was told within this hour
   bench.clock.advance(3601);
-  CHECK(conversation.hear(report_of('5', "x"), reader).troubles.size() == 1);
-  CHECK(conversation.hear(report_of('5', "x"), reader).troubles.empty());
+  CHECK(hear(conversation, report_of('5', "x"), reader).troubles.size() == 1);
+  CHECK(hear(conversation, report_of('5', "x"), reader).troubles.empty());
   for (const char* command : {"remove", "gc-mark", "gc-sweep", "gc-status", "gc-mark-stream", "clean-unused",
                               "get-db-usage", "get-db-query-columns", "reset-stats"}) {
     const std::string heard =
@@ -229,9 +246,9 @@ TEST_CASE("a right that is taken away is gone in the middle of a stream", "[hash
   Bench bench;
   for (const char* stream : {"get-stream", "exists-stream", "gc-mark-stream"}) {
     Conversation conversation(*bench.shared, "peer");
-    CHECK(Bench::heard(conversation.hear(k_hello + ("{\"" + std::string(stream) + "\": null}\n"),
-                                         everything())) == "\"ok\"\n");
-    CHECK(Bench::heard(conversation.hear("m a\n", Allowed())) == "[over]");
+    CHECK(Bench::heard(hear(conversation, k_hello + ("{\"" + std::string(stream) + "\": null}\n"),
+                            everything())) == "\"ok\"\n");
+    CHECK(Bench::heard(hear(conversation, "m a\n", Allowed())) == "[over]");
   }
 }
 
@@ -281,11 +298,11 @@ TEST_CASE("without room on the disk builds are answered, and nothing is stored",
   // It is told once, until there is room again.
   CHECK(bench.shared->unkept == 4);
   Conversation conversation(*bench.shared, "peer");
-  CHECK(conversation.hear(k_hello + report_of('4', "x"), everything()).troubles.empty());
+  CHECK(hear(conversation, k_hello + report_of('4', "x"), everything()).troubles.empty());
   full = false;
-  CHECK(conversation.hear(report_of('4', "x"), everything()).troubles.empty());
+  CHECK(hear(conversation, report_of('4', "x"), everything()).troubles.empty());
   full = true;
-  CHECK(conversation.hear(report_of('5', "y"), everything()).troubles.size() == 1);
+  CHECK(hear(conversation, report_of('5', "y"), everything()).troubles.size() == 1);
   CHECK(bench.say("{\"remove\": {\"where\": {\"method\": \"m\"}}}\n") ==
         "{\"count\":4}\n");  // that makes room
 }
@@ -296,7 +313,7 @@ TEST_CASE("what is said behind a login waits for it", "[hashserv]") {
   const std::string said = k_hello +
                            std::string("{\"auth\": {\"username\": \"ci\", \"token\": \"secret\"}}\n") +
                            report_of('1', "out");
-  auto turn = conversation.hear(said, Allowed());
+  auto turn = hear(conversation, said, Allowed());
   REQUIRE(turn.login);
   CHECK(turn.login->user == "ci");
   CHECK(turn.login->token == "secret");
@@ -304,12 +321,12 @@ TEST_CASE("what is said behind a login waits for it", "[hashserv]") {
   Allowed writer = everything();
   writer.clean = false;
   writer.owner = "ci";
-  turn = conversation.logged_in(writer);
+  turn = finish(conversation, conversation.logged_in(writer));
   CHECK(turn.output == "{\"result\":true,\"username\":\"ci\",\"permissions\":[\"@read\",\"@report\"]}\n" +
                            mapping('1', '1'));
   CHECK((*bench.known->output_of({"m", hash('1')}))->output.details[0] == "ci");
 
-  turn = conversation.hear("{\"auth\": {\"username\": \"ci\", \"token\": \"x\"}}\n{\"ping\": {}}\n", writer);
+  turn = hear(conversation, "{\"auth\": {\"username\": \"ci\", \"token\": \"x\"}}\n{\"ping\": {}}\n", writer);
   REQUIRE(turn.login);
   CHECK(Bench::heard(conversation.refuse_login()) ==
         "{\"invoke-error\":{\"message\":\"Unable to authenticate as ci\"}}\n[over]");
@@ -324,7 +341,7 @@ TEST_CASE("a message that does not end is cut off, and its room given back", "[h
     bool over = false;
     std::size_t chunks = 0;
     for (; !over && chunks < 2000; ++chunks) {
-      over = conversation.hear(chunks == 0 ? said + chunk : chunk, everything()).over;
+      over = hear(conversation, chunks == 0 ? said + chunk : chunk, everything()).over;
     }
     CHECK(over);
     CHECK(chunks == k_longest_message / (32 << 10) + 1);
