@@ -188,17 +188,21 @@ class HashEquivalence::State {
     return {};
   }
 
-  // Rows whose key begins with `prefix`, until `visit` returns false.
+  // Rows whose key begins with `prefix`, until `visit` returns false. Reach::near gives up, as if there were
+  // no more, where too many in a row were removed: for answers that may miss something, and not for what
+  // removes or marks.
+  enum class Reach : std::uint8_t { all, near };
   using Visitor = std::function<bool(std::string_view key, std::string_view value)>;
-  Result<void> each(Family which, std::string_view prefix, const Visitor& visit) const {
+  Result<void> each(Family which, std::string_view prefix, const Visitor& visit,
+                    Reach reach = Reach::all) const {
     rocksdb::ReadOptions options;
-    // Of one output or task: there may be many that were removed before the first that is there.
-    if (!prefix.empty()) options.max_skippable_internal_keys = k_most_removed;
+    if (reach == Reach::near) options.max_skippable_internal_keys = k_most_removed;
     std::unique_ptr<rocksdb::Iterator> row(db->NewIterator(options, family(which)));
     for (row->Seek(slice(prefix)); row->Valid() && view(row->key()).starts_with(prefix); row->Next()) {
       if (!visit(view(row->key()), view(row->value()))) break;
     }
-    if (!row->status().ok() && !row->status().IsIncomplete()) return failed("read", row->status());
+    const bool gave_up = reach == Reach::near && row->status().IsIncomplete();
+    if (!row->status().ok() && !gave_up) return failed("read", row->status());
     return {};
   }
 
@@ -347,12 +351,15 @@ Result<std::optional<HashEquivalence::OutputOfTask>> HashEquivalence::output_of(
   std::optional<Output> oldest;
   bool unreadable = false;
   std::size_t seen = 0;
-  LARDER_TRY(state_->each(State::outputs, key_of(task), [&](std::string_view key, std::string_view value) {
-    auto output = decode_output(key, value);
-    if (!output) unreadable = true;
-    if (output && (!oldest || output->created < oldest->created)) oldest = std::move(output);
-    return ++seen < k_most_seen;
-  }));
+  LARDER_TRY(state_->each(
+      State::outputs, key_of(task),
+      [&](std::string_view key, std::string_view value) {
+        auto output = decode_output(key, value);
+        if (!output) unreadable = true;
+        if (output && (!oldest || output->created < oldest->created)) oldest = std::move(output);
+        return ++seen < k_most_seen;
+      },
+      State::Reach::near));
   if (unreadable && !oldest) return damaged("output of " + task.taskhash);
   if (!oldest) return std::optional<OutputOfTask>();
   return std::optional<OutputOfTask>(
@@ -386,11 +393,13 @@ Result<std::optional<HashEquivalence::OutputOfTask>> HashEquivalence::output(std
     found = std::move(candidate);
     return {};
   };
-  LARDER_TRY(
-      state_->each(State::by_outhash, joined({method, outhash}), [&](std::string_view key, std::string_view) {
+  LARDER_TRY(state_->each(
+      State::by_outhash, joined({method, outhash}),
+      [&](std::string_view key, std::string_view) {
         outcome = look_at(key);
         return outcome.ok() && !found && ++seen < k_most_seen;
-      }));
+      },
+      State::Reach::near));
   LARDER_TRY(outcome);
   return found;
 }
@@ -408,11 +417,13 @@ Result<std::optional<std::string>> HashEquivalence::equivalent(const Output& out
     if (known) found = std::move(known->unihash);
     return {};
   };
-  LARDER_TRY(state_->each(State::by_outhash, joined({output.task.method, output.outhash}),
-                          [&](std::string_view key, std::string_view) {
-                            outcome = look_at(key);
-                            return outcome.ok() && !found && ++seen < k_most_seen;
-                          }));
+  LARDER_TRY(state_->each(
+      State::by_outhash, joined({output.task.method, output.outhash}),
+      [&](std::string_view key, std::string_view) {
+        outcome = look_at(key);
+        return outcome.ok() && !found && ++seen < k_most_seen;
+      },
+      State::Reach::near));
   LARDER_TRY(outcome);
   return found;
 }

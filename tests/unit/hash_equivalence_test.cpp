@@ -222,6 +222,19 @@ TEST_CASE("a sweep leaves what is marked, and what is newer than the mark", "[ha
   CHECK(bench.known->count()->outhashes == 3);
 }
 
+TEST_CASE("what is marked or removed is all of it, whatever was removed before", "[hashserv]") {
+  Bench bench;
+  constexpr int k_many = 12'000;  // more in a row than a look-up passes over
+  for (int i = 1; i <= k_many; ++i) REQUIRE(bench.known->equate(task(i), hash(i)));
+  REQUIRE(bench.known->equate({"m", std::string(64, 'b')}, hash(0)));  // behind all of them
+  REQUIRE(bench.known->mark("one", {{"taskhash", std::string(64, 'b')}}));
+  CHECK(*bench.known->sweep("one") == k_many);
+  CHECK(*bench.known->mark("two", {{"method", "m"}}) == 1);
+  CHECK(*bench.known->sweep("two") == 0);
+  CHECK(bench.known->unihashes() == 1);
+  CHECK(*bench.known->remove({{"method", "m"}}) == 1);
+}
+
 TEST_CASE("what nobody asks for any more can be forgotten", "[hashserv]") {
   Bench bench;
   bench.report(task(1), "one");
